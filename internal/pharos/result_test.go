@@ -1,0 +1,408 @@
+package pharos
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// whole is a result with every field that a result can have.
+func whole() Result {
+	return Result{
+		Status: Critical, Value: Num(1.84), Unit: "s", Text: "leader", Summary: `status 503, wanted "2xx"`,
+		Detail: "HTTP/1.1 503\n\tRetry-After: 5\n<b>größer</b> \\ 日本",
+		Facts:  []Fact{{"address", "127.0.0.1:443"}, {"certificate", "71 days"}},
+		Phases: Phases{time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond, 10 * time.Microsecond},
+		For:    12100 * time.Millisecond,
+		Flickers: []Flicker{
+			{Warning, 3100 * time.Millisecond, 61 * time.Second},
+			{Unknown, time.Microsecond, FlickerSpan},
+		},
+		Running: true, Within: 6 * time.Second, Prober: "p1", Epoch: 1767366245123, N: math.MaxUint64, Lag: 100 * time.Microsecond,
+		Self: 42 * time.Microsecond, Missed: 7, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.UTC),
+		Name: "Home page", Set: "Shop", Site: "Berlin",
+	}
+}
+
+func TestResultComesBackAsItWas(t *testing.T) {
+	for name, want := range map[string]Result{
+		"everything":  whole(),
+		"nothing":     {},
+		"zeros":       {Status: OK, Value: Num(0)},
+		"big numbers": {Status: OK, Value: Num(-1e18), For: maxSeconds*time.Second - time.Microsecond, Epoch: math.MinInt64},
+		"a fraction":  {Status: OK, Value: Num(0.000123456789)},
+		"the year 0":  {Status: OK, At: time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		data := want.Append([]byte("before"))[len("before"):]
+		if !json.Valid(data) {
+			t.Errorf("%s: not JSON: %s", name, data)
+		}
+		got, err := ParseResult(data)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: want -, got +\n%s", name, diff)
+		}
+	}
+}
+
+func TestResultOnTheWire(t *testing.T) {
+	r := whole()
+	const want = `{"status":"critical","value":1.84,"unit":"s","text":"leader","summary":"status 503, wanted \"2xx\"",` +
+		`"detail":"HTTP/1.1 503\n\tRetry-After: 5\n<b>größer</b> \\ 日本","facts":[["address","127.0.0.1:443"],["certificate","71 days"]],` +
+		`"phases":{"lookup":0.001,"connect":0.02,"tls":0.03,"first_byte":0.1,"transfer":0.00001},"for":12.1,` +
+		`"flickers":[{"status":"warning","lasted":3.1,"ago":61},{"status":"unknown","lasted":0.000001,"ago":600}],"running":true,"within":6,` +
+		`"prober":"p1","epoch":1767366245123,"n":18446744073709551615,"lag":0.0001,"self":0.000042,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
+		`"name":"Home page","set":"Shop","site":"Berlin"}`
+	if diff := cmp.Diff(want, string(r.Append(nil))); diff != "" {
+		t.Error("want -, got +\n" + diff)
+	}
+	if got := string((&Result{}).Append(nil)); got != `{"status":"waiting","for":0}` {
+		t.Errorf("nothing is written %s", got)
+	}
+	part := Result{Status: OK, Phases: Phases{Connect: time.Second, Transfer: time.Second}}
+	if got, want := string(part.Append(nil)), `{"status":"ok","phases":{"connect":1,"transfer":1},"for":0}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestParseResult(t *testing.T) {
+	cut := strings.Repeat("x", MaxText-len(Ellipsis)) + Ellipsis
+	for _, tt := range []struct {
+		name, data string
+		want       Result
+	}{
+		{"the least", `{"status":"ok"}`, Result{Status: OK}},
+		{"what is unknown is ignored", `{"status":"ok","version":7,"for":1,"extra":{"a":[1]}}`, Result{Status: OK, For: time.Second}},
+		{"null is absent", `{"status":"ok","value":null,"text":null,"for":null,"within":null,"phases":null,"flickers":null,"facts":null,"at":""}`, Result{Status: OK}},
+		{"space around", " \n{\"status\" : \"warning\"}\n ", Result{Status: Warning}},
+		{"whole microseconds", `{"status":"ok","for":0.0000016,"within":0.0000004}`, Result{Status: OK, For: 2 * time.Microsecond}},
+		{"texts are cleaned", `{"status":"ok","text":"a\u0000\u001b[1m\u202eb\nc","summary":"x\ty","unit":"m\u0000s","detail":"a\u0000\n\tb"}`,
+			Result{Status: OK, Text: "a[1mb c", Summary: "x y", Unit: "ms", Detail: "a\n\tb"}},
+		{"texts are cut", `{"status":"ok","text":"` + strings.Repeat("x", 500) + `"}`, Result{Status: OK, Text: cut}},
+		{"texts are cut at a rune", `{"status":"ok","unit":"` + strings.Repeat("日", 6) + `"}`, Result{Status: OK, Unit: "日日日日…"}},
+		{"invalid UTF-8", "{\"status\":\"ok\",\"text\":\"a\xffb\"}", Result{Status: OK, Text: "a\ufffdb"}},
+		{"five flickers, of those that were bad, of ten minutes", `{"status":"ok","flickers":[{"status":"critical","lasted":1,"ago":2},{"status":"ok"},{"status":"warning","ago":601},
+			{"ago":1},{"status":"unknown","lasted":0,"ago":600},{"status":"critical","lasted":1,"ago":3}]}`,
+			Result{Status: OK, Flickers: []Flicker{{Critical, time.Second, 2 * time.Second}, {Unknown, 0, FlickerSpan}}}},
+		{"facts of one word, and of three", `{"status":"ok","facts":[["a"],["b","c","d"]]}`, Result{Status: OK, Facts: []Fact{{"a", ""}, {"b", "c"}}}},
+		{"eight facts", `{"status":"ok","facts":[` + strings.Repeat(`["a","b"],`, 8) + `["c","d"]]}`,
+			Result{Status: OK, Facts: []Fact{{"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}}}},
+		{"phases that nobody knows", `{"status":"ok","phases":{"tls":0.5,"coffee":60}}`, Result{Status: OK, Phases: Phases{TLS: 500 * time.Millisecond}}},
+		{"a time elsewhere", `{"status":"ok","at":"2026-01-02T03:04:05.5+05:30"}`, Result{Status: OK, At: time.Date(2026, 1, 1, 21, 34, 5, 5e8, time.UTC)}},
+		{"a century", `{"status":"ok","for":3153600000}`, Result{Status: OK, For: maxSeconds * time.Second}},
+	} {
+		got, err := ParseResult([]byte(tt.data))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: want -, got +\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestParseResultRefuses(t *testing.T) {
+	for _, tt := range []struct{ name, data, reason, text string }{
+		{"nothing", ``, ReasonNotJSON, "unexpected end of JSON input"},
+		{"no JSON", `ok`, ReasonNotJSON, "invalid character 'o'"},
+		{"two values", `{"status":"ok"}{}`, ReasonNotJSON, "after top-level value"},
+		{"an array", `["ok"]`, ReasonNotJSON, "cannot unmarshal array"},
+		{"NaN", `{"status":"ok","value":NaN}`, ReasonNotJSON, "invalid character 'N'"},
+		{"beyond floats", `{"status":"ok","value":1e999}`, ReasonNotJSON, "cannot unmarshal number 1e999"},
+		{"a number as text", `{"status":"ok","value":"5"}`, ReasonNotJSON, "cannot unmarshal string"},
+		{"an unknown status", `{"status":"fine"}`, ReasonNotJSON, `reading status "fine"`},
+		{"a negative time", `{"status":"ok","for":-0.1}`, ReasonNotJSON, "-0.1 is not a number of seconds"},
+		{"a time beyond a century", `{"status":"ok","within":3153600001}`, ReasonNotJSON, "3153600001 is not a number of seconds"},
+		{"a time as text", `{"status":"ok","lag":"5"}`, ReasonNotJSON, `"5" is not a number of seconds`},
+		{"a negative phase", `{"status":"ok","phases":{"tls":-1}}`, ReasonNotJSON, "-1 is not a number of seconds"},
+		{"a negative flicker", `{"status":"ok","flickers":[{"status":"critical","ago":-1}]}`, ReasonNotJSON, "-1 is not a number of seconds"},
+		{"a negative number", `{"status":"ok","n":-1}`, ReasonNotJSON, "cannot unmarshal number -1"},
+		{"no status", `{"value":1}`, ReasonInvalid, `no "status"`},
+		{"a status of null", `{"status":null}`, ReasonInvalid, `no "status"`},
+		{"null", `null`, ReasonInvalid, `no "status"`},
+		{"a prober that is no token", `{"status":"ok","prober":"P 1"}`, ReasonInvalid, `prober "P 1" is not a token`},
+		{"a value beyond all sense", `{"status":"ok","value":-1.1e18}`, ReasonInvalid, "value -1.1e+18 is beyond 1e+18"},
+		{"no time", `{"status":"ok","at":"yesterday"}`, ReasonInvalid, `"yesterday"`},
+		{"the year 10000", `{"status":"ok","at":"9999-12-31T23:59:59-01:00"}`, ReasonInvalid, "beyond the years 0 to 9999"},
+		{"too large", `{"status":"ok","detail":"` + strings.Repeat("x", MaxMessage) + `"}`, ReasonTooLarge, "16411 bytes, want at most 16384"},
+	} {
+		got, err := ParseResult([]byte(tt.data))
+		bad, ok := errors.AsType[*BadMessage](err)
+		if !ok {
+			t.Errorf("%s: got %v, want a *BadMessage", tt.name, err)
+			continue
+		}
+		if bad.Reason != tt.reason || !strings.Contains(err.Error(), tt.text) || !strings.HasPrefix(err.Error(), "reading a message: "+tt.reason+": ") {
+			t.Errorf("%s: got %s, want %s and %q", tt.name, err, tt.reason, tt.text)
+		}
+		if diff := cmp.Diff(Result{}, got); diff != "" {
+			t.Errorf("%s: beside the error there is\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestBadMessageUnwraps(t *testing.T) {
+	_, err := ParseResult([]byte(`{`))
+	if _, ok := errors.AsType[*json.SyntaxError](err); !ok {
+		t.Errorf("the cause of %v cannot be found", err)
+	}
+}
+
+func TestSecondsSurviveHops(t *testing.T) {
+	// Beyond two months a float64 is coarser than a nanosecond.
+	for _, d := range []time.Duration{time.Microsecond, 999999 * time.Microsecond, 100*24*time.Hour + time.Microsecond, maxSeconds*time.Second - time.Microsecond} {
+		r := Result{Status: OK, For: d}
+		for range 10 {
+			next, err := ParseResult(r.Append(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r = next
+		}
+		if r.For != d {
+			t.Errorf("%v is %v after ten hops", d, r.For)
+		}
+	}
+}
+
+func TestWhatMayNotBeSentIsLeftOut(t *testing.T) {
+	for name, v := range map[string]float64{"NaN": math.NaN(), "infinite": math.Inf(-1), "beyond all sense": 1.0000001e18} {
+		r := Result{Status: OK, Value: Num(v), For: -time.Second, Within: -time.Second, Lag: -1, Self: -1}
+		if got, want := string(r.Append(nil)), `{"status":"ok","for":0}`; got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	r := Result{Status: OK}
+	for range 20 {
+		r.Flickers = append(r.Flickers, Flicker{Critical, time.Second, time.Second})
+		r.Facts = append(r.Facts, Fact{"a", "b"})
+	}
+	got, err := ParseResult(r.Append(nil))
+	if err != nil || len(got.Flickers) != MaxFlickers || len(got.Facts) != MaxFacts {
+		t.Errorf("%d flickers, %d facts, %v", len(got.Flickers), len(got.Facts), err)
+	}
+}
+
+// crowded is a result whose every text is as long as it may be, of a character.
+func crowded(c string) Result {
+	fill := func(limit int) string { return strings.Repeat(c, limit/len(c)-1) + "x" }
+	r := whole()
+	r.Unit, r.Text, r.Summary, r.Detail = fill(MaxUnit), fill(MaxText), fill(MaxSummary), fill(MaxDetail)
+	r.Name, r.Set, r.Site = fill(MaxName), fill(MaxName), fill(MaxName)
+	r.Facts = nil
+	for range MaxFacts {
+		r.Facts = append(r.Facts, Fact{fill(MaxText), fill(MaxSummary)})
+	}
+	return r
+}
+
+func TestNoResultIsTooLarge(t *testing.T) {
+	for _, c := range []string{"x", `"`, `\`, "\n", "\t", "\x00", "日", "\xff", "<", "\u2028"} {
+		t.Run(fmt.Sprintf("%q", c), func(t *testing.T) {
+			r := crowded(c)
+			data := r.Append(nil)
+			if len(data) > MaxMessage {
+				t.Errorf("%d bytes", len(data))
+			}
+			got, err := ParseResult(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(r.Detail) != len(crowded(c).Detail) {
+				t.Error("Append changed its result")
+			}
+			if want := CleanText(r.Detail, MaxDetail); got.Detail != want && !strings.HasSuffix(got.Detail, Ellipsis) {
+				t.Errorf("a detail of %d bytes came as one of %d, and is not marked as cut", len(want), len(got.Detail))
+			}
+			if got.Summary != CleanLine(r.Summary, MaxSummary) || got.Site != CleanLine(r.Site, MaxName) {
+				t.Error("something else than the detail was cut")
+			}
+		})
+	}
+}
+
+func TestAged(t *testing.T) {
+	r := Result{Status: OK, For: time.Second, Within: 5 * time.Second, Flickers: []Flicker{
+		{Critical, time.Second, time.Minute}, {Warning, time.Second, FlickerSpan - 2*time.Second}, {Warning, time.Second, FlickerSpan},
+	}}
+	for _, tt := range []struct {
+		d    time.Duration
+		want Result
+	}{
+		{-time.Second, r},
+		{0, r},
+		{2 * time.Second, Result{Status: OK, For: 3 * time.Second, Within: 3 * time.Second, Flickers: []Flicker{
+			{Critical, time.Second, time.Minute + 2*time.Second}, {Warning, time.Second, FlickerSpan}}}},
+		{5 * time.Second, Result{Status: OK, For: 6 * time.Second, Within: time.Millisecond, Flickers: []Flicker{{Critical, time.Second, time.Minute + 5*time.Second}}}},
+		{time.Hour, Result{Status: OK, For: time.Hour + time.Second, Within: time.Millisecond, Flickers: []Flicker{}}},
+	} {
+		before := r.Flickers[0]
+		if diff := cmp.Diff(tt.want, r.Aged(tt.d)); diff != "" {
+			t.Errorf("after %v: want -, got +\n%s", tt.d, diff)
+		}
+		if r.Flickers[0] != before {
+			t.Fatal("Aged changed its result's flickers")
+		}
+	}
+	silent := Result{Status: OK}
+	if silent.Due() != DefaultDue || silent.Aged(20*time.Second).Within != 40*time.Second {
+		t.Errorf("of a result that does not say: due in %v, 20 s later in %v", silent.Due(), silent.Aged(20*time.Second).Within)
+	}
+}
+
+func TestPhases(t *testing.T) {
+	a, b := Phases{1, 2, 3, 4, 5}, Phases{10, 20, 30, 40, 50}
+	if got, want := a.Add(b), (Phases{11, 22, 33, 44, 55}); got != want {
+		t.Errorf("the sum is %v, want %v", got, want)
+	}
+	if got, want := a.Each(), [...]time.Duration{1, 2, 3, 4, 5}; got != want {
+		t.Errorf("one by one: %v, want %v", got, want)
+	}
+}
+
+func TestAppendSeconds(t *testing.T) {
+	for _, tt := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{0, "0"}, {-time.Hour, "0"}, {999, "0"}, {time.Microsecond, "0.000001"}, {1999, "0.000001"},
+		{100 * time.Millisecond, "0.1"}, {time.Second, "1"}, {12345678 * time.Microsecond, "12.345678"}, {1500100 * time.Microsecond, "1.5001"},
+		{10 * 365 * 24 * time.Hour, "315360000"},
+	} {
+		if got := string(AppendSeconds(nil, tt.d)); got != tt.want {
+			t.Errorf("%v is written %s, want %s", tt.d, got, tt.want)
+		}
+	}
+}
+
+func TestAppendNumber(t *testing.T) {
+	for _, tt := range []struct {
+		v    float64
+		want string
+	}{
+		{0, "0"}, {math.Copysign(0, -1), "0"}, {-7, "-7"}, {999_999_999_999_999, "999999999999999"}, {1e15, "1e+15"}, {1e18, "1e+18"},
+		{0.1, "0.1"}, {1.0 / 3, "0.333333333"}, {123456.7891234, "123456.789"}, {1e-9, "1e-09"},
+	} {
+		if got := string(AppendNumber(nil, tt.v)); got != tt.want || !json.Valid([]byte(got)) {
+			t.Errorf("%g is written %s, want %s", tt.v, got, tt.want)
+		}
+	}
+}
+
+func TestAppendAllocatesNothing(t *testing.T) {
+	r := whole()
+	r.Detail = "HTTP/1.1 503" // printable ASCII: what is not is copied to be cleaned
+	buf := make([]byte, 0, MaxMessage)
+	if n := testing.AllocsPerRun(100, func() { buf = r.Append(buf[:0]) }); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}
+
+func FuzzParseResult(f *testing.F) {
+	r := whole()
+	f.Add(r.Append(nil))
+	for _, c := range []string{`"`, "\t", "日", "\x00"} {
+		r := crowded(c)
+		f.Add(r.Append(nil))
+	}
+	for _, data := range []string{
+		`{"status":"ok"}`, `{"status":"ok","value":1234567890.5}`, `{"status":"ok","for":8640000.000001,"within":0.0000004}`,
+		`{"status":"ok","at":"9999-12-31T23:59:59-01:00"}`, `{"status":"ok","at":"2026-01-02T15:04:05,5+24:00"}`, `{"status":"ok","text":"\ud800"}`,
+		`{"status":"ok","facts":[[]]}`, `null`, `[]`, "",
+	} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		first, err := ParseResult(data)
+		if err != nil {
+			if _, ok := errors.AsType[*BadMessage](err); !ok {
+				t.Errorf("reading %q: got %v, want a *BadMessage", data, err)
+			}
+			return
+		}
+		sent := first.Append(nil)
+		if len(sent) > MaxMessage || !json.Valid(sent) {
+			t.Fatalf("%d bytes: %s", len(sent), sent)
+		}
+		// The first hop rounds; after it nothing changes any more.
+		second, err := ParseResult(sent)
+		if err != nil {
+			t.Fatalf("refusing its own %s: %v", sent, err)
+		}
+		third, err := ParseResult(second.Append(nil))
+		if err != nil {
+			t.Fatalf("refusing its own %s: %v", second.Append(nil), err)
+		}
+		if diff := cmp.Diff(second, third); diff != "" {
+			t.Errorf("one hop more, and it is another: -, +\n%s", diff)
+		}
+		if first.Status != second.Status || first.Summary != second.Summary || first.For != second.For || len(first.Flickers) != len(second.Flickers) {
+			t.Errorf("sent %+v, arrived %+v", first, second)
+		}
+	})
+}
+
+func FuzzAppendString(f *testing.F) {
+	for _, s := range []string{"", "plain", `"\`, "\n\t\r\x00\x1f\x7f", "日本🔦", "a\xffb\xe6\x97", "\u2028<>&"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		data := AppendString([]byte("x"), s)[1:]
+		var got string
+		if err := json.Unmarshal(data, &got); err != nil {
+			t.Fatalf("%q is written %s: %v", s, data, err)
+		}
+		if want := string([]rune(s)); got != want || !utf8.Valid(data) {
+			t.Errorf("%q is written %s, which reads %q", s, data, got)
+		}
+		if utf8.ValidString(s) && got != s {
+			t.Errorf("%q is written %s", s, data)
+		}
+	})
+}
+
+func BenchmarkAppend(b *testing.B) {
+	for _, bench := range []struct {
+		name string
+		r    Result
+	}{
+		{"page", Result{Status: OK, Value: Num(0.133), Unit: "s", For: time.Hour, Within: 6 * time.Second, Prober: "p1", Epoch: 1767366245123, N: 12345,
+			Phases: Phases{time.Millisecond, time.Millisecond, 0, 100 * time.Millisecond, time.Millisecond}, At: time.Now()}},
+		{"everything", whole()},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			buf := make([]byte, 0, MaxMessage)
+			b.ReportAllocs()
+			for b.Loop() {
+				buf = bench.r.Append(buf[:0])
+			}
+			b.SetBytes(int64(len(buf)))
+		})
+	}
+}
+
+func BenchmarkParseResult(b *testing.B) {
+	for name, r := range map[string]Result{"least": {Status: OK}, "everything": whole()} {
+		data := r.Append(nil)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if _, err := ParseResult(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

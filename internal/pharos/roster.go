@@ -1,0 +1,187 @@
+package pharos
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// The bounds of a roster.
+const (
+	MaxRosterParts = 512      // messages that one roster is split into
+	rosterPart     = 14 << 10 // bytes of watchers that one of them aims at: room is left for the rest
+	maxWatchers    = 100_000  // watchers that a beat may speak of
+)
+
+// RosterWatcher is what a roster says of one watcher.
+type RosterWatcher struct {
+	Name     string  `json:"name"`
+	Kind     string  `json:"kind,omitempty"`     // "page", "command"
+	Address  string  `json:"address,omitempty"`  // what is looked at: an address, a command line
+	Interval float64 `json:"interval,omitempty"` // seconds
+	Network  bool    `json:"network,omitempty"`  // looked at over the prober's own network
+	Canary   bool    `json:"canary,omitempty"`   // says whether that network is there
+}
+
+// RosterSet is a set and its watchers, in the file's order.
+type RosterSet struct {
+	Name     string          `json:"name"`
+	Watchers []RosterWatcher `json:"watchers"`
+}
+
+// Roster is what one prober watches, in the file's order. It travels in parts,
+// each on a subject of its own, since one message cannot hold a thousand
+// names: a part has some of the watchers, and a set that is cut goes on in the
+// next part under the same name.
+type Roster struct {
+	Site   string      `json:"site"`   // human name
+	Prober string      `json:"prober"` // human name
+	Epoch  int64       `json:"epoch"`  // when the process started, unix milliseconds
+	N      uint64      `json:"n"`      // grows with each roster of the process
+	Part   int         `json:"part"`   // from 0
+	Parts  int         `json:"parts"`
+	Sets   []RosterSet `json:"sets"`
+}
+
+// Split returns the roster's parts as JSON, each below MaxMessage.
+func (r Roster) Split() ([][]byte, error) {
+	var parts []Roster
+	part, size := r, 0
+	part.Sets = nil
+	for _, set := range r.Sets {
+		open := false // the set goes on in this part
+		for _, w := range set.Watchers {
+			w.Address = CleanLine(w.Address, MaxSummary)
+			row, err := encode(w)
+			if err != nil {
+				return nil, fmt.Errorf("encoding what is said of %q: %w", w.Name, err)
+			}
+			if size > 0 && size+len(row)+1 > rosterPart {
+				parts = append(parts, part)
+				part.Sets, size, open = nil, 0, false
+			}
+			if !open {
+				part.Sets = append(part.Sets, RosterSet{Name: set.Name})
+				size += 2*len(set.Name) + 32
+				open = true
+			}
+			last := &part.Sets[len(part.Sets)-1]
+			last.Watchers = append(last.Watchers, w)
+			size += len(row) + 1
+		}
+	}
+	parts = append(parts, part)
+	if len(parts) > MaxRosterParts {
+		return nil, fmt.Errorf("splitting a roster: %d parts, want at most %d: fewer watchers, please", len(parts), MaxRosterParts)
+	}
+	out := make([][]byte, len(parts))
+	for i := range parts {
+		parts[i].Part, parts[i].Parts = i, len(parts)
+		data, err := encode(parts[i])
+		if err != nil {
+			return nil, fmt.Errorf("encoding a roster: %w", err)
+		}
+		out[i] = data
+	}
+	return out, nil
+}
+
+// encode returns v as JSON. Names keep their "<" and "&": as json.Marshal writes
+// them, each would need six bytes.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// ParseRoster reads one part of a roster that arrived from anywhere. The error
+// is a *BadMessage.
+func ParseRoster(data []byte) (Roster, error) {
+	var r Roster
+	if err := unmarshal(data, &r); err != nil {
+		return Roster{}, err
+	}
+	if r.Parts < 1 || r.Parts > MaxRosterParts || r.Part < 0 || r.Part >= r.Parts {
+		return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("part %d of %d", r.Part, r.Parts)}
+	}
+	r.Site, r.Prober = CleanLine(r.Site, MaxName), CleanLine(r.Prober, MaxName)
+	for i := range r.Sets {
+		set := &r.Sets[i]
+		if set.Name = CleanLine(set.Name, MaxName); set.Name == "" {
+			return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("a set without a name")}
+		}
+		for j := range set.Watchers {
+			w := &set.Watchers[j]
+			w.Kind, w.Address = CleanLine(w.Kind, MaxUnit), CleanLine(w.Address, MaxSummary)
+			if w.Name = CleanLine(w.Name, MaxName); w.Name == "" {
+				return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("a watcher without a name")}
+			}
+			if !(w.Interval >= 0 && w.Interval <= maxSeconds) {
+				return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("an interval of %g s", w.Interval)}
+			}
+		}
+	}
+	return r, nil
+}
+
+// BeatEvery is how often a prober says that it is there.
+const BeatEvery = time.Second
+
+// BeatSilence is how long a prober may be silent before all that it watches is
+// stale.
+const BeatSilence = 3 * time.Second
+
+// Beat is what a prober says of itself each second.
+type Beat struct {
+	Site     string    `json:"site"`   // human name
+	Prober   string    `json:"prober"` // human name
+	Epoch    int64     `json:"epoch"`  // when the process started, unix milliseconds
+	N        uint64    `json:"n"`      // grows with each beat
+	Version  string    `json:"version,omitempty"`
+	Watchers int       `json:"watchers"`           // how many it watches
+	Roster   uint64    `json:"roster"`             // N of its newest roster
+	Missed   uint64    `json:"missed,omitempty"`   // ticks missed since it started
+	Lag      float64   `json:"lag,omitempty"`      // seconds: the worst start delay since the last beat
+	Rejected string    `json:"rejected,omitempty"` // why the newest file was refused, with its line
+	Denied   string    `json:"denied,omitempty"`   // a right that NATS refuses it, with the subject
+	Leaving  bool      `json:"leaving,omitempty"`  // goodbye
+	At       time.Time `json:"at"`                 // its wall clock, to tell people how far off it is
+}
+
+// ParseBeat reads a beat that arrived from anywhere. The error is a
+// *BadMessage.
+func ParseBeat(data []byte) (Beat, error) {
+	var b Beat
+	if err := unmarshal(data, &b); err != nil {
+		return Beat{}, err
+	}
+	if b.Watchers < 0 || b.Watchers > maxWatchers || !(b.Lag >= 0 && b.Lag <= maxSeconds) {
+		return Beat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, %g s of lag", b.Watchers, b.Lag)}
+	}
+	b.Site, b.Prober = CleanLine(b.Site, MaxName), CleanLine(b.Prober, MaxName)
+	b.Version, b.Rejected, b.Denied = CleanLine(b.Version, MaxText), CleanLine(b.Rejected, MaxSummary), CleanLine(b.Denied, MaxSummary)
+	return b, nil
+}
+
+// Forget asks every dashboard to drop a prober with all that it watches, or one
+// watcher; just one of the two is set.
+type Forget struct {
+	Prober  string    `json:"prober,omitempty"`  // "<site>/<prober>", tokens
+	Watcher WatcherID `json:"watcher,omitempty"` // "<site>.<set>.<watcher>", tokens
+}
+
+// ParseForget reads a request that arrived from anywhere. The error is a
+// *BadMessage.
+func ParseForget(data []byte) (Forget, error) {
+	var f Forget
+	if err := unmarshal(data, &f); err != nil {
+		return Forget{}, err
+	}
+	if (f.Prober == "") == (f.Watcher == "") {
+		return Forget{}, &BadMessage{ReasonInvalid, fmt.Errorf("want one of prober and watcher")}
+	}
+	return f, nil
+}

@@ -1,0 +1,111 @@
+package pharos
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The subjects that are not one watcher's or one prober's.
+const (
+	SubjectAll     = "pharos.>"       // everything on the wire
+	SubjectRefresh = "pharos.refresh" // asks every prober to publish its state again
+	SubjectForget  = "pharos.forget"  // asks every dashboard to forget a prober or a watcher that is gone for good
+)
+
+// Kind says what a subject carries.
+type Kind uint8
+
+// The kinds of subjects.
+const (
+	KindResult Kind = iota + 1 // pharos.result.<site>.<set>.<watcher>
+	KindRoster                 // pharos.roster.<site>.<prober>.<part>
+	KindBeat                   // pharos.prober.<site>.<prober>
+	KindForget                 // pharos.forget
+)
+
+// Subject is a subject taken apart. Its parts are tokens.
+type Subject struct {
+	Kind    Kind
+	Site    string
+	Set     string // of a result
+	Watcher string // of a result
+	Prober  string // of a roster or beat
+	Part    int    // of a roster, from 0
+}
+
+// WatcherID names one watcher of one site on every board:
+// "<site>.<set>.<watcher>", the tail of its result subject.
+type WatcherID string
+
+// ID returns the id of the watcher that a result subject speaks of.
+func (s Subject) ID() WatcherID { return MakeID(s.Site, s.Set, s.Watcher) }
+
+// ProberID returns "<site>/<prober>", the name of a prober of a roster or beat.
+func (s Subject) ProberID() string { return s.Site + "/" + s.Prober }
+
+// MakeID joins the tokens of a watcher.
+func MakeID(site, set, watcher string) WatcherID {
+	return WatcherID(site + "." + set + "." + watcher)
+}
+
+// Site returns the site's token.
+func (id WatcherID) Site() string {
+	site, _, _ := strings.Cut(string(id), ".")
+	return site
+}
+
+// ResultSubject returns "pharos.result." and the id.
+func ResultSubject(id WatcherID) string { return "pharos.result." + string(id) }
+
+// RosterSubject returns the subject of one part of a prober's roster; site and
+// prober are tokens.
+func RosterSubject(site, prober string, part int) string {
+	return "pharos.roster." + site + "." + prober + "." + strconv.Itoa(part)
+}
+
+// BeatSubject returns the subject of a prober's beat; site and prober are
+// tokens.
+func BeatSubject(site, prober string) string { return "pharos.prober." + site + "." + prober }
+
+// SiteSubjects are the patterns of all that one site's probers publish; site
+// is a token.
+func SiteSubjects(site string) (results, rosters, beats string) {
+	return "pharos.result." + site + ".>", "pharos.roster." + site + ".>", "pharos.prober." + site + ".>"
+}
+
+// ParseSubject takes a subject apart. The error quotes it and says which part
+// is not one of ours.
+func ParseSubject(subject string) (Subject, error) {
+	if subject == SubjectForget {
+		return Subject{Kind: KindForget}, nil
+	}
+	rest, ok := strings.CutPrefix(subject, "pharos.")
+	if !ok || len(subject) > 256 {
+		return Subject{}, fmt.Errorf("reading subject %.64q: not one of ours", subject)
+	}
+	kind, rest, _ := strings.Cut(rest, ".")
+	parts := strings.Split(rest, ".")
+	var s Subject
+	switch {
+	case kind == "result" && len(parts) == 3:
+		s = Subject{Kind: KindResult, Site: parts[0], Set: parts[1], Watcher: parts[2]}
+	case kind == "roster" && len(parts) == 3:
+		n, err := strconv.Atoi(parts[2])
+		if err != nil || n < 0 || n >= MaxRosterParts || strconv.Itoa(n) != parts[2] {
+			return Subject{}, fmt.Errorf("reading subject %q: %q is not a part's number", subject, parts[2])
+		}
+		s = Subject{Kind: KindRoster, Site: parts[0], Prober: parts[1], Part: n}
+		parts = parts[:2]
+	case kind == "prober" && len(parts) == 2:
+		s = Subject{Kind: KindBeat, Site: parts[0], Prober: parts[1]}
+	default:
+		return Subject{}, fmt.Errorf("reading subject %q: want pharos.result.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.prober.SITE.PROBER", subject)
+	}
+	for _, p := range parts {
+		if !ValidToken(p) {
+			return Subject{}, fmt.Errorf("reading subject %q: %q is not a token", subject, p)
+		}
+	}
+	return s, nil
+}
