@@ -1,0 +1,333 @@
+// Package config reads the YAML file that says what is watched: strictly, with
+// all of its errors at once, and again when it changes.
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+	"gopkg.in/yaml.v3"
+
+	"pharos/internal/pharos"
+)
+
+// The defaults of what is not a watcher's.
+const (
+	DefaultTitle       = "Pharos"
+	DefaultSite        = "local"
+	DefaultListen      = ":8811"
+	DefaultMaxWatchers = 10_000
+	DefaultMaxScreens  = 5_000
+)
+
+// Config is one file, read and checked. It is not changed once it is in use.
+type Config struct {
+	Title, Tagline string
+	Site, Prober   string           // human names
+	Watchers       []pharos.Watcher // of all sets, in the file's order
+	NATS           NATS
+	Dashboard      Dashboard
+	Hash           [sha256.Size]byte // of the file's content
+
+	secrets *strings.Replacer // nil: none
+}
+
+// NATS is the way to NATS, and what the all-in-one's own server does. Files
+// are paths from the working directory.
+type NATS struct {
+	URL         string // addresses, separated by commas
+	Credentials string // file
+	NKey        string // file with the seed
+	User        string
+	Password    string
+	Token       string
+	CAFile      string
+	CertFile    string
+	KeyFile     string
+
+	Listen   string // host:port of the all-in-one's server; empty: it does not listen
+	StoreDir string // its folder; empty: memory
+	Users    []User // who may connect to it
+}
+
+// User may connect to the all-in-one's server.
+type User struct{ Name, Password string }
+
+// Dashboard is what the dashboard does.
+type Dashboard struct {
+	Listen      string // host:port
+	MaxWatchers int    // tiles that the board holds
+	MaxScreens  int    // browsers at the same time
+	// Views are the boards with an address of their own, by name: what an
+	// address of "/" would say after its "?" to mean the same. The one of the
+	// empty name is what "/" itself stands for.
+	Views map[string]url.Values
+}
+
+// Default returns what holds where there is no file: nothing is watched.
+func Default() *Config {
+	return &Config{
+		Title: DefaultTitle, Site: DefaultSite, Prober: hostName(),
+		Dashboard: Dashboard{Listen: DefaultListen, MaxWatchers: DefaultMaxWatchers, MaxScreens: DefaultMaxScreens},
+	}
+}
+
+// Load reads a file. getenv is os.LookupEnv, where the environment is the
+// process's own. What is wrong with the content is returned as Errors.
+func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data, getenv)
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", path, cause(err))
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", path, cause(err))
+	}
+	return data, nil
+}
+
+// cause drops the operation and path that our own text has already.
+func cause(err error) error {
+	var at *os.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// Parse reads the content of a file. name is its path: the errors are told
+// under it, and relative paths in the file start at its folder. The error is
+// of type Errors.
+func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
+	r := &reader{file: name, getenv: getenv, secrets: make(secrets), keys: make(map[reflect.Type]keyTable)}
+	c := r.parse(data)
+	replacer := r.secrets.replacer()
+	if len(r.errs) > 0 {
+		if replacer != nil {
+			for i := range r.errs {
+				r.errs[i].Message = replacer.Replace(r.errs[i].Message)
+			}
+		}
+		return nil, r.errs.told()
+	}
+	c.Hash = sha256.Sum256(data)
+	c.secrets = replacer
+	return c, nil
+}
+
+// parse returns nil only after an error was told.
+func (r *reader) parse(data []byte) *Config {
+	if len(data) > MaxFile {
+		r.fail(nil, "more than %d MiB", MaxFile>>20)
+		return nil
+	}
+	var document yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
+		r.errs = append(r.errs, syntaxError(r.file, data, err))
+		return nil
+	}
+	if len(document.Content) == 0 || isNull(document.Content[0]) {
+		r.fail(nil, `nothing in it: write what to watch, such as "sets: [{name: First, watchers: [{name: Home page, page: \"https://example.com/\"}]}]"`)
+		return nil
+	}
+	var second yaml.Node
+	switch err := decoder.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		r.errs = append(r.errs, syntaxError(r.file, data, err))
+		return nil
+	default:
+		r.fail(&second, `a second document begins here ("---"): one file holds one`)
+		return nil
+	}
+	var f file
+	r.read(document.Content[0], "", fieldOf(&f))
+	return r.config(&f)
+}
+
+// fieldOf returns what a pointer points to, ready to be filled.
+func fieldOf(pointer any) reflect.Value { return reflect.ValueOf(pointer).Elem() }
+
+func (r *reader) config(f *file) *Config {
+	c := &Config{
+		Title: string(f.Title), Tagline: string(f.Tagline),
+		Site: string(f.Site), Prober: string(f.Prober),
+		NATS: r.nats(&f.NATS),
+		Dashboard: Dashboard{
+			Listen:      string(f.Dashboard.Listen),
+			MaxWatchers: int(f.Dashboard.MaxWatchers),
+			MaxScreens:  int(f.Dashboard.MaxScreens),
+			Views:       r.views(&f.Dashboard),
+		},
+	}
+	if d := &c.Dashboard; d.Listen != "" {
+		if _, _, err := hostPort(d.Listen); err != nil {
+			r.fail(f.Dashboard.at("listen"), "dashboard.listen: %v", err)
+		}
+	}
+	silent := Default()
+	orDefault(&c.Title, silent.Title)
+	orDefault(&c.Site, silent.Site)
+	orDefault(&c.Prober, silent.Prober)
+	orDefault(&c.Dashboard.Listen, silent.Dashboard.Listen)
+	orDefault(&c.Dashboard.MaxWatchers, silent.Dashboard.MaxWatchers)
+	orDefault(&c.Dashboard.MaxScreens, silent.Dashboard.MaxScreens)
+	c.Watchers = r.watchers(f, pharos.Token(c.Site))
+	return c
+}
+
+func orDefault[T comparable](v *T, fallback T) {
+	var zero T
+	if *v == zero {
+		*v = fallback
+	}
+}
+
+// hostName is the prober's name where the file gives none.
+func hostName() string {
+	host, err := os.Hostname()
+	if host = norm.NFC.String(host); err != nil || checkName(host) != nil {
+		return "prober"
+	}
+	return host
+}
+
+// Place sets the site and the prober, where they are not empty: flags and
+// variables go before the file. The watchers' IDs follow the site.
+func (c *Config) Place(site, prober string) error {
+	site, prober = norm.NFC.String(site), norm.NFC.String(prober)
+	if site != "" {
+		if err := checkName(site); err != nil {
+			return fmt.Errorf("naming the site %q: %w", short(site), err)
+		}
+		c.Site = site
+		token := pharos.Token(site)
+		for i := range c.Watchers {
+			w := &c.Watchers[i]
+			w.ID = pharos.MakeID(token, pharos.Token(w.Set), pharos.Token(w.Name))
+		}
+	}
+	if prober != "" {
+		if err := checkName(prober); err != nil {
+			return fmt.Errorf("naming the prober %q: %w", short(prober), err)
+		}
+		c.Prober = prober
+	}
+	return nil
+}
+
+// Redact returns s with every secret of the file that has at least four bytes
+// replaced by "•••": passwords, tokens, the values of headers that carry them,
+// those in addresses, and what came from a variable whose name says that it is
+// secret. It is safe for concurrent use, and free where there are none.
+func (c *Config) Redact(s string) string {
+	if c.secrets == nil {
+		return s
+	}
+	return c.secrets.Replace(s)
+}
+
+func (r *reader) nats(k *natsKeys) NATS {
+	n := NATS{
+		URL: string(k.URL), Credentials: string(k.Credentials), NKey: string(k.NKey),
+		User: string(k.User), Password: string(k.Password), Token: string(k.Token),
+		CAFile: string(k.CAFile), CertFile: string(k.CertFile), KeyFile: string(k.KeyFile),
+		Listen: string(k.Listen), StoreDir: string(k.StoreDir),
+	}
+	var ways []string
+	for _, key := range []string{"credentials", "nkey", "user", "token"} {
+		if k.has(key) {
+			ways = append(ways, key)
+		}
+	}
+	if len(ways) > 1 {
+		r.fail(k.at(ways[1]), "nats.%s beside nats.%s: one way to sign in is enough", ways[1], ways[0])
+	}
+	r.together(&k.section, "nats.", "user", "password")
+	r.together(&k.section, "nats.", "cert_file", "key_file")
+	names := make(map[string]int)
+	for i := range k.Users {
+		u := &k.Users[i]
+		if u.Name == "" {
+			r.fail(u.at("name"), "nats.users: a user wants a name")
+			continue
+		}
+		if u.Password == "" {
+			r.fail(u.at("password"), "nats.users: user %q wants a password", string(u.Name))
+		}
+		if first, doubled := names[string(u.Name)]; doubled {
+			r.fail(u.at("name"), "nats.users: user %q is there twice (first on line %d)", string(u.Name), first)
+		}
+		names[string(u.Name)] = u.at("name").Line
+		n.Users = append(n.Users, User{Name: string(u.Name), Password: string(u.Password)})
+	}
+	if err := n.CheckListen(); err != nil {
+		r.fail(k.at("listen"), "nats.listen: %v", err)
+	}
+	return n
+}
+
+// together complains about one of two keys that only make sense as a pair.
+func (r *reader) together(s *section, prefix, a, b string) {
+	switch {
+	case s.has(a) && !s.has(b):
+		r.fail(s.at(a), "%s%s wants %s%s beside it", prefix, a, prefix, b)
+	case s.has(b) && !s.has(a):
+		r.fail(s.at(b), "%s%s wants %s%s beside it", prefix, b, prefix, a)
+	}
+}
+
+// CheckListen refuses an address beyond loopback that anybody could connect
+// to. It is for the caller too, who may set Listen otherwise than the file.
+func (n NATS) CheckListen() error {
+	if n.Listen == "" {
+		return nil
+	}
+	host, _, err := hostPort(n.Listen)
+	if err != nil {
+		return err
+	}
+	if len(n.Users) > 0 || loopback(host) {
+		return nil
+	}
+	return fmt.Errorf("listening on %q without users: whoever reaches it could write anything on the board; name users under nats.users, or listen on 127.0.0.1", n.Listen)
+}
+
+func loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func hostPort(s string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(s)
+	if err != nil {
+		return "", "", fmt.Errorf(`want an address such as "127.0.0.1:4222" or ":8811", got %q`, short(s))
+	}
+	if port != "0" && (port == "" || !validPort(port)) { // 0: any that is free
+		return "", "", fmt.Errorf("no port %q: want 0 to 65535", short(port))
+	}
+	return host, port, nil
+}

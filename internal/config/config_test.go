@@ -1,0 +1,92 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.uber.org/goleak"
+)
+
+var update = flag.Bool("update", false, "write the golden files, the schema and the tables of the documentation anew")
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// env is an environment of these variables alone.
+func env(pairs ...string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1], true
+			}
+		}
+		return "", false
+	}
+}
+
+var compare = cmp.Options{
+	cmpopts.EquateNaNs(),
+	cmpopts.IgnoreUnexported(Config{}),
+	cmp.Comparer(func(a, b *regexp.Regexp) bool {
+		if a == nil || b == nil {
+			return a == b
+		}
+		return a.String() == b.String()
+	}),
+}
+
+func TestSampleIsGood(t *testing.T) {
+	c, err := Parse("sample.yaml", Sample("http://127.0.0.1:8811"), env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Watchers[2].Page.URL; got != "http://127.0.0.1:8811/sample/page" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestBadFiles reads each file of testdata/bad and compares what is said about
+// it with the golden file beside it.
+func TestBadFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/bad/*.yaml")
+	if err != nil || len(files) < 40 {
+		t.Fatalf("got %d files, wanted at least 40 (%v)", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Parse("pharos.yaml", data, env("API_TOKEN", "hunter2-hunter2", "EMPTY", ""))
+			var all Errors
+			if !errors.As(err, &all) {
+				t.Fatalf("got %v, wanted Errors", err)
+			}
+			got := all.Error() + "\n"
+			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Error(diff)
+			}
+			if strings.Contains(got, "hunter2") {
+				t.Errorf("a secret is told: %s", got)
+			}
+		})
+	}
+}
