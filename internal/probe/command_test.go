@@ -1,0 +1,202 @@
+package probe
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/pharos"
+)
+
+func TestCommandOutcomes(t *testing.T) {
+	type outcome struct {
+		Status        pharos.Status
+		Value         pharos.Number
+		Unit, Summary string
+		Detail        string
+	}
+	number := func(line string) pharos.Command { return pharos.Command{Shell: line, Number: true, Unit: "s"} }
+	pattern := func(line, p string) pharos.Command {
+		return pharos.Command{Shell: line, Pattern: regexp.MustCompile(p)}
+	}
+	args := func(argv ...string) pharos.Command { return pharos.Command{Args: argv} }
+	line := func(l string) pharos.Command { return pharos.Command{Shell: l} }
+	num, no := pharos.Num, pharos.Number{}
+	bounds := pharos.Thresholds{TooFast: -1, Warning: 5, Critical: 30}
+	for name, test := range map[string]struct {
+		command pharos.Command
+		want    outcome
+	}{
+		"exit 0 is ok":                      {line("true"), outcome{pharos.OK, num(0), "", "", ""}},
+		"exit 3 is critical":                {line("echo out; echo err >&2; exit 3"), outcome{pharos.Critical, num(3), "", "exit code 3: out", "out\nerr\n"}},
+		"an exit without a word":            {line("exit 1"), outcome{pharos.Critical, num(1), "", "exit code 1", ""}},
+		"no such command in the shell":      {line("no-such-thing"), outcome{pharos.Critical, num(127), "", "exit code 127: sh: 1: no-such-thing: not found", "sh: 1: no-such-thing: not found\n"}},
+		"no such program":                   {args("no-such-thing"), outcome{pharos.Critical, no, "", `"no-such-thing" not found`, ""}},
+		"a folder is not a program":         {args("/tmp"), outcome{pharos.Critical, no, "", `no permission to run "/tmp"`, ""}},
+		"arguments are left alone":          {args("printf", "%s|", "a b", "$HOME", "*"), outcome{pharos.OK, num(0), "", "", "a b|$HOME|*|"}},
+		"a signal is named":                 {line("kill -TERM $$"), outcome{pharos.Critical, no, "", "killed by signal 15 (SIGTERM)", ""}},
+		"input is empty":                    {line("cat; echo end"), outcome{pharos.OK, num(0), "", "", "end\n"}},
+		"a number":                          {number("echo lag: 2.5 s of 7"), outcome{pharos.OK, num(2.5), "s", "", "lag: 2.5 s of 7\n"}},
+		"a number past its warning":         {number("echo 5"), outcome{pharos.Warning, num(5), "s", "5 s, wanted under 5 s", "5\n"}},
+		"a number past its critical":        {number("echo 1e2"), outcome{pharos.Critical, num(100), "s", "100 s, wanted under 30 s", "1e2\n"}},
+		"a negative number":                 {number("echo offset -3"), outcome{pharos.Warning, num(-3), "s", "-3 s, wanted over -1 s", "offset -3\n"}},
+		"a digit within a word is none":     {number("echo load1=0.5"), outcome{pharos.OK, num(0.5), "s", "", "load1=0.5\n"}},
+		"a dash between words is no sign":   {number("echo load-2"), outcome{pharos.OK, num(2), "s", "", "load-2\n"}},
+		"a number and a bad exit":           {number("echo 1; exit 2"), outcome{pharos.Critical, num(1), "s", "exit code 2: 1", "1\n"}},
+		"a number on standard error is not": {number("echo 1 >&2"), outcome{pharos.Unknown, no, "s", "no number in the output", "1\n"}},
+		"no number":                         {number("echo none"), outcome{pharos.Unknown, no, "s", "no number in the output", "none\n"}},
+		"a pattern":                         {pattern("echo 10 of 25 MB", `of (\d+)`), outcome{pharos.Warning, num(25), "", "25, wanted under 5", "10 of 25 MB\n"}},
+		"a pattern that is not there":       {pattern("echo 10 MB", `of (\d+)`), outcome{pharos.Unknown, no, "", "no match for \"of (\\\\d+)\" in the output", "10 MB\n"}},
+		"a pattern that is no number":       {pattern("echo of x", `of (\w+)`), outcome{pharos.Unknown, no, "", `"x" in the output is not a number`, "of x\n"}},
+		"infinity is no number":             {pattern("echo of inf", `of (\w+)`), outcome{pharos.Unknown, no, "", `"inf" in the output is not a number`, "of inf\n"}},
+		"an environment":                    {pharos.Command{Shell: "echo $FOO; pwd", Env: []string{"FOO=a b"}, Dir: "/"}, outcome{pharos.OK, num(0), "", "", "a b\n/\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := none()
+			w.Command = &test.command
+			if w.Command.Number || w.Command.Pattern != nil {
+				w.Thresholds = bounds
+			}
+			r := watch(t, w)
+			if !w.Command.Number {
+				w.Command.Unit = ""
+			}
+			r.Detail = strings.ReplaceAll(r.Detail, "/bin/sh", "sh")
+			if diff := cmp.Diff(test.want, outcome{r.Status, r.Value, r.Unit, r.Summary, r.Detail}); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLongOutputIsCutInTheMiddle(t *testing.T) {
+	r := watch(t, shell("head -c 5000000 /dev/zero | tr '\\0' x; echo; echo the end"))
+	if r.Status != pharos.OK || len(r.Detail) > pharos.MaxDetail || !strings.HasPrefix(r.Detail, "xxx") ||
+		!strings.Contains(r.Detail, "\n…\n") || !strings.HasSuffix(r.Detail, "x\nthe end\n") {
+		t.Errorf("got %v, %d bytes of detail: %.20q ... %q", r.Status, len(r.Detail), r.Detail, r.Detail[max(0, len(r.Detail)-20):])
+	}
+}
+
+// gone fails the test if a process of the pids that a command wrote to a file
+// is alive.
+func gone(t *testing.T, file string, want int) {
+	t.Helper()
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := strings.Fields(string(written))
+	if len(pids) != want {
+		t.Fatalf("%d processes wrote their number, want %d", len(pids), want)
+	}
+	for _, field := range pids {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, dead := parentOf(pid); !dead && syscall.Kill(pid, 0) == nil {
+			t.Errorf("process %d survived", pid)
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
+func TestNoDescendantSurvives(t *testing.T) {
+	// Each says its number, then outstays any run.
+	const stay = `sh -c 'echo $$ >> "$PIDS"; sleep 300; true'`
+	for name, test := range map[string]struct {
+		line      string
+		processes int
+		late      bool
+	}{
+		"a child in the background":            {stay + " & until [ -s $PIDS ]; do :; done", 1, false},
+		"a child in a session of its own":      {"setsid " + stay + " & until [ -s $PIDS ]; do :; done", 1, false},
+		"a child that is waited for":           {stay, 1, true},
+		"a session of its own, at the timeout": {"setsid " + stay + " & setsid " + stay + " >/dev/null 2>&1 & wait", 2, true},
+		"a tree of sessions, at the timeout":   {`setsid sh -c "setsid ` + strings.ReplaceAll(strings.ReplaceAll(stay, `"`, `\"`), "$", `\$`) + ` & wait" & ` + stay, 2, true},
+		"a child that ignores signals":         {`trap "" TERM HUP INT; ` + stay, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "pids")
+			w := shell(test.line)
+			w.Command.Env = []string{"PIDS=" + file}
+			w.Timeout = 10 * time.Second
+			if test.late {
+				w.Timeout = 500 * time.Millisecond
+			}
+			began := time.Now()
+			r := watch(t, w)
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("the run took %v", took)
+			}
+			switch {
+			case test.late && (r.Status != pharos.Critical || r.Summary != "timed out after 500 ms"):
+				t.Errorf("got %v %q, want a timeout", r.Status, r.Summary)
+			case !test.late && r.Status != pharos.OK:
+				t.Errorf("got %v %q, want ok", r.Status, r.Summary)
+			}
+			gone(t, file, test.processes)
+		})
+	}
+}
+
+func TestTimedOutCommandShowsItsOutput(t *testing.T) {
+	w := shell("echo so far; sleep 300")
+	w.Timeout = 200 * time.Millisecond
+	if r := watch(t, w); r.Detail != "so far\n" || r.Value.OK {
+		t.Errorf("got detail %q and value %v", r.Detail, r.Value)
+	}
+}
+
+func TestPIDOneReapsWhatFallsToIt(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("making a namespace of processes needs root")
+	}
+	w := none()
+	w.Command = &pharos.Command{Args: []string{"unshare", "--pid", "--fork", "--mount-proc", os.Args[0], "-test.run=^$"}, Env: []string{asPIDOne + "=1"}}
+	w.Timeout = 30 * time.Second
+	if r := watch(t, w); r.Status != pharos.OK {
+		t.Errorf("got %v %q:\n%s", r.Status, r.Summary, r.Detail)
+	}
+}
+
+// asPIDOne makes the test binary a prober that is PID 1 of its namespace.
+const asPIDOne = "PHAROS_TEST_PID_ONE"
+
+// bePIDOne runs commands that leave orphans and returns what went wrong.
+func bePIDOne() (wrong []string) {
+	e := New(Options{})
+	defer e.Close()
+	for i := range 50 {
+		// The orphan leaves group, environment and pipe, dies in its own time
+		// and falls to PID 1.
+		p, err := e.Prepare(shell("env -i setsid sh -c 'sleep 0.0" + strconv.Itoa(i%10) + "' >/dev/null 2>&1 & exit 3"))
+		if err != nil {
+			return []string{err.Error()}
+		}
+		if r := p.Run(contextOf(10 * time.Second)); r.Value != pharos.Num(3) {
+			wrong = append(wrong, "status stolen: "+r.Summary)
+		}
+	}
+	var zombies []string
+	for range 100 { // until the last orphan has died
+		zombies = nil
+		for _, pid := range processes() {
+			if _, dead := parentOf(pid); dead || pid != 1 {
+				zombies = append(zombies, strconv.Itoa(pid))
+			}
+		}
+		if zombies == nil {
+			return wrong
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return append(wrong, "left over: "+strings.Join(zombies, " "))
+}

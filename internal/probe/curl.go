@@ -1,0 +1,220 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The exit codes that have a meaning of their own.
+const (
+	sshFailed     = 255
+	shellNotFound = 127
+)
+
+// fetchThere makes one request from the watcher's ssh host, with the curl that
+// is there. The answer comes back as it was on the wire, so that all that is
+// judged is judged here, as for a page that is fetched from here. Its phases
+// are curl's.
+func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
+	host := p.watcher.SSHHost
+	v.via = host
+	argv, err := p.engine.ssh.argv(host)
+	if err != nil {
+		return err
+	}
+	if err := p.engine.ssh.ready(ctx, host); err != nil {
+		return err
+	}
+	limit := p.maxBody()
+	said := capture{most: int(limit) + maxHead}
+	var stderr capture
+	script := remote{argv: []string{"curl", "-q", "-K", "-"}, input: p.curlConfig(ctx, h)}.script(p.engine.nursery.mark)
+	state, err := p.engine.run(ctx, running{argv: argv, input: script, shown: &stderr, said: &said, apart: true})
+	v.seen.stderr = stderr.String()
+	if err != nil {
+		return &sshError{host, errors.New(describeStart(err, argv[0]))}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	output, trailer, ok := said.cutTrailer(p.curlMark())
+	if !ok || !v.addCurl(trailer) {
+		switch state.ExitCode() {
+		case shellNotFound:
+			return fmt.Errorf("no curl on %s", host)
+		case sshFailed:
+			return &sshError{host, errors.New(stderr.lastLine())}
+		}
+		return fmt.Errorf("curl on %s: %s %s", host, state, stderr.lastLine())
+	}
+	if code := state.ExitCode(); code != 0 {
+		return &curlError{code, strings.TrimSpace(stderr.lastLine())}
+	}
+	v.intake = intake{source: bytes.NewReader(output), left: maxHead}
+	v.reader.Reset(&v.intake)
+	if err := v.readAnswer(h); err != nil {
+		return err
+	}
+	if err := p.readBody(v); err != nil {
+		if !said.dropped {
+			return err
+		}
+		v.seen.truncated = true
+	}
+	return nil
+}
+
+// curlConfig returns the request as a file of options for curl. It goes in by
+// standard input, so that nothing of it shows in a list of processes.
+func (p *page) curlConfig(ctx context.Context, h *hop) string {
+	var b strings.Builder
+	option := func(name, value string) {
+		b.WriteString(name + " = \"" + curlQuote.Replace(value) + "\"\n")
+	}
+	for _, flag := range []string{"silent", "show-error", "raw", "http1.1", "globoff", "path-as-is"} {
+		b.WriteString(flag + "\n")
+	}
+	spec := p.watcher.Page
+	switch spec.IP {
+	case 4:
+		b.WriteString("ipv4\n")
+	case 6:
+		b.WriteString("ipv6\n")
+	}
+	if h.method == http.MethodHead {
+		b.WriteString("head\n")
+	} else {
+		b.WriteString("include\n")
+		option("request", h.method)
+	}
+	if spec.TLS.Insecure {
+		b.WriteString("insecure\n")
+	}
+	files := [][2]string{{"cacert", spec.TLS.CAFile}}
+	if h.trusted {
+		files = append(files, [2]string{"cert", spec.TLS.ClientCert}, [2]string{"key", spec.TLS.ClientKey})
+	}
+	for _, f := range files {
+		if f[1] != "" {
+			option(f[0], f[1])
+		}
+	}
+	typed := false
+	for _, l := range h.headers {
+		typed = typed || strings.EqualFold(l.Name, "Content-Type")
+		if l.Value == "" {
+			option("header", l.Name+";")
+		} else {
+			option("header", l.Name+": "+l.Value)
+		}
+	}
+	option("header", "Connection: close")
+	if h.body != "" {
+		option("header", "Expect:")
+		if !typed {
+			option("header", "Content-Type:")
+		}
+		option("data-raw", h.body)
+	}
+	option("noproxy", "*")
+	if deadline, ok := ctx.Deadline(); ok { // in case that the far side does not hear of our end
+		option("max-time", strconv.FormatFloat(time.Until(deadline).Seconds()+1, 'f', 3, 64))
+	}
+	option("write-out", p.curlMark()+"%{time_namelookup} %{time_connect} %{time_appconnect} %{time_starttransfer} %{time_total} %{remote_ip} %{remote_port}\n")
+	u := *h.url
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	option("url", strings.ReplaceAll(u.String(), " ", "%20"))
+	return b.String()
+}
+
+var curlQuote = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`)
+
+// curlMark precedes curl's times in its output.
+func (p *page) curlMark() string { return "\n" + p.engine.nursery.mark + " " }
+
+// cutTrailer returns what was captured up to the last mark, and what follows
+// it.
+func (c *capture) cutTrailer(mark string) (output, trailer []byte, ok bool) {
+	all := append(c.head, c.tail...)
+	at := bytes.LastIndex(all, []byte(mark))
+	if at < 0 {
+		return nil, nil, false
+	}
+	output = all[:at]
+	if c.dropped {
+		output = c.head
+	}
+	return output, all[at+len(mark):], true
+}
+
+// addCurl adds the phases of one request as curl says them: each counted from
+// the start, in seconds.
+func (v *visit) addCurl(trailer []byte) bool {
+	fields := strings.Fields(string(trailer))
+	if len(fields) < 5 {
+		return false
+	}
+	var at [5]time.Duration
+	for i := range at {
+		s, err := strconv.ParseFloat(fields[i], 64)
+		if err != nil {
+			return false
+		}
+		at[i] = seconds(s)
+	}
+	lookup, connect, secure, first, total := at[0], at[1], at[2], at[3], at[4]
+	v.phases[phaseLookup] += lookup
+	v.phases[phaseConnect] += max(connect-lookup, 0)
+	if secure > 0 {
+		v.phases[phaseTLS] += max(secure-connect, 0)
+	}
+	if first > 0 {
+		v.phases[phaseFirstByte] += max(first-max(secure, connect), 0)
+		v.phases[phaseTransfer] += max(total-first, 0)
+	}
+	v.total += total
+	if len(fields) == 7 {
+		v.seen.address = net.JoinHostPort(fields[5], fields[6])
+	}
+	return true
+}
+
+// curlError is a request to which curl got no whole answer.
+type curlError struct {
+	code int
+	line string // what it said of it
+}
+
+func (e *curlError) Error() string { return e.line }
+
+// describe says it in the words of describe.
+func (e *curlError) describe() string {
+	switch e.code {
+	case 6:
+		return "name not found"
+	case 7:
+		if strings.Contains(e.line, "refused") || strings.Contains(e.line, "Couldn't connect") {
+			return "connection refused"
+		}
+	case 18:
+		return "the answer was cut short"
+	case 28:
+		return "timed out"
+	case 52:
+		return "the connection was closed without an answer"
+	case 56:
+		return "connection reset"
+	}
+	_, reason, ok := strings.Cut(e.line, ") ") // "curl: (60) SSL certificate problem: ..."
+	if !ok {
+		return "curl: exit code " + strconv.Itoa(e.code)
+	}
+	return reason
+}

@@ -1,0 +1,119 @@
+// Package probe looks at one thing once: a page or a command, here or through
+// ssh. It owns no loop and no memory; internal/schedule says when.
+package probe
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+// Options are what all probes of an engine share.
+type Options struct {
+	Version string       // the user agent is Pharos/<version>
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+// Engine owns what probes share: buffers, the processes that they started, the
+// connections of ssh. Make it with New and end it with Close, after the last
+// run has returned.
+type Engine struct {
+	agent     string
+	log       *slog.Logger
+	scratches sync.Pool   // of *scratch
+	tls       *tls.Config // of pages for which the file says nothing else
+	nursery   *nursery
+	ssh       *sshHosts
+	// nameServer connects to a name server, as net.Resolver.Dial does.
+	nameServer func(ctx context.Context, network, server string) (net.Conn, error)
+}
+
+// New returns an engine. As PID 1 it also reaps the orphans that fall to that
+// process, until it is closed.
+func New(o Options) *Engine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	n := newNursery(rand.Text())
+	return &Engine{agent: "Pharos/" + o.Version, log: o.Log, tls: visitorTLS(), nursery: n, ssh: newSSHHosts(n, o.Log), nameServer: dialNameServer}
+}
+
+// Close ends the connections of ssh and waits for them. Closing twice is fine.
+func (e *Engine) Close() error {
+	err := e.ssh.close()
+	e.nursery.close()
+	return err
+}
+
+// looker is one kind of watcher. look fills what it saw into r; it need not
+// look at how ctx ended.
+type looker interface {
+	look(ctx context.Context, r *pharos.Result)
+	close() error
+}
+
+// Probe is a watcher made ready to be looked at, as often as one likes. One
+// run at a time.
+type Probe struct {
+	engine *Engine
+	id     pharos.WatcherID
+	kind   looker
+}
+
+// Prepare reads the files that the watcher names and compiles everything that
+// does not change from run to run. Its errors name the watcher.
+func (e *Engine) Prepare(w pharos.Watcher) (*Probe, error) {
+	kind, err := e.prepare(w)
+	if err != nil {
+		return nil, fmt.Errorf("preparing watcher %q of set %q: %w", w.Name, w.Set, err)
+	}
+	return &Probe{engine: e, id: w.ID, kind: kind}, nil
+}
+
+func (e *Engine) prepare(w pharos.Watcher) (looker, error) {
+	if err := checkSSHHost(w.SSHHost); err != nil {
+		return nil, err
+	}
+	switch {
+	case (w.Page == nil) == (w.Command == nil):
+		return nil, fmt.Errorf("want one of page and command")
+	case w.Page != nil:
+		return newPage(e, w)
+	default:
+		return newCommand(e, w)
+	}
+}
+
+// Run looks once. The deadline of ctx is the timeout: a run that meets it is
+// critical. A run whose ctx was canceled says nothing: its status is Waiting.
+// Run fills Status, Value, Unit, Summary, Detail, Facts, Phases, Self and At;
+// all else is the scheduler's.
+func (p *Probe) Run(ctx context.Context) (r pharos.Result) {
+	at := time.Now()
+	defer func() {
+		if broken := recover(); broken != nil {
+			p.engine.log.Error("a probe broke", "watcher", p.id, "panic", broken, "stack", string(debug.Stack()))
+			r = pharos.Result{Status: pharos.Critical, Summary: fmt.Sprintf("the probe broke: %v", broken)}
+		}
+		if ctx.Err() == context.Canceled {
+			r = pharos.Result{Status: pharos.Waiting}
+		}
+		r.At = at
+	}()
+	p.kind.look(ctx, &r)
+	return r
+}
+
+// Close closes the connection that the probe kept. Closing twice is fine.
+func (p *Probe) Close() error { return p.kind.close() }

@@ -1,0 +1,314 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+const (
+	maxRedirects = 10
+	maxHead      = 64 << 10 // bytes of an answer's header lines, those of 1xx answers included
+	keptBody     = 1 << 10  // bytes of the body that the detail shows
+)
+
+// The phases, as indices of pharos.PhaseNames.
+const (
+	phaseLookup = iota
+	phaseConnect
+	phaseTLS
+	phaseFirstByte
+	phaseTransfer
+)
+
+// page looks at a page as a new visitor does. It is its own small HTTP/1.1
+// client, since what it is after is when each thing happened, next to the
+// system call that did it.
+type page struct {
+	engine  *Engine
+	watcher pharos.Watcher
+	first   *hop
+	tls     *tls.Config // of the watcher's own origin
+	secrets []string    // never to be shown
+	fetch   func(ctx context.Context, v *visit, h *hop) error
+
+	mu   sync.Mutex
+	kept *conn // guarded by mu
+	shut bool  // guarded by mu
+}
+
+func newPage(e *Engine, w pharos.Watcher) (*page, error) {
+	p := &page{engine: e, watcher: w}
+	p.fetch = p.fetchHere
+	if w.SSHHost != "" {
+		p.fetch = p.fetchThere
+	}
+	if err := checkHeaders(w.Page); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(w.Page.URL)
+	if err != nil {
+		return nil, fmt.Errorf("reading the address: %w", err)
+	}
+	if w.SSHHost == "" {
+		p.tls = e.tls
+		if w.Page.TLS != (pharos.TLS{}) {
+			if p.tls, err = tlsConfig(w.Page.TLS); err != nil {
+				return nil, err
+			}
+		}
+	} else if w.Page.TLS.ServerName != "" {
+		return nil, fmt.Errorf("setting the server name %q: not possible with an ssh host", w.Page.TLS.ServerName)
+	}
+	method := w.Page.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	if p.first, err = p.makeHop(u, method, w.Page.Body, true); err != nil {
+		return nil, err
+	}
+	p.secrets = secretsOf(w.Page)
+	return p, nil
+}
+
+// visit is one look at a page: what has been seen so far, over all redirects.
+type visit struct {
+	*scratch
+	start, mark time.Time
+	phase       int // under way
+	phases      [len(pharos.PhaseNames)]time.Duration
+	total       time.Duration // up to the last byte
+	via         string        // the ssh host, where there is one
+	redirects   int
+	seen        answer // the last one
+}
+
+// answer is what came back from one hop.
+type answer struct {
+	*http.Response
+	address   string // ip:port
+	reused    bool   // on a kept connection
+	cert      *certificate
+	size      int64 // bytes of the body that were read
+	truncated bool  // there was more
+	stderr    string
+}
+
+// enter ends the phase that is under way and begins another.
+func (v *visit) enter(phase int) { v.enterAt(phase, time.Now()) }
+
+func (v *visit) enterAt(phase int, now time.Time) {
+	v.phases[v.phase] += now.Sub(v.mark)
+	v.phase, v.mark = phase, now
+}
+
+func (p *page) look(ctx context.Context, r *pharos.Result) {
+	s := p.engine.scratch()
+	defer p.engine.scratches.Put(s)
+	now := time.Now()
+	v := visit{scratch: s, start: now, mark: now}
+	err := p.follow(ctx, &v)
+	r.Phases = pharos.Phases{Lookup: v.phases[phaseLookup], Connect: v.phases[phaseConnect], TLS: v.phases[phaseTLS],
+		FirstByte: v.phases[phaseFirstByte], Transfer: v.phases[phaseTransfer]}
+	r.Unit = "s"
+	p.report(ctx, &v, err, r)
+}
+
+// follow fetches the page and whatever it redirects to. A redirect that is
+// among the statuses that are wanted is where it ends.
+func (p *page) follow(ctx context.Context, v *visit) error {
+	for h := p.first; ; v.redirects++ {
+		v.seen = answer{}
+		err := p.fetch(ctx, v, h)
+		if p.watcher.SSHHost == "" {
+			v.enter(v.phase)
+			v.total = v.mark.Sub(v.start)
+		}
+		code := 0
+		if v.seen.Response != nil {
+			code = v.seen.StatusCode
+		}
+		if err != nil || !p.watcher.Page.FollowRedirects || !redirects(code) || inRanges(code, p.watcher.Page.Status) {
+			return err
+		}
+		where := v.seen.Header.Get("Location")
+		if where == "" {
+			return nil
+		}
+		if v.redirects == maxRedirects {
+			return fmt.Errorf("redirected more than %d times", maxRedirects)
+		}
+		if h, err = p.redirected(h, code, where); err != nil {
+			return err
+		}
+		v.finalURL = h.url
+	}
+}
+
+// report says what the visit saw and judges it.
+func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result) {
+	a := &v.seen
+	r.Facts = p.facts(v)
+	if err != nil {
+		if summary, late := timedOut(ctx, err, v); late {
+			r.Value = pharos.Num(time.Since(v.start).Seconds())
+			fail(r, summary)
+		} else {
+			fail(r, describe(err, v.phase))
+		}
+		r.Detail = p.failureDetail(v, err)
+		return
+	}
+	r.Value = pharos.Num(v.total.Seconds())
+	if wrong := p.judgeAnswer(a, v.body); wrong != "" {
+		fail(r, wrong)
+		r.Detail = p.failureDetail(v, nil)
+		return
+	}
+	judgeTimes(r, &p.watcher)
+	b := v.text[:0]
+	for i, d := range v.phases {
+		b = append(b, pharos.PhaseNames[i]...)
+		b = append(b, ' ')
+		b = strconv.AppendFloat(b, d.Seconds(), 'f', 3, 64)
+		b = append(b, ' ')
+	}
+	b = append(b, "total "...)
+	b = strconv.AppendFloat(b, v.total.Seconds(), 'f', 3, 64)
+	b = append(b, " ("...)
+	b = strconv.AppendInt(b, int64(a.StatusCode), 10)
+	b = append(b, ')')
+	r.Detail = string(b)
+	v.text = b
+}
+
+// judgeAnswer returns what is wrong with an answer, or nothing.
+func (p *page) judgeAnswer(a *answer, body []byte) string {
+	if !inRanges(a.StatusCode, p.watcher.Page.Status) {
+		return "status " + strconv.Itoa(a.StatusCode) + ", wanted " + sayRanges(p.watcher.Page.Status)
+	}
+	within := ""
+	if a.truncated {
+		within = " in the first " + strconv.FormatInt(a.size, 10) + " bytes"
+	}
+	for _, want := range p.watcher.Page.Match {
+		if !want.Match(body) {
+			return "no match for " + strconv.Quote(want.String()) + within
+		}
+	}
+	for _, wrong := range p.watcher.Page.NotMatch {
+		if found := wrong.Find(body); found != nil {
+			return "found " + strconv.Quote(pharos.Cut(string(found), 80)) + ", wanted no match for " + strconv.Quote(wrong.String())
+		}
+	}
+	return ""
+}
+
+func inRanges(code int, ranges []pharos.StatusRange) bool {
+	if len(ranges) == 0 {
+		return 200 <= code && code <= 299
+	}
+	for _, r := range ranges {
+		if r.Low <= code && code <= r.High {
+			return true
+		}
+	}
+	return false
+}
+
+func sayRanges(ranges []pharos.StatusRange) string {
+	if len(ranges) == 0 {
+		return "200-299"
+	}
+	var b []byte
+	for i, r := range ranges {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = strconv.AppendInt(b, int64(r.Low), 10)
+		if r.High != r.Low {
+			b = append(b, '-')
+			b = strconv.AppendInt(b, int64(r.High), 10)
+		}
+	}
+	return string(b)
+}
+
+// wantsBody reports whether the body is looked at, and not just read.
+func (p *page) wantsBody() bool {
+	return len(p.watcher.Page.Match)+len(p.watcher.Page.NotMatch) > 0
+}
+
+func (p *page) facts(v *visit) []pharos.Fact {
+	a := &v.seen
+	facts := make([]pharos.Fact, 0, 4)
+	if a.address != "" {
+		facts = append(facts, pharos.Fact{Name: "address", Value: a.address})
+	}
+	if a.Response != nil {
+		facts = append(facts, pharos.Fact{Name: "status", Value: a.Status})
+	}
+	if v.redirects > 0 {
+		facts = append(facts, pharos.Fact{Name: "redirects", Value: strconv.Itoa(v.redirects)},
+			pharos.Fact{Name: "final address", Value: sayURL(v.finalURL)})
+	}
+	if a.cert != nil {
+		facts = append(facts, pharos.Fact{Name: "certificate", Value: a.cert.say(v.start)})
+	}
+	if a.size > 0 {
+		size := strconv.FormatInt(a.size, 10) + " bytes"
+		if a.truncated {
+			size += ", then cut off"
+		}
+		facts = append(facts, pharos.Fact{Name: "size", Value: size})
+	}
+	if a.reused {
+		facts = append(facts, pharos.Fact{Name: "connection", Value: "kept"})
+	}
+	return facts
+}
+
+// failureDetail is what one wants to see of an answer that is not good: its
+// status line, its header, the beginning of its body.
+func (p *page) failureDetail(v *visit, err error) string {
+	var b strings.Builder
+	switch {
+	case v.seen.stderr != "":
+		b.WriteString(v.seen.stderr)
+		b.WriteByte('\n')
+	case err != nil:
+		b.WriteString(err.Error())
+		b.WriteByte('\n')
+	}
+	if a := &v.seen; a.Response != nil {
+		b.WriteString(a.Proto + " " + a.Status + "\n")
+		writeHeader(&b, a.Header)
+		b.WriteByte('\n')
+		b.WriteString(pharos.Cut(string(v.body[:min(len(v.body), keptBody)]), keptBody))
+	}
+	detail := b.String()
+	for _, secret := range p.secrets {
+		detail = strings.ReplaceAll(detail, secret, "***")
+	}
+	return detail
+}
+
+func (p *page) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shut = true
+	if p.kept == nil {
+		return nil
+	}
+	c := p.kept
+	p.kept = nil
+	return c.Close()
+}

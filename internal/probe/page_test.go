@@ -1,0 +1,680 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/pharos"
+)
+
+// listen serves each connection with handle until the test ends.
+func listen(t testing.TB, handle func(net.Conn)) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				defer context.AfterFunc(ctx, func() { c.Close() })()
+				handle(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		l.Close()
+		serving.Wait()
+	})
+	return l.Addr().String()
+}
+
+// says is a server that reads a request and answers with these very bytes.
+func says(answer string) func(net.Conn) {
+	return func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, answer)
+	}
+}
+
+// hangs is says, and then silence.
+func hangs(answer string) func(net.Conn) {
+	return func(c net.Conn) {
+		says(answer)(c)
+		io.Copy(io.Discard, c)
+	}
+}
+
+func fact(r pharos.Result, name string) string {
+	for _, f := range r.Facts {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+func TestPageAnswers(t *testing.T) {
+	endless := func(c net.Conn) {
+		io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+		for {
+			if _, err := io.WriteString(c, "X-More: and more and more and more and more and more\r\n"); err != nil {
+				return
+			}
+		}
+	}
+	reset := func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		c.(*net.TCPConn).SetLinger(0)
+	}
+	type outcome struct {
+		Status  pharos.Status
+		Summary string
+	}
+	for name, test := range map[string]struct {
+		serve func(net.Conn)
+		edit  func(*pharos.Page)
+		want  outcome
+	}{
+		"a page is ok":                {says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), nil, outcome{pharos.OK, ""}},
+		"HTTP/1.0 is ok":              {says("HTTP/1.0 200 OK\r\n\r\nold but well"), nil, outcome{pharos.OK, ""}},
+		"1xx precede the answer":      {says("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"), nil, outcome{pharos.OK, ""}},
+		"chunks are ok":               {says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"), nil, outcome{pharos.OK, ""}},
+		"a status is wrong":           {says("HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), nil, outcome{pharos.Critical, "status 503, wanted 200-299"}},
+		"a status is one of several":  {says("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"), func(p *pharos.Page) { p.Status = []pharos.StatusRange{{Low: 200, High: 299}, {Low: 404, High: 404}} }, outcome{pharos.OK, ""}},
+		"a status is none of several": {says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), func(p *pharos.Page) { p.Status = []pharos.StatusRange{{Low: 300, High: 399}, {Low: 404, High: 404}} }, outcome{pharos.Critical, "status 200, wanted 300-399, 404"}},
+		"a redirect that is wanted": {says("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), func(p *pharos.Page) {
+			p.FollowRedirects, p.Status = true, []pharos.StatusRange{{Low: 301, High: 303}}
+		}, outcome{pharos.OK, ""}},
+		"a redirect is not followed":    {says("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), nil, outcome{pharos.Critical, "status 302, wanted 200-299"}},
+		"a text is there":               {says("HTTP/1.1 200 OK\r\n\r\nall is well"), func(p *pharos.Page) { p.Match = []*regexp.Regexp{regexp.MustCompile("is w")} }, outcome{pharos.OK, ""}},
+		"a text is missing":             {says("HTTP/1.1 200 OK\r\n\r\nall is well"), func(p *pharos.Page) { p.Match = []*regexp.Regexp{regexp.MustCompile("ill")} }, outcome{pharos.Critical, `no match for "ill"`}},
+		"a text beyond the limit":       {says("HTTP/1.1 200 OK\r\n\r\nall is well"), func(p *pharos.Page) { p.MaxBody, p.Match = 5, []*regexp.Regexp{regexp.MustCompile("well")} }, outcome{pharos.Critical, `no match for "well" in the first 5 bytes`}},
+		"a body of just the limit":      {hangs("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345"), func(p *pharos.Page) { p.MaxBody = 5 }, outcome{pharos.OK, ""}},
+		"a text that must not be":       {says("HTTP/1.1 200 OK\r\n\r\nfatal error: 7"), func(p *pharos.Page) { p.NotMatch = []*regexp.Regexp{regexp.MustCompile("error: .")} }, outcome{pharos.Critical, `found "error: 7", wanted no match for "error: ."`}},
+		"HEAD has no body":              {hangs("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"), func(p *pharos.Page) { p.Method = "HEAD" }, outcome{pharos.OK, ""}},
+		"no answer":                     {says(""), nil, outcome{pharos.Critical, "the connection was closed without an answer"}},
+		"half a header":                 {says("HTTP/1.1 200 OK\r\nConte"), nil, outcome{pharos.Critical, "the connection was closed within the answer's header"}},
+		"a body cut short":              {says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"), nil, outcome{pharos.Critical, "the answer was cut short after 10 of 100 bytes"}},
+		"chunks cut short":              {says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), nil, outcome{pharos.Critical, "the answer was cut short after 2 bytes"}},
+		"chunks of garbage":             {says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab"), nil, outcome{pharos.Critical, "reading the body: invalid byte in chunk length"}},
+		"not HTTP":                      {says("220 smtp.example ESMTP\r\n"), nil, outcome{pharos.Critical, `reading the answer: malformed HTTP status code "smtp.example"`}},
+		"a header of 60 KiB is ok":      {says("HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("x", 60<<10) + "\r\nContent-Length: 0\r\n\r\n"), nil, outcome{pharos.OK, ""}},
+		"a header without end":          {endless, nil, outcome{pharos.Critical, "the answer's header is longer than 64 KiB"}},
+		"1xx without end":               {says(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 4000)), nil, outcome{pharos.Critical, "the answer's header is longer than 64 KiB"}},
+		"a reset":                       {reset, nil, outcome{pharos.Critical, "connection reset"}},
+		"a server that does not listen": {nil, func(p *pharos.Page) { p.URL = "http://" + unused(t) }, outcome{pharos.Critical, "connection refused"}},
+		"localhost, wherever it listens": {says("HTTP/1.1 200 OK\r\n\r\n"), func(p *pharos.Page) { p.URL = strings.Replace(p.URL, "127.0.0.1", "localhost", 1) },
+			outcome{pharos.OK, ""}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pageAt("")
+			if test.serve != nil {
+				w = pageAt("http://" + listen(t, test.serve) + "/")
+			}
+			if test.edit != nil {
+				test.edit(w.Page)
+			}
+			r := watch(t, w)
+			if diff := cmp.Diff(test.want, outcome{r.Status, r.Summary}); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s\ndetail: %s", diff, r.Detail)
+			}
+			if r.Value.OK != (r.Status == pharos.OK || strings.HasPrefix(r.Summary, "status") || strings.HasPrefix(r.Summary, "no match") || strings.HasPrefix(r.Summary, "found")) {
+				t.Errorf("value %v of %q: want one just where there was a whole answer", r.Value, r.Summary)
+			}
+		})
+	}
+}
+
+// unused returns an address where nothing listens.
+func unused(t testing.TB) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	return l.Addr().String()
+}
+
+func TestPageStallsAreNamed(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for name, test := range map[string]struct {
+		url  string
+		want string
+	}{
+		"name servers are silent":  {"http://name.example/", "lookup"},
+		"the queue is full":        {"http://" + full(t) + "/", "connect"},
+		"TLS is silent":            {"https://" + listen(t, hangs("")) + "/", "tls"},
+		"the server thinks":        {"http://" + listen(t, hangs("")) + "/", "first_byte"},
+		"the header stops":         {"http://" + listen(t, hangs("HTTP/1.1 200 OK\r\nConte")) + "/", "transfer"},
+		"the body stops":           {"http://" + listen(t, hangs("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1234")) + "/", "transfer"},
+		"chunks stop":              {"http://" + listen(t, hangs("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")) + "/", "transfer"},
+		"the server does not read": {"http://" + listen(t, func(c net.Conn) { <-t.Context().Done() }) + "/", "first_byte"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pageAt(test.url)
+			if name == "the server does not read" {
+				w.Page.Method, w.Page.Body = "POST", strings.Repeat("x", 16<<20)
+			}
+			e := New(Options{})
+			defer e.Close()
+			e.nameServer = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return dialNameServer(ctx, "udp", silent.LocalAddr().String())
+			}
+			p, err := e.Prepare(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const timeout = 200 * time.Millisecond
+			began := time.Now()
+			r := run(t, p, timeout)
+			if want := "timed out after 200 ms in " + test.want; r.Status != pharos.Critical || r.Summary != want {
+				t.Errorf("got %v %q, want critical %q", r.Status, r.Summary, want)
+			}
+			if !r.Value.OK || r.Value.V < (timeout-5*time.Millisecond).Seconds() { // the deadline was set a moment before the start
+				t.Errorf("value %v, want the time that was waited", r.Value)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(20*time.Millisecond, cancel)
+			if r := p.Run(ctx); r.Status != pharos.Waiting || r.Summary != "" {
+				t.Errorf("a canceled run is %v %q, want waiting", r.Status, r.Summary)
+			}
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("ending two runs took %v", took)
+			}
+		})
+	}
+}
+
+// full returns the address of a server whose queue takes no more connections.
+func full(t testing.TB) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(name.(*syscall.SockaddrInet4).Port)).String()
+	for {
+		c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+}
+
+// request is what a server saw of one request.
+type request struct {
+	Line, Body string
+	Header     map[string]string
+}
+
+// recorder is a server that notes what it is asked and answers as answer says.
+func recorder(t testing.TB, answer http.HandlerFunc) (*httptest.Server, func() []request) {
+	var mu sync.Mutex
+	var seen []request
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		header := make(map[string]string)
+		for name := range r.Header {
+			header[name] = r.Header.Get(name)
+		}
+		mu.Lock()
+		seen = append(seen, request{r.Method + " " + r.URL.RequestURI(), string(body), header})
+		mu.Unlock()
+		answer(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s, func() []request {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+}
+
+func TestRedirectsKeepCredentialsAtHome(t *testing.T) {
+	var home, away *httptest.Server
+	away, seenAway := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/back" {
+			http.Redirect(w, r, home.URL+"/end", http.StatusFound)
+		}
+	})
+	home, seenHome := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/here":
+			http.Redirect(w, r, "end", http.StatusMovedPermanently)
+		case "/same":
+			http.Redirect(w, r, "/end?q=1#part", http.StatusTemporaryRedirect)
+		case "/away":
+			http.Redirect(w, r, strings.Replace(away.URL, "http://", "http://user:pass@", 1)+"/x", http.StatusPermanentRedirect)
+		case "/round":
+			http.Redirect(w, r, away.URL+"/back", http.StatusSeeOther)
+		}
+	})
+	secret := map[string]string{"Accept": "text/html", "Authorization": "Bearer token-1", "Connection": "close", "Cookie": "id=1", "User-Agent": "Pharos/test", "X-Api-Key": "key-1"}
+	with := func(more ...string) map[string]string {
+		all := make(map[string]string)
+		for name, value := range secret {
+			all[name] = value
+		}
+		for i := 0; i < len(more); i += 2 {
+			all[more[i]] = more[i+1]
+		}
+		return all
+	}
+	without := func(more ...string) map[string]string {
+		all := with(more...)
+		delete(all, "Authorization")
+		delete(all, "Cookie")
+		delete(all, "X-Api-Key")
+		return all
+	}
+	for name, test := range map[string]struct {
+		path       string
+		home, away []request // after the first
+		final      string
+	}{
+		"within the host 301 turns into GET": {"/here", []request{{"GET /end", "", with()}}, nil, home.URL + "/end"},
+		"within the host 307 keeps all":      {"/same", []request{{"POST /end?q=1", "a=1", with("Content-Length", "3", "Content-Type", "form")}}, nil, home.URL + "/end?..."},
+		"another host learns nothing":        {"/away", nil, []request{{"POST /x", "a=1", without("Content-Length", "3", "Content-Type", "form")}}, away.URL + "/x"},
+		"nor does ours on the way back":      {"/round", []request{{"GET /end", "", without()}}, []request{{"GET /back", "", without()}}, home.URL + "/end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			beforeHome, beforeAway := len(seenHome()), len(seenAway())
+			w := pageAt(home.URL + test.path)
+			w.Page.Method, w.Page.Body, w.Page.Bearer, w.Page.FollowRedirects = "POST", "a=1", "token-1", true
+			w.Page.Headers = []pharos.Header{{Name: "accept", Value: "text/html"}, {Name: "Content-Type", Value: "form"}, {Name: "X-Api-Key", Value: "key-1"}, {Name: "Cookie", Value: "id=1"}}
+			r := watch(t, w)
+			if r.Status != pharos.OK {
+				t.Fatalf("got %v %q", r.Status, r.Summary)
+			}
+			first := request{"POST " + test.path, "a=1", with("Content-Length", "3", "Content-Type", "form")}
+			if diff := cmp.Diff(append([]request{first}, test.home...), seenHome()[beforeHome:]); diff != "" {
+				t.Errorf("asked at home (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.away, append([]request(nil), seenAway()[beforeAway:]...)); diff != "" {
+				t.Errorf("asked away (-want +got):\n%s", diff)
+			}
+			if got := fact(r, "final address"); got != test.final {
+				t.Errorf("final address %q, want %q", got, test.final)
+			}
+		})
+	}
+}
+
+func TestRedirectsThatLeadNowhere(t *testing.T) {
+	for name, test := range map[string]struct{ location, want string }{
+		"in a circle":       {"/", "redirected more than 10 times"},
+		"to another scheme": {"ftp://x/", `following a redirect: reading address "ftp://x/": want http or https`},
+		"to no host":        {"http:///x", `following a redirect: reading address "http:///x": no host`},
+		"to no address":     {"http://[::1", `following the redirect to "http://[::1": parse "http://[::1": missing ']' in host`},
+		"to nothing":        {"", "status 302, wanted 200-299"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			location := ""
+			if test.location != "" {
+				location = "Location: " + test.location + "\r\n"
+			}
+			w := pageAt("http://" + listen(t, says("HTTP/1.1 302 Found\r\n"+location+"Content-Length: 0\r\n\r\n")) + "/")
+			w.Page.FollowRedirects = true
+			if r := watch(t, w); r.Status != pharos.Critical || r.Summary != test.want {
+				t.Errorf("got %v %q, want critical %q", r.Status, r.Summary, test.want)
+			}
+		})
+	}
+}
+
+func TestSecretsAreNotShown(t *testing.T) {
+	s, _ := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Set-Cookie", "session=abcdef")
+		w.WriteHeader(500)
+		r.Write(w)
+	})
+	w := pageAt(strings.Replace(s.URL, "http://", "http://anna:wonderland@", 1))
+	w.Page.Headers = []pharos.Header{{Name: "X-Api-Key", Value: "key-12345"}}
+	r := watch(t, w)
+	said := fmt.Sprint(r)
+	for _, secret := range []string{"wonderland", "key-12345", "session=abcdef", "YW5uYTp3b25kZXJsYW5k"} {
+		if strings.Contains(said, secret) {
+			t.Errorf("the result shows %q:\n%s", secret, r.Detail)
+		}
+	}
+	if !strings.Contains(r.Detail, "Authorization: Basic ***") {
+		t.Errorf("the server was not sent the address's own password:\n%s", r.Detail)
+	}
+}
+
+func TestKeptConnection(t *testing.T) {
+	var connections atomic.Int32
+	once := func(c net.Conn) { // answers twice, promises more and is gone
+		connections.Add(1)
+		in := bufio.NewReader(c)
+		for range 2 {
+			if _, err := http.ReadRequest(in); err != nil {
+				return
+			}
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	}
+	w := pageAt("http://" + listen(t, once) + "/")
+	w.Page.KeepAlive = true
+	e := New(Options{})
+	defer e.Close()
+	p, err := e.Prepare(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for range 5 {
+		r := run(t, p, 0)
+		if r.Status != pharos.OK {
+			t.Fatalf("got %v %q", r.Status, r.Summary)
+		}
+		if (fact(r, "connection") == "kept") != (r.Phases.Connect == 0) {
+			t.Errorf("connection %q and connect took %v", fact(r, "connection"), r.Phases.Connect)
+		}
+		kept = append(kept, fact(r, "connection"))
+	}
+	if diff := cmp.Diff([]string{"", "kept", "", "kept", ""}, kept); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	if n := connections.Load(); n != 3 {
+		t.Errorf("%d connections, want 3", n)
+	}
+	for range 2 {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// authority signs the certificates of a test's servers.
+type authority struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+	file string
+}
+
+func newAuthority(t testing.TB) authority {
+	a := authority{file: filepath.Join(t.TempDir(), "ca.pem")}
+	own := a.issue(t, func(c *x509.Certificate) {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.Subject.CommonName = true, true, x509.KeyUsageCertSign, "Test Authority"
+	})
+	a.key = own.PrivateKey.(*ecdsa.PrivateKey)
+	a.cert, _ = x509.ParseCertificate(own.Certificate[0])
+	if err := os.WriteFile(a.file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (a authority) issue(t testing.TB, edit func(*x509.Certificate)) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: time.Now().Add(-100 * 24 * time.Hour), NotAfter: time.Now().Add(10*24*time.Hour + time.Minute), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	edit(c)
+	parent, signer := a.cert, a.key
+	if parent == nil {
+		parent, signer = c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func tlsServer(t testing.TB, c *tls.Config) string {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }))
+	s.TLS = c
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestTLS(t *testing.T) {
+	ca, other := newAuthority(t), newAuthority(t)
+	good := ca.issue(t, func(*x509.Certificate) {})
+	client := ca.issue(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	key, err := x509.MarshalPKCS8PrivateKey(client.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: client.Certificate[0]}), 0o600)
+	os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600)
+	pool := x509.NewCertPool()
+	pool.AddCert(ca.cert)
+	mutual := &tls.Config{Certificates: []tls.Certificate{good}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	one := func(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
+	expired := ca.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-3*24*time.Hour - time.Minute) })
+	early := ca.issue(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(2*time.Hour + time.Minute) })
+	elsewhere := ca.issue(t, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"other.example"} })
+
+	for name, test := range map[string]struct {
+		server string
+		tls    pharos.TLS
+		want   string // empty: ok
+		fact   string
+	}{
+		"a known authority":              {tlsServer(t, one(good)), pharos.TLS{CAFile: ca.file}, "", "10 days left, by Test Authority"},
+		"an unknown authority":           {tlsServer(t, one(good)), pharos.TLS{CAFile: other.file}, `certificate is signed by an unknown authority, "Test Authority"`, ""},
+		"any certificate will do":        {tlsServer(t, one(expired)), pharos.TLS{Insecure: true}, "", "expired 3 days ago, by Test Authority"},
+		"an expired certificate":         {tlsServer(t, one(expired)), pharos.TLS{CAFile: ca.file}, "certificate expired 3 days ago", ""},
+		"a certificate of tomorrow":      {tlsServer(t, one(early)), pharos.TLS{CAFile: ca.file}, "certificate is not valid for another 2 hours", ""},
+		"another's certificate":          {tlsServer(t, one(elsewhere)), pharos.TLS{CAFile: ca.file}, "certificate is for other.example, not 127.0.0.1", ""},
+		"another's certificate, wanted":  {tlsServer(t, one(elsewhere)), pharos.TLS{CAFile: ca.file, ServerName: "other.example"}, "", "10 days left, by Test Authority"},
+		"a client certificate":           {tlsServer(t, mutual), pharos.TLS{CAFile: ca.file, ClientCert: certFile, ClientKey: keyFile}, "", "10 days left, by Test Authority"},
+		"a client certificate is needed": {tlsServer(t, mutual), pharos.TLS{CAFile: ca.file}, "TLS handshake: the server says certificate required", "10 days left, by Test Authority"},
+		"a server without TLS":           {"https://" + listen(t, says("HTTP/1.0 400 Bad Request\r\n\r\n")), pharos.TLS{}, "TLS handshake: the server does not speak TLS", ""},
+		"a server that hangs up":         {"https://" + listen(t, func(c net.Conn) { c.Read(make([]byte, 4<<10)) }), pharos.TLS{}, "TLS handshake: connection closed", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pageAt(test.server)
+			w.Page.TLS = test.tls
+			r := watch(t, w)
+			status := pharos.Critical
+			if test.want == "" {
+				status = pharos.OK
+			}
+			if r.Status != status || r.Summary != test.want {
+				t.Errorf("got %v %q, want %v %q\n%s", r.Status, r.Summary, status, test.want, r.Detail)
+			}
+			if got := fact(r, "certificate"); got != test.fact {
+				t.Errorf("certificate %q, want %q", got, test.fact)
+			}
+		})
+	}
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	notPEM := filepath.Join(t.TempDir(), "no.pem")
+	os.WriteFile(notPEM, []byte("no"), 0o600)
+	e := New(Options{})
+	defer e.Close()
+	for name, test := range map[string]struct {
+		edit func(*pharos.Watcher)
+		want string
+	}{
+		"a line break in a header":   {func(w *pharos.Watcher) { w.Page.Headers = []pharos.Header{{Name: "X-A", Value: "1\r\nX-B: 2"}} }, `reading header "X-A": its value has a line break`},
+		"a space in a header's name": {func(w *pharos.Watcher) { w.Page.Headers = []pharos.Header{{Name: "X A", Value: "1"}} }, `reading header "X A": not a name`},
+		"framing":                    {func(w *pharos.Watcher) { w.Page.Headers = []pharos.Header{{Name: "content-length", Value: "1"}} }, `reading header "content-length": the prober sets this one itself`},
+		"a method with a space":      {func(w *pharos.Watcher) { w.Page.Method = "GET /x" }, `reading method "GET /x": not a method`},
+		"no authorities":             {func(w *pharos.Watcher) { w.Page.TLS.CAFile = notPEM }, fmt.Sprintf("reading the authorities of %q: no certificate in PEM", notPEM)},
+		"no file":                    {func(w *pharos.Watcher) { w.Page.TLS.CAFile = notPEM + "x" }, fmt.Sprintf("reading the authorities of %q: no such file or directory", notPEM+"x")},
+		"a scheme":                   {func(w *pharos.Watcher) { w.Page.URL = "ftp://x" }, `reading address "ftp://x": want http or https`},
+		"a port":                     {func(w *pharos.Watcher) { w.Page.URL = "http://x:70000" }, `reading address "http://x:70000": port "70000" is not one of 1 to 65535`},
+		"the other family":           {func(w *pharos.Watcher) { w.Page.IP = 6 }, `reading address "http://127.0.0.1/": not an address of IPv6`},
+		"an option for a host":       {func(w *pharos.Watcher) { w.SSHHost = "-oProxyCommand=x" }, `reading ssh host "-oProxyCommand=x": not a host`},
+		"neither":                    {func(w *pharos.Watcher) { w.Page = nil }, `want one of page and command`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pageAt("http://127.0.0.1/")
+			test.edit(&w)
+			_, err := e.Prepare(w)
+			if want := `preparing watcher "Name" of set "Set": ` + test.want; err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		})
+	}
+}
+
+func TestSlowPagesAreJudged(t *testing.T) {
+	w := none()
+	w.Thresholds = pharos.Thresholds{TooFast: 0.001, Warning: 0.1, Critical: 1}
+	w.PhaseThresholds[phaseTLS].Warning = 0.05
+	for name, test := range map[string]struct {
+		total, tls, self time.Duration
+		status           pharos.Status
+		summary          string
+	}{
+		"well":                {20 * time.Millisecond, 0, 0, pharos.OK, ""},
+		"slow":                {120 * time.Millisecond, 0, 0, pharos.Warning, "120 ms, wanted under 100 ms; first_byte took 120 ms"},
+		"at its bound":        {time.Second, 0, 0, pharos.Critical, "1 s, wanted under 1 s; first_byte took 1 s"},
+		"very slow":           {1840 * time.Millisecond, 20 * time.Millisecond, 0, pharos.Critical, "1.84 s, wanted under 1 s; first_byte took 1.82 s"},
+		"too fast":            {400 * time.Microsecond, 0, 0, pharos.Warning, "0.4 ms, wanted over 1 ms"},
+		"a phase is slow":     {90 * time.Millisecond, 60 * time.Millisecond, 0, pharos.Warning, "tls took 60 ms, wanted under 50 ms"},
+		"slow by our own way": {120 * time.Millisecond, 0, 30 * time.Millisecond, pharos.OK, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := pharos.Result{Value: pharos.Num(test.total.Seconds()), Phases: pharos.Phases{TLS: test.tls, FirstByte: test.total - test.tls}, Self: test.self}
+			judgeTimes(&r, &w)
+			if r.Status != test.status || r.Summary != test.summary {
+				t.Errorf("got %v %q, want %v %q", r.Status, r.Summary, test.status, test.summary)
+			}
+		})
+	}
+}
+
+func TestPhasesSumUpToTheTotal(t *testing.T) {
+	s, _ := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/x", http.StatusFound)
+		}
+	})
+	w := pageAt(s.URL + "/")
+	w.Page.FollowRedirects = true
+	r := watch(t, w)
+	var sum time.Duration
+	for _, d := range r.Phases.Each() {
+		sum += d
+	}
+	if got := seconds(r.Value.V); (got-sum).Abs() > time.Microsecond || sum == 0 {
+		t.Errorf("total %v, phases sum up to %v", got, sum)
+	}
+}
+
+type broken struct{}
+
+func (broken) look(context.Context, *pharos.Result) { panic("no such luck") }
+func (broken) close() error                         { return nil }
+
+func TestPanicIsOneCriticalResult(t *testing.T) {
+	e := New(Options{})
+	defer e.Close()
+	r := (&Probe{engine: e, kind: broken{}}).Run(t.Context())
+	if r.Status != pharos.Critical || r.Summary != "the probe broke: no such luck" || r.At.IsZero() {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestRunsLeaveNothingOpen(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("files are counted in /proc, which is not there on ", runtime.GOOS)
+	}
+	count := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	watchers := []pharos.Watcher{
+		pageAt("http://" + unused(t)), pageAt("http://" + listen(t, says("nonsense"))), pageAt("https://" + listen(t, says("nonsense"))),
+		pageAt("http://" + listen(t, hangs(""))), pageAt("http://" + listen(t, says("HTTP/1.1 200 OK\r\n\r\n"))), shell("echo x"), shell("sleep 60"), shell("sleep 60 &"),
+	}
+	none := none()
+	none.Command = &pharos.Command{Args: []string{"/no/such/program"}}
+	watchers = append(watchers, none)
+	e := New(Options{})
+	defer e.Close()
+	look := func() {
+		for _, w := range watchers {
+			p, err := e.Prepare(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			run(t, p, 50*time.Millisecond)
+			p.Close()
+		}
+	}
+	look()
+	before := count()
+	for range 5 {
+		look()
+	}
+	// The servers of this test close their ends in their own time.
+	for range 100 {
+		if count() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d files are open, %d were before", count(), before)
+}

@@ -1,0 +1,168 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+
+	"pharos/internal/pharos"
+)
+
+// running is what to run and where its output goes.
+type running struct {
+	argv  []string
+	env   []string // nil: the prober's own
+	dir   string   // empty: the prober's own
+	input string   // standard input, which then stays open to the end; empty: /dev/null
+	shown *capture // standard error, and standard output unless apart
+	said  *capture // standard output alone; may be nil
+	apart bool
+}
+
+// run runs a program to its end, or to that of ctx, when it and all that it
+// started are killed. An error means that it was not started.
+func (e *Engine) run(ctx context.Context, what running) (*os.ProcessState, error) {
+	cmd := exec.CommandContext(ctx, what.argv[0], what.argv[1:]...)
+	cmd.Env, cmd.Dir = what.env, what.dir
+	out, outEnd, err := newPipe(func(b []byte) {
+		if !what.apart {
+			what.shown.add(b)
+		}
+		if what.said != nil {
+			what.said.add(b)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer out.finish()
+	cmd.Stdout, cmd.Stderr = outEnd, outEnd
+	errs := out // one pipe, so that the order is kept
+	if what.said != nil {
+		var errsEnd *os.File
+		if errs, errsEnd, err = newPipe(what.shown.add); err != nil {
+			outEnd.Close()
+			return nil, err
+		}
+		defer errs.finish()
+		cmd.Stderr = errsEnd
+	}
+	endInput, err := feed(cmd, what.input)
+	if err != nil {
+		closeEnds(cmd)
+		return nil, err
+	}
+	defer endInput()
+	c, err := e.nursery.start(cmd)
+	closeEnds(cmd)
+	if err != nil {
+		return nil, err
+	}
+	state, err := e.nursery.wait(c)
+	held := out.finish()
+	held = errs.finish() || held
+	if held || ctx.Err() != nil {
+		c.hunt()
+	}
+	return state, err
+}
+
+// closeEnds closes the ends of the pipes that are the child's.
+func closeEnds(cmd *exec.Cmd) {
+	for _, end := range []any{cmd.Stdin, cmd.Stdout, cmd.Stderr} {
+		if f, ok := end.(*os.File); ok && f != nil {
+			f.Close()
+		}
+	}
+}
+
+// feed gives cmd an input that stays open until end is called.
+func feed(cmd *exec.Cmd, input string) (end func(), err error) {
+	if input == "" {
+		return func() {}, nil
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin = r
+	var writing sync.WaitGroup
+	writing.Go(func() { io.WriteString(w, input) }) // a child that ends before it has read all says why itself
+	return func() {
+		w.Close()
+		writing.Wait()
+	}, nil
+}
+
+// capture keeps the beginning and the end of an output. The zero value keeps
+// as much as a detail can show.
+type capture struct {
+	most     int  // bytes of the head; 0: shownHead
+	headOnly bool // the end is not kept
+
+	mu      sync.Mutex // guards what follows, while the program runs
+	head    []byte
+	tail    []byte // at most twice shownTail
+	dropped bool
+}
+
+const (
+	shownHead = 3 << 10
+	shownTail = 900
+)
+
+func (c *capture) add(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	most := c.most
+	if most == 0 {
+		most = shownHead
+	}
+	n := min(len(b), most-len(c.head))
+	c.head = append(c.head, b[:n]...)
+	switch b = b[n:]; {
+	case len(b) == 0:
+		return
+	case c.headOnly:
+		c.dropped = true
+		return
+	case len(b) > shownTail:
+		b, c.tail, c.dropped = b[len(b)-shownTail:], c.tail[:0], true
+	}
+	if c.tail = append(c.tail, b...); len(c.tail) > 2*shownTail {
+		c.tail = append(c.tail[:0], c.tail[len(c.tail)-shownTail:]...)
+		c.dropped = true
+	}
+}
+
+// String returns the head and the tail, and a mark where something is missing
+// between them.
+func (c *capture) String() string {
+	tail, dropped := c.tail, c.dropped
+	if len(tail) > shownTail {
+		tail, dropped = tail[len(tail)-shownTail:], true
+	}
+	if !dropped {
+		return string(c.head) + string(tail)
+	}
+	return string(c.head) + "\n" + pharos.Ellipsis + "\n" + string(tail)
+}
+
+// firstLine returns the first line that is not empty, cut to a summary.
+func (c *capture) firstLine() string {
+	for line := range bytes.Lines(c.head) {
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			return pharos.CleanLine(string(line), 200)
+		}
+	}
+	return ""
+}
+
+// lastLine returns the last line that is not empty, cut to a summary.
+func (c *capture) lastLine() string {
+	text := bytes.TrimSpace([]byte(c.String()))
+	return pharos.CleanLine(string(text[bytes.LastIndexByte(text, '\n')+1:]), 200)
+}

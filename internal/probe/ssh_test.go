@@ -1,0 +1,300 @@
+package probe
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/pharos"
+)
+
+// fakeSSH stands in for the system's ssh: it notes its arguments, keeps a
+// master open, and runs what it is told here.
+const fakeSSH = `#!/bin/sh
+echo "$@" >> "$FAKE_SSH/log"
+master=
+while [ $# -gt 0 ]; do
+	case $1 in
+	-M) master=1 ;;
+	-S | -o) shift ;;
+	--) shift; break ;;
+	esac
+	shift
+done
+host=$1
+shift
+if [ "$host" = down ]; then
+	echo "ssh: connect to host down port 22: Connection refused" >&2
+	exit 255
+fi
+if [ "$master" ]; then
+	echo $$ > "$FAKE_SSH/master"
+	echo up
+	exec sleep 300
+fi
+exec sh -c "$*"
+`
+
+// withFakeSSH puts the stand-in first on PATH and returns its folder.
+func withFakeSSH(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte(fakeSSH), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	t.Setenv("FAKE_SSH", dir)
+	t.Setenv("TMPDIR", dir)
+	return dir
+}
+
+func there(w pharos.Watcher) pharos.Watcher {
+	w.SSHHost = "slw"
+	return w
+}
+
+func TestCommandThroughSSH(t *testing.T) {
+	dir := withFakeSSH(t)
+	nasty := "it's \"$HOME\" `id` \\ $(id); & | > * ? é\t!"
+	for name, test := range map[string]struct {
+		command pharos.Command
+		status  pharos.Status
+		summary string
+		detail  string
+	}{
+		"ok":                   {pharos.Command{Shell: "echo hello"}, pharos.OK, "", "hello\n"},
+		"an exit code":         {pharos.Command{Shell: "echo out; echo err >&2; exit 3"}, pharos.Critical, "exit code 3: out", "out\nerr\n"},
+		"arguments survive":    {pharos.Command{Args: []string{"printf", "%s|", nasty, "", "-n", "a\nb"}}, pharos.OK, "", nasty + "||-n|a\nb|"},
+		"environment survives": {pharos.Command{Shell: `printf %s "$A"`, Env: []string{"A=" + nasty}}, pharos.OK, "", nasty},
+		"a folder":             {pharos.Command{Shell: "pwd", Dir: "/"}, pharos.OK, "", "/\n"},
+		"input is empty":       {pharos.Command{Shell: "cat; echo end"}, pharos.OK, "", "end\n"},
+		"a child left behind":  {pharos.Command{Shell: "sleep 300 & echo x"}, pharos.OK, "", "x\n"},
+		"no such program":      {pharos.Command{Args: []string{"no-such-thing"}}, pharos.Critical, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := there(none())
+			w.Command = &test.command
+			r := watch(t, w)
+			if name == "no such program" {
+				if r.Status != pharos.Critical || r.Value != pharos.Num(127) || !strings.Contains(r.Summary, "no-such-thing") {
+					t.Errorf("got %v %v %q", r.Status, r.Value, r.Summary)
+				}
+				return
+			}
+			if r.Status != test.status || r.Summary != test.summary || r.Detail != test.detail {
+				t.Errorf("got  %v %q %q\nwant %v %q %q", r.Status, r.Summary, r.Detail, test.status, test.summary, test.detail)
+			}
+		})
+	}
+	log, err := os.ReadFile(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(log), "hello") {
+		t.Errorf("a watcher's command is on the command line of ssh:\n%s", log)
+	}
+	for line := range strings.Lines(string(log)) {
+		if !strings.Contains(line, "-o BatchMode=yes") || !regexp.MustCompile(`-- slw( exec sh)?\n$`).MatchString(line) {
+			t.Errorf("ssh was run as %q", line)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "pharos-ssh-*")); left != nil {
+		t.Errorf("left over: %q", left)
+	}
+}
+
+func TestOneConnectionAHost(t *testing.T) {
+	dir := withFakeSSH(t)
+	e := New(Options{})
+	p, err := e.Prepare(there(shell("true")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	masters := func() int {
+		log, err := os.ReadFile(filepath.Join(dir, "log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(log), " -M ")
+	}
+	for range 3 {
+		if r := run(t, p, 0); r.Status != pharos.OK {
+			t.Fatalf("got %v %q", r.Status, r.Summary)
+		}
+	}
+	if n := masters(); n != 1 {
+		t.Errorf("%d connections were made, want 1", n)
+	}
+	e.ssh.mu.Lock()
+	m := e.ssh.masters["slw"]
+	e.ssh.mu.Unlock()
+	pid, err := os.ReadFile(filepath.Join(dir, "master"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("kill", "-9", strings.TrimSpace(string(pid))).CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	<-m.dead
+	if r := run(t, p, 0); r.Status != pharos.OK {
+		t.Errorf("after the connection ended: %v %q", r.Status, r.Summary)
+	}
+	if n := masters(); n != 2 {
+		t.Errorf("%d connections were made, want another one", n)
+	}
+	for range 2 {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	gone(t, filepath.Join(dir, "master"), 1)
+}
+
+func TestHostThatIsDown(t *testing.T) {
+	withFakeSSH(t)
+	for name, w := range map[string]pharos.Watcher{"a command": shell("true"), "a page": pageAt("http://127.0.0.1/")} {
+		t.Run(name, func(t *testing.T) {
+			w.SSHHost = "down"
+			r := watch(t, w)
+			if want := "ssh to down: ssh: connect to host down port 22: Connection refused"; r.Status != pharos.Critical || r.Summary != want {
+				t.Errorf("got %v %q, want critical %q", r.Status, r.Summary, want)
+			}
+		})
+	}
+}
+
+func TestTimeoutThroughSSH(t *testing.T) {
+	dir := withFakeSSH(t)
+	file := filepath.Join(dir, "pids")
+	w := there(shell(`echo so far; echo $$ >> "$PIDS"; sleep 300; true`))
+	w.Command.Env = []string{"PIDS=" + file}
+	w.Timeout = time.Second
+	if r := watch(t, w); r.Status != pharos.Critical || r.Summary != "timed out after 1 s" || r.Detail != "so far\n" {
+		t.Errorf("got %v %q %q", r.Status, r.Summary, r.Detail)
+	}
+	gone(t, file, 1)
+}
+
+// What runs on the far side ends when its ssh client is gone, of which it
+// hears only by the end of its input.
+func TestScriptEndsWithItsInput(t *testing.T) {
+	cmd := exec.Command("sh")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(stdin, remote{argv: []string{"sh", "-c", "sleep 300 & setsid sleep 300 & echo begun; sleep 300; true"}}.script("END"))
+	if _, err := io.ReadFull(stdout, make([]byte, len("begun\n"))); err != nil {
+		t.Fatal(err)
+	}
+	stdin.Close()
+	if _, err := io.ReadAll(stdout); err != nil { // held until the last of them is gone
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the script ended well, want the exit code of a killed command")
+	}
+}
+
+func TestPageThroughSSH(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Fatal("pages through ssh need curl (apt-get install curl): ", err)
+	}
+	withFakeSSH(t)
+	away, seenAway := recorder(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "away") })
+	home, seenHome := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, away.URL+"/x", http.StatusFound)
+		case "/503":
+			w.WriteHeader(503)
+			io.WriteString(w, "no more")
+		case "/long":
+			for range 300 {
+				io.WriteString(w, strings.Repeat("x", 1000))
+				w.(http.Flusher).Flush()
+			}
+		default:
+			io.WriteString(w, "all is well")
+		}
+	})
+	t.Run("the request arrives as it would from here", func(t *testing.T) {
+		edit := func(w pharos.Watcher) pharos.Watcher {
+			w.Page.Method, w.Page.Body, w.Page.User, w.Page.Password = "PUT", "a \"b\" \\n\n\t'c' @d", "anna", "pass"
+			w.Page.Headers = []pharos.Header{{Name: "X-Nasty", Value: "\"$HOME\" \\ 'x'"}, {Name: "X-Empty", Value: ""}}
+			w.Page.Match = []*regexp.Regexp{regexp.MustCompile("^all is well$")}
+			return w
+		}
+		r := watch(t, there(edit(pageAt(home.URL+"/a b?c=d e[1]"))))
+		if r.Status != pharos.OK {
+			t.Fatalf("got %v %q\n%s", r.Status, r.Summary, r.Detail)
+		}
+		watch(t, edit(pageAt(home.URL+"/a b?c=d e[1]")))
+		seen := seenHome()
+		if diff := cmp.Diff(seen[1], seen[0]); diff != "" {
+			t.Errorf("asked from there (-from here +from there):\n%s", diff)
+		}
+		if r.Phases.Connect == 0 || r.Phases.FirstByte == 0 || fact(r, "address") != strings.TrimPrefix(home.URL, "http://") {
+			t.Errorf("phases %+v, facts %v", r.Phases, r.Facts)
+		}
+		var sum time.Duration
+		for _, d := range r.Phases.Each() {
+			sum += d
+		}
+		if (sum - seconds(r.Value.V)).Abs() > 10*time.Microsecond {
+			t.Errorf("phases sum up to %v, total %v", sum, seconds(r.Value.V))
+		}
+	})
+	t.Run("a redirect keeps credentials at home", func(t *testing.T) {
+		w := there(pageAt(home.URL + "/away"))
+		w.Page.Bearer, w.Page.FollowRedirects = "token-1", true
+		w.Page.Match = []*regexp.Regexp{regexp.MustCompile("away")}
+		r := watch(t, w)
+		if r.Status != pharos.OK || fact(r, "final address") != away.URL+"/x" {
+			t.Errorf("got %v %q %v", r.Status, r.Summary, r.Facts)
+		}
+		if seen := seenAway(); len(seen) != 1 || seen[0].Header["Authorization"] != "" {
+			t.Errorf("asked away: %v", seen)
+		}
+	})
+	for name, test := range map[string]struct {
+		url  string
+		want string
+	}{
+		"a status is wrong":             {home.URL + "/503", "status 503, wanted 200-299"},
+		"a server that does not listen": {"http://" + unused(t) + "/", "connection refused"},
+		"no answer":                     {"http://" + listen(t, says("")) + "/", "the connection was closed without an answer"},
+		"a body cut short":              {"http://" + listen(t, says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n012")) + "/", "the answer was cut short"},
+		"a long page":                   {home.URL + "/long", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := there(pageAt(test.url))
+			w.Page.MaxBody = 100_000
+			if r := watch(t, w); r.Summary != test.want || (r.Status == pharos.OK) != (test.want == "") {
+				t.Errorf("got %v %q, want %q\n%s", r.Status, r.Summary, test.want, r.Detail)
+			}
+		})
+	}
+	t.Run("a stall is a timeout", func(t *testing.T) {
+		w := there(pageAt("http://" + listen(t, hangs("")) + "/"))
+		w.Timeout = time.Second
+		if r := watch(t, w); r.Status != pharos.Critical || r.Summary != "timed out after 1 s through ssh to slw" {
+			t.Errorf("got %v %q", r.Status, r.Summary)
+		}
+	})
+}
