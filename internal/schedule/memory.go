@@ -1,0 +1,115 @@
+package schedule
+
+import (
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+// memory is what a watcher remembers of itself: since when it is in its status,
+// and its last spells that were not ok. Times are durations since the
+// scheduler's base, and may lie before it.
+type memory struct {
+	status pharos.Status
+	since  time.Duration // of the status
+	began  time.Duration // of the spell under way, while status is bad
+	worst  pharos.Status // of the spell under way
+	spells []spell       // over, newest first
+	bad    int           // runs in a row that were critical
+	good   int           // runs in a row that were ok
+	down   bool          // fell, and has not risen again
+	// The first status that this process saw, and when.
+	first   pharos.Status
+	firstAt time.Duration
+}
+
+type spell struct {
+	status       pharos.Status
+	began, ended time.Duration
+}
+
+// restore takes over what an earlier process remembered, as old as it is now.
+// This process may have seen something itself in the meantime.
+func (m *memory) restore(now time.Duration, r *pharos.Result) {
+	since := now - r.For
+	past := make([]spell, 0, len(r.Flickers)+1)
+	switch {
+	case r.Status == pharos.Waiting:
+	case m.status == pharos.Waiting:
+		m.status, m.since, m.began, m.worst = r.Status, since, since, r.Status
+		m.down = r.Status == pharos.Critical
+	case m.first == r.Status && m.since == m.firstAt:
+		m.since, m.began = since, since
+	case r.Status.Bad() && !m.first.Bad():
+		past = append(past, spell{r.Status, since, m.firstAt})
+	}
+	for _, f := range r.Flickers {
+		past = append(past, spell{f.Status, now - f.Ago - f.Lasted, now - f.Ago})
+	}
+	m.spells = append(m.spells, past...)
+	m.spells = m.spells[:min(len(m.spells), pharos.MaxFlickers)]
+}
+
+// judge applies fall and rise to the status of a run: the runs before the
+// fall-th critical one, and those before the rise-th ok one after it, are
+// warnings. Only a run that ended counts.
+func (m *memory) judge(s pharos.Status, fall, rise int, ended bool) pharos.Status {
+	bad, good, down := m.bad, m.good, m.down
+	switch s {
+	case pharos.Critical:
+		bad, good = bad+1, 0
+		if bad >= fall {
+			down = true
+		} else if !down {
+			s = pharos.Warning
+		}
+	case pharos.OK:
+		bad, good = 0, good+1
+		if good >= rise {
+			down = false
+		} else if down {
+			s = pharos.Warning
+		}
+	default:
+		bad, good = 0, 0
+	}
+	if ended {
+		m.bad, m.good, m.down = bad, good, down
+	}
+	return s
+}
+
+// observe notes that the watcher has the status now.
+func (m *memory) observe(now time.Duration, s pharos.Status) {
+	if m.first == pharos.Waiting {
+		m.first, m.firstAt = s, now
+	}
+	if s == m.status {
+		return
+	}
+	switch {
+	case s.Bad() && !m.status.Bad():
+		m.began, m.worst = now, s
+	case s.Bad():
+		m.worst = pharos.Worst(m.worst, s)
+	case m.status.Bad():
+		m.spells = append([]spell{{m.worst, m.began, now}}, m.spells[:min(len(m.spells), pharos.MaxFlickers-1)]...)
+	}
+	m.status, m.since = s, now
+}
+
+// recall returns for how long the status has lasted, and the spells that are
+// young enough to be told.
+func (m *memory) recall(now time.Duration) (time.Duration, []pharos.Flicker) {
+	for n := len(m.spells); n > 0 && now-m.spells[n-1].ended > pharos.FlickerSpan; n-- {
+		m.spells = m.spells[:n-1]
+	}
+	if len(m.spells) == 0 {
+		return now - m.since, nil
+	}
+	flickers := make([]pharos.Flicker, len(m.spells))
+	for i, s := range m.spells {
+		flickers[i] = pharos.Flicker{Status: s.status, Lasted: s.ended - s.began, Ago: now - s.ended}
+	}
+	return now - m.since, flickers
+}

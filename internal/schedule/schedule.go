@@ -1,0 +1,655 @@
+// Package schedule decides when each watcher is looked at, gives early
+// verdicts on probes that are still under way, and keeps what each watcher
+// remembers of itself.
+package schedule
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+const (
+	// slack is granted on top of the moment by which the next message of a
+	// watcher is due, for the way from here to a board.
+	slack = 2 * time.Second
+	// early is how long after a threshold a probe that still runs is judged:
+	// its own end may be on the way here.
+	early = 20 * time.Millisecond
+	// never is a moment that does not come.
+	never = time.Duration(math.MaxInt64)
+	// stall is how late the scheduler may wake before it distrusts what was
+	// measured meanwhile: on a busy machine it is a few milliseconds.
+	stall = 500 * time.Millisecond
+	// firstRun bounds how long a watcher with a long interval waits for its
+	// first run.
+	firstRun = 2 * time.Second
+)
+
+// Class says what a run takes of the machine. Each has a bound of its own, so
+// that one that hangs takes nothing from another.
+type Class uint8
+
+// The classes of runs.
+const (
+	Plain   Class = iota // a connection without TLS
+	TLS                  // a connection with a TLS handshake
+	Command              // a process: a command, or anything through ssh
+	classes
+)
+
+func (c Class) String() string { return [...]string{"plain", "tls", "command"}[c] }
+
+// ClassOf returns the class of a watcher's runs.
+func ClassOf(w *pharos.Watcher) Class {
+	switch {
+	case w.Command != nil || w.SSHHost != "":
+		return Command
+	case strings.HasPrefix(w.Page.URL, "https:"):
+		return TLS
+	}
+	return Plain
+}
+
+// Limits are how many runs of each class may be under way at once.
+type Limits [classes]int
+
+// DefaultLimits hold memory and processes in bounds on a small machine; a
+// watcher never has more than one run under way, so few ever reach them.
+var DefaultLimits = Limits{Plain: 4096, TLS: 1024, Command: 256}
+
+// Job is one watcher and the function that looks at it once. Run gets a context
+// that ends at the watcher's timeout; what it returns after the context was
+// cancelled is thrown away.
+type Job struct {
+	Watcher pharos.Watcher
+	Run     func(context.Context) pharos.Result
+	// Close, if not nil, is called when the job was replaced or removed and its
+	// last run has ended.
+	Close func()
+}
+
+// Report is the state of one watcher after something happened to it. Its
+// durations were true at the moment At.
+type Report struct {
+	ID     pharos.WatcherID
+	Result pharos.Result
+	At     time.Time
+}
+
+// Options are what a Scheduler needs. Report is called by one goroutine at a
+// time, must not block, and must not call the scheduler.
+type Options struct {
+	Limits Limits // the zero value: DefaultLimits
+	Report func(Report)
+	// CoarseTimer keeps to Go's own timers, which are up to a millisecond late,
+	// where a better clock is to be had.
+	CoarseTimer bool
+	// Slept returns for how long the machine has slept since it was started:
+	// time that Go's monotonic clock does not count. nil: pharos.Slept.
+	Slept func() time.Duration
+}
+
+// Stats are counters since the start, but for WorstLag.
+type Stats struct {
+	Missed   uint64        // ticks that found their watcher still running, or the prober asleep
+	Runs     uint64        // runs that ended
+	Running  int           // runs under way
+	WorstLag time.Duration // of the runs that ended since Stats was last asked
+}
+
+// Scheduler runs jobs, each once an interval. A lock guards its state: handing
+// each run's end to a goroutine that owned it cost two wake-ups a run.
+type Scheduler struct {
+	o       Options
+	base    time.Time
+	slept   time.Duration   // before base
+	asleep  atomic.Int64    // since base, nanoseconds
+	mu      sync.Mutex      // guards all below, and the entries; whatever touches them is called with it held
+	ctx     context.Context // of Run; nil before it
+	wake    waker           // nil before Run
+	armed   time.Duration   // what wake is set to
+	ended   bool
+	entries map[pharos.WatcherID]*entry
+	queue   dueHeap
+	rings   map[time.Duration]*ring
+	classes [classes]class
+	runs    sync.WaitGroup
+
+	missed, finished atomic.Uint64
+	running          atomic.Int64
+	worstLag         atomic.Int64
+}
+
+type class struct {
+	running int
+	waiting []*entry
+}
+
+// entry is one job on the schedule. All times are durations since the
+// scheduler's base.
+type entry struct {
+	job    Job
+	class  Class
+	bounds pharos.Thresholds // those that a run under way can pass
+	place  uint64            // in the ring of its interval
+	grid   time.Duration     // the first tick of its phase
+
+	due     time.Duration // the next tick
+	early   time.Duration // the next look at the run under way; 0: none
+	index   int           // in the heap; -1: not there
+	started atomic.Int64  // when the run under way began; 0: no worker yet
+	running bool
+	waiting bool // for a free place in its class
+	stalled bool // the run under way is not to be trusted
+	gone    bool
+	cancel  context.CancelFunc
+
+	tick    time.Duration // the tick of the run under way
+	verdict pharos.Status // the worst early verdict of the run under way
+	last    sight         // of the last run that ended
+	told    pharos.Result // in the last report
+	memory  memory
+	missed  uint64
+}
+
+// sight is what a run saw, as far as it is told again while the next one goes
+// on and on.
+type sight struct {
+	seen               bool
+	value              pharos.Number
+	unit, text, detail string
+	facts              []pharos.Fact
+}
+
+func (e *entry) wake() time.Duration {
+	if e.early > 0 && e.early < e.due {
+		return e.early
+	}
+	return e.due
+}
+
+// New returns a scheduler without jobs.
+func New(o Options) *Scheduler {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits
+	}
+	if o.Slept == nil {
+		o.Slept = pharos.Slept
+	}
+	return &Scheduler{
+		o: o, base: time.Now(), slept: o.Slept(),
+		armed:   never,
+		entries: map[pharos.WatcherID]*entry{}, rings: map[time.Duration]*ring{},
+	}
+}
+
+// Update puts jobs on the schedule and drops watchers from it. A job for a
+// watcher that is there replaces it and keeps its memory.
+func (s *Scheduler) Update(put []Job, drop []pharos.WatcherID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended { // nothing will run any more
+		for _, job := range put {
+			s.close(&entry{job: job, gone: true})
+		}
+		return
+	}
+	s.updateLocked(put, drop)
+	s.armLocked()
+}
+
+// Restore gives watchers what an earlier process remembered of them: their last
+// results, as old as they are now. Those that have reported do so again.
+func (s *Scheduler) Restore(past map[pharos.WatcherID]pharos.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restoreLocked(past)
+}
+
+// Stats returns the counters; asking resets WorstLag.
+func (s *Scheduler) Stats() Stats {
+	return Stats{
+		Missed: s.missed.Load(), Runs: s.finished.Load(), Running: int(s.running.Load()),
+		WorstLag: time.Duration(s.worstLag.Swap(0)),
+	}
+}
+
+// Run keeps the schedule until ctx is done, then waits for the runs under way,
+// which are cancelled, and closes all jobs. It is called once.
+func (s *Scheduler) Run(ctx context.Context) error {
+	wake, err := newWaker(s.o.CoarseTimer)
+	if err != nil {
+		return fmt.Errorf("starting the schedule's clock: %w", err)
+	}
+	s.mu.Lock()
+	s.ctx, s.wake = ctx, wake
+	s.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() { _ = wake.Close() }) // Wait returns; closed again below
+	defer stop()
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		s.doubtLocked()
+		s.fireLocked(s.now())
+		s.armed = never
+		s.armLocked()
+		s.mu.Unlock()
+		if !wake.Wait() {
+			break
+		}
+	}
+	s.runs.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for _, e := range s.entries {
+		e.gone = true
+		s.close(e)
+	}
+	return wake.Close()
+}
+
+// armLocked sets the clock to the next moment, if that is sooner than what it
+// is set to.
+func (s *Scheduler) armLocked() {
+	if s.wake == nil || len(s.queue) == 0 {
+		return
+	}
+	if next := s.queue[0].wake(); next < s.armed {
+		s.armed = next
+		s.wake.Arm(max(next-s.now(), 0))
+	}
+}
+
+// doubtLocked looks whether the machine slept or this process was stopped: then
+// what the runs under way measure is not their targets' doing. Those that come
+// out well are believed all the same.
+func (s *Scheduler) doubtLocked() {
+	if slept := s.noticeSleep(); !slept && s.now()-s.armed <= stall {
+		return
+	}
+	for _, e := range s.entries {
+		if e.running {
+			e.early, e.stalled = 0, true
+			heap.Fix(&s.queue, e.index)
+		}
+	}
+}
+
+// now returns the time since the base, that in which the machine slept included.
+func (s *Scheduler) now() time.Duration { return time.Since(s.base) + time.Duration(s.asleep.Load()) }
+
+// noticeSleep lets now jump by the time that the machine has just slept, and
+// reports whether it has. The two clocks behind it are not read at the same
+// instant, so little is nothing.
+func (s *Scheduler) noticeSleep() bool {
+	d := s.o.Slept() - s.slept
+	if (d - time.Duration(s.asleep.Load())).Abs() <= 50*time.Millisecond {
+		return false
+	}
+	s.asleep.Store(int64(d))
+	return true
+}
+
+func (s *Scheduler) close(e *entry) {
+	if e.gone && e.job.Close != nil {
+		e.job.Close()
+		e.job.Close = nil
+	}
+}
+
+func (s *Scheduler) restoreLocked(past map[pharos.WatcherID]pharos.Result) {
+	now := s.now()
+	for id, r := range past {
+		if e := s.entries[id]; e != nil {
+			e.memory.restore(now, &r)
+			if e.told.Status != pharos.Waiting { // without what is remembered now
+				s.tell(e, now, e.told)
+			}
+		}
+	}
+}
+
+func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
+	for _, id := range drop {
+		if e := s.entries[id]; e != nil {
+			delete(s.entries, id)
+			s.retire(e)
+		}
+	}
+	// In the order of their hashes, so that the same names get the same phases
+	// whatever order the file has them in.
+	put := slices.Clone(puts)
+	slices.SortStableFunc(put, func(a, b Job) int {
+		x, y := hash(a.Watcher.ID), hash(b.Watcher.ID)
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	now := s.now()
+	for _, job := range put {
+		w := &job.Watcher
+		e := &entry{job: job, class: ClassOf(w), index: -1}
+		e.bounds = pharos.NoThresholds()
+		if w.Page != nil { // a page's value is its time: it can be judged while it runs
+			e.bounds = w.Thresholds
+			e.bounds.TooFast = math.NaN()
+		}
+		old := s.entries[w.ID]
+		if old != nil {
+			s.retire(old)
+			e.memory, e.missed, e.last, e.told = old.memory, old.missed, old.last, old.told
+		}
+		s.place(e, old, now)
+		s.entries[w.ID] = e
+		heap.Push(&s.queue, e)
+	}
+}
+
+// place gives the entry its phase and its first tick.
+func (s *Scheduler) place(e, old *entry, now time.Duration) {
+	interval := e.job.Watcher.Interval
+	r := s.rings[interval]
+	if r == nil {
+		r = newRing()
+		s.rings[interval] = r
+	}
+	place, phase := r.take(hash(e.job.Watcher.ID), interval)
+	e.place = place
+	e.grid = now + phase
+	if old != nil && old.job.Watcher.Interval == interval {
+		e.grid = old.due // its phase goes on
+	}
+	// The first run comes soon also where the interval is long; the ticks after
+	// it are spread over all of the interval.
+	e.due = e.grid
+	if interval > firstRun {
+		e.due = min(e.grid, now+time.Duration(float64(phase)*float64(firstRun)/float64(interval)))
+	}
+}
+
+// next returns the tick after the one at due that has just been taken.
+func (e *entry) next(now time.Duration) (due time.Duration, missed uint64) {
+	interval := e.job.Watcher.Interval
+	from := e.due
+	if e.grid > e.due { // the first run came before its phase
+		from = e.grid - interval
+	}
+	passed := (now - from) / interval
+	return from + (passed+1)*interval, uint64(passed)
+}
+
+func (s *Scheduler) retire(e *entry) {
+	e.gone = true
+	if e.index >= 0 {
+		heap.Remove(&s.queue, e.index)
+	}
+	if r := s.rings[e.job.Watcher.Interval]; r != nil {
+		r.release(e.place)
+	}
+	if e.waiting {
+		c := &s.classes[e.class]
+		c.waiting = slices.DeleteFunc(c.waiting, func(o *entry) bool { return o == e })
+	}
+	if e.running {
+		e.cancel()
+		return
+	}
+	s.close(e)
+}
+
+// fire takes all that is due.
+func (s *Scheduler) fireLocked(now time.Duration) {
+	for len(s.queue) > 0 {
+		e := s.queue[0]
+		if e.wake() > now {
+			return
+		}
+		if e.early > 0 && e.early <= now {
+			s.look(e, now)
+		}
+		if e.due <= now {
+			s.tick(e, now)
+		}
+		heap.Fix(&s.queue, e.index)
+	}
+}
+
+func (s *Scheduler) tick(e *entry, now time.Duration) {
+	tick := e.due
+	due, missed := e.next(now)
+	e.due = due
+	if e.running || e.waiting {
+		missed++
+	}
+	e.missed += missed
+	s.missed.Add(missed)
+	switch {
+	case e.waiting:
+		s.report(e, now, pharos.Result{
+			Status:  pharos.Unknown,
+			Summary: "prober busy: " + strconv.Itoa(s.classes[e.class].running) + " " + e.class.String() + " runs under way",
+			Lag:     now - e.tick,
+		}, true)
+	case !e.running:
+		e.tick = tick
+		c := &s.classes[e.class]
+		if c.running >= s.o.Limits[e.class] {
+			e.waiting = true
+			c.waiting = append(c.waiting, e)
+			return
+		}
+		s.start(e)
+	}
+}
+
+func (s *Scheduler) start(e *entry) {
+	s.classes[e.class].running++
+	s.running.Add(1)
+	e.running, e.waiting, e.stalled, e.verdict = true, false, false, pharos.Waiting
+	e.started.Store(0)
+	run, cancel := context.WithTimeout(s.ctx, e.job.Watcher.Timeout)
+	e.cancel = cancel
+	e.early = s.now() + e.after(0) + early
+	s.runs.Add(1)
+	go func() {
+		defer s.runs.Done()
+		e.started.Store(int64(s.now()))
+		r := e.job.Run(run)
+		end := s.now()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.doubtLocked()
+		s.finish(e, r, end)
+		s.armLocked()
+	}()
+}
+
+// after returns by how long a run will have lasted at the next moment that is
+// worth a look: a threshold, the interval, then each second.
+func (e *entry) after(lasted time.Duration) time.Duration {
+	next := time.Duration(math.MaxInt64)
+	for _, d := range [...]time.Duration{seconds(e.bounds.Warning), seconds(e.bounds.Critical), e.job.Watcher.Interval} {
+		if d > lasted && d < next {
+			next = d
+		}
+	}
+	if lasted > 0 {
+		next = min(next, lasted+time.Second)
+	}
+	return next
+}
+
+func seconds(v float64) time.Duration {
+	if !(v > 0 && v < 1e9) { // NaN too
+		return 0
+	}
+	return time.Duration(v * 1e9)
+}
+
+// look judges a run that is still under way.
+func (s *Scheduler) look(e *entry, now time.Duration) {
+	began := time.Duration(e.started.Load())
+	if began == 0 { // its goroutine has not begun
+		e.early = now + early
+		return
+	}
+	lasted := now - began - early
+	if lasted < 0 {
+		e.early = began + e.after(0) + early
+		return
+	}
+	e.early = began + e.after(max(lasted, 1)) + early
+	lasted += early
+	status, bound := e.bounds.Judge(lasted.Seconds())
+	r := pharos.Result{Running: true, Lag: max(began-e.tick, 0), At: time.Now().Add(-lasted)}
+	switch {
+	case status.Bad():
+		e.verdict = pharos.Worst(e.verdict, status)
+		r.Status, r.Value, r.Unit = status, pharos.Num(lasted.Seconds()), "s"
+		r.Summary = "still running after " + words(lasted) + ", wanted under " + words(seconds(bound))
+	case lasted >= e.job.Watcher.Interval:
+		last := &e.last
+		if last.seen { // what this process has not seen itself is not told
+			r.Status = e.memory.status
+		}
+		r.Value, r.Unit, r.Text, r.Detail, r.Facts = last.value, last.unit, last.text, last.detail, last.facts
+		r.Summary = "running " + words(lasted.Truncate(time.Second))
+		if r.Status != pharos.OK || lasted <= e.patience() {
+			s.tell(e, now, r)
+			return
+		}
+		// Green only while someone, just now, saw it green.
+		r.Status, r.Summary = pharos.Unknown, "no answer for "+words(lasted.Truncate(time.Second))
+	default:
+		return
+	}
+	s.report(e, now, r, false)
+}
+
+// patience is how long nothing may be known of the watcher at the most: so long
+// after a tick, its result was due.
+func (e *entry) patience() time.Duration {
+	w := &e.job.Watcher
+	return w.Interval + min(w.Interval, w.Timeout) + slack
+}
+
+// words writes a time as people say it: "1.2 s".
+func words(d time.Duration) string {
+	v, unit := pharos.Display(pharos.Num(d.Seconds()), "s", "")
+	return v + " " + unit
+}
+
+// finish takes what a run came to, if that is to be believed.
+func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
+	e.cancel()
+	e.running, e.early = false, 0
+	s.running.Add(-1)
+	c := &s.classes[e.class]
+	c.running--
+	for len(c.waiting) > 0 && c.running < s.o.Limits[e.class] {
+		next := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		s.start(next)
+		heap.Fix(&s.queue, next.index)
+	}
+	if e.gone {
+		s.close(e)
+		return
+	}
+	heap.Fix(&s.queue, e.index)
+	if r.Status == pharos.Waiting { // cancelled
+		return
+	}
+	if e.stalled && r.Status != pharos.OK {
+		e.missed++
+		s.missed.Add(1)
+		return
+	}
+	s.finished.Add(1)
+	r.Lag = max(time.Duration(e.started.Load())-e.tick, 0)
+	for worst := s.worstLag.Load(); int64(r.Lag) > worst && !s.worstLag.CompareAndSwap(worst, int64(r.Lag)); worst = s.worstLag.Load() {
+	}
+	if e.verdict > r.Status { // what was said while it ran is not taken back
+		r.Status = e.verdict
+		if r.Summary == "" {
+			r.Summary = "took " + words(end-time.Duration(e.started.Load()))
+		}
+	}
+	e.last = sight{true, r.Value, r.Unit, r.Text, r.Detail, r.Facts}
+	s.report(e, s.now(), r, true)
+}
+
+// report judges a result by the watcher's memory and sends it. A run that has
+// ended counts for fall and rise, an early verdict does not yet.
+func (s *Scheduler) report(e *entry, now time.Duration, r pharos.Result, ended bool) {
+	w := &e.job.Watcher
+	status := e.memory.judge(r.Status, w.Fall, w.Rise, ended)
+	if status != r.Status {
+		switch {
+		case r.Status == pharos.OK:
+			r.Summary = "ok again, " + strconv.Itoa(e.memory.good) + " of " + strconv.Itoa(w.Rise) + " times"
+		default:
+			r.Summary = strings.TrimSuffix("bad "+strconv.Itoa(e.memory.bad+btoi(!ended))+" of "+strconv.Itoa(w.Fall)+" times: "+r.Summary, ": ")
+		}
+		r.Status = status
+	}
+	e.memory.observe(now, status)
+	s.tell(e, now, r)
+}
+
+func (s *Scheduler) tell(e *entry, now time.Duration, r pharos.Result) {
+	w := &e.job.Watcher
+	r.For, r.Flickers = e.memory.recall(now)
+	r.Within = max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack
+	r.Missed = e.missed
+	e.told = r
+	s.o.Report(Report{ID: w.ID, Result: r, At: time.Now()})
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// dueHeap is a container/heap of entries by their next moment.
+type dueHeap []*entry
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].wake() < h[j].wake() }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push appends; container/heap calls it.
+func (h *dueHeap) Push(x any) {
+	e := x.(*entry)
+	e.index = len(*h)
+	*h = append(*h, e)
+}
+
+// Pop removes the last; container/heap calls it.
+func (h *dueHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	e.index = -1
+	return e
+}

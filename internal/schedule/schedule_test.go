@@ -1,0 +1,734 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"pharos/internal/pharos"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func page(name string, change func(*pharos.Watcher)) pharos.Watcher {
+	w := pharos.Watcher{
+		ID: pharos.MakeID("local", "set", name), Set: "set", Name: name,
+		Interval: 2 * time.Second, Timeout: 10 * time.Second,
+		Thresholds: pharos.NoThresholds(), Fall: 1, Rise: 1,
+		Page: &pharos.Page{URL: "http://target.example/"},
+	}
+	if change != nil {
+		change(&w)
+	}
+	return w
+}
+
+// takes is a run that lasts d and then has status s; a cancelled one has none.
+func takes(d time.Duration, s pharos.Status) func(context.Context) pharos.Result {
+	return func(ctx context.Context) pharos.Result {
+		began := time.Now()
+		select {
+		case <-time.After(d):
+			return pharos.Result{Status: s, Value: pharos.Num(d.Seconds()), Unit: "s"}
+		case <-ctx.Done():
+			if ctx.Err() == context.DeadlineExceeded {
+				return pharos.Result{Status: pharos.Critical, Value: pharos.Num(time.Since(began).Seconds()), Summary: "timed out"}
+			}
+			return pharos.Result{}
+		}
+	}
+}
+
+// play runs jobs on a fake clock while then lasts, and returns all reports and
+// the scheduler's start.
+func play(t *testing.T, limits Limits, jobs []Job, then func(ctx context.Context, s *Scheduler)) (reports []Report, base time.Time) {
+	t.Helper()
+	s := New(Options{Limits: limits, CoarseTimer: true, Report: func(r Report) { reports = append(reports, r) }})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	s.Update(jobs, nil)
+	then(ctx, s)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	return reports, s.base
+}
+
+func wait(d time.Duration) func(context.Context, *Scheduler) {
+	return func(context.Context, *Scheduler) { time.Sleep(d) }
+}
+
+func TestEveryWatcherRunsOnceAnIntervalAndTheyAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 500
+		began := make(map[string][]time.Time)
+		var jobs []Job
+		for i := range n {
+			name := fmt.Sprintf("w%03d", i)
+			jobs = append(jobs, Job{Watcher: page(name, nil), Run: takes(10*time.Millisecond, pharos.OK)})
+		}
+		reports, base := play(t, Limits{}, jobs, wait(10*time.Second+500*time.Millisecond))
+		perSlot := map[time.Duration]int{}
+		for _, r := range reports {
+			began[string(r.ID)] = append(began[string(r.ID)], r.At)
+			if r.Result.Lag > time.Millisecond {
+				t.Fatalf("%s began %v late", r.ID, r.Result.Lag)
+			}
+		}
+		if len(began) != n {
+			t.Fatalf("%d watchers ran, want %d", len(began), n)
+		}
+		for id, at := range began {
+			if first := at[0].Sub(base); first > 2*time.Second+20*time.Millisecond {
+				t.Errorf("%s first ran after %v, want within its interval", id, first)
+			}
+			for i := 1; i < len(at); i++ {
+				if gap := at[i].Sub(at[i-1]); gap != 2*time.Second {
+					t.Fatalf("%s: %v between runs, want 2 s", id, gap)
+				}
+			}
+			perSlot[at[0].Sub(base).Truncate(20*time.Millisecond)]++
+		}
+		for slot, count := range perSlot {
+			if count > 10 { // 5 each if perfectly even
+				t.Errorf("%d watchers start within the same 20 ms at %v", count, slot)
+			}
+		}
+	})
+}
+
+func TestPhasesStayWhenWatchersAreAdded(t *testing.T) {
+	few, many := newRing(), newRing()
+	phases := map[uint64]time.Duration{}
+	for i := range 16 {
+		h := hash(pharos.WatcherID(fmt.Sprint("w", i)))
+		_, phases[h] = few.take(h, 2*time.Second)
+	}
+	moved := 0
+	for i := range 64 {
+		h := hash(pharos.WatcherID(fmt.Sprint("w", i)))
+		_, got := many.take(h, 2*time.Second)
+		if want, ok := phases[h]; ok && got != want {
+			moved++
+		}
+	}
+	if moved > 0 {
+		t.Errorf("%d of 16 phases moved when 48 watchers came after them", moved)
+	}
+}
+
+func TestARingGivesBackWhatItTookAlsoAfterItGrew(t *testing.T) {
+	r := newRing()
+	places := map[int]uint64{}
+	for round := range 20 {
+		for i := range 10 + 7*round {
+			id := pharos.WatcherID(fmt.Sprint("w", i))
+			if place, ok := places[i]; ok && i%3 == round%3 { // changed: replaced
+				r.release(place)
+				delete(places, i)
+			}
+			if _, ok := places[i]; !ok {
+				places[i], _ = r.take(hash(id), 2*time.Second)
+			}
+		}
+		free := 0
+		for _, taken := range r.taken {
+			if !taken {
+				free++
+			}
+		}
+		if r.count != len(places) || free != len(r.taken)-len(places) {
+			t.Fatalf("round %d: %d entries, the ring counts %d and has %d of %d free", round, len(places), r.count, free, len(r.taken))
+		}
+	}
+}
+
+func TestLongIntervalsAreSpreadAfterTheFirstRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jobs []Job
+		for i := range 100 {
+			jobs = append(jobs, Job{Watcher: page(fmt.Sprint("w", i), func(w *pharos.Watcher) { w.Interval = 20 * time.Second }), Run: takes(0, pharos.OK)})
+		}
+		reports, base := play(t, Limits{}, jobs, wait(60*time.Second-time.Millisecond))
+		third := map[int]int{}
+		for _, r := range reports {
+			if at := r.At.Sub(base); at >= 40*time.Second {
+				third[int(at/(2*time.Second))]++
+			}
+		}
+		if len(third) != 10 {
+			t.Errorf("in the third round they ran in %d of 10 spells of 2 s: %v", len(third), third)
+		}
+		for at, n := range third {
+			if n > 20 {
+				t.Errorf("%d of 100 ran within the same 2 s (%d)", n, at)
+			}
+		}
+	})
+}
+
+func TestAChangedWatcherIsLookedAtSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := page("w", func(w *pharos.Watcher) { w.Interval = time.Hour })
+		changedAt, lookedAt := time.Time{}, time.Time{}
+		play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
+			time.Sleep(10 * time.Second)
+			changedAt = time.Now()
+			s.Update([]Job{{Watcher: w, Run: func(context.Context) pharos.Result {
+				if lookedAt.IsZero() {
+					lookedAt = time.Now()
+				}
+				return pharos.Result{Status: pharos.Critical}
+			}}}, nil)
+			time.Sleep(10 * time.Second)
+		})
+		if lookedAt.IsZero() || lookedAt.Sub(changedAt) > firstRun {
+			t.Errorf("changed at %v, looked at %v", changedAt, lookedAt)
+		}
+	})
+}
+
+func TestAHungCheckDoesNotStayGreen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		run := func(ctx context.Context) pharos.Result {
+			if runs++; runs > 1 {
+				return takes(time.Hour, pharos.OK)(ctx)
+			}
+			return pharos.Result{Status: pharos.OK}
+		}
+		w := page("w", func(w *pharos.Watcher) { w.Timeout = 10 * time.Minute })
+		reports, _ := play(t, Limits{}, []Job{{Watcher: w, Run: run}}, wait(5*time.Minute))
+		var hung []Report
+		for _, r := range reports {
+			if r.Result.Running {
+				hung = append(hung, r)
+			}
+		}
+		if first := hung[0].Result; first.Status != pharos.OK || first.Summary != "running 2.00 s" {
+			t.Errorf("at first it says %v %q", first.Status, first.Summary)
+		}
+		green := 0
+		for _, r := range hung {
+			if r.Result.Status == pharos.OK {
+				green++
+			}
+		}
+		if last := hung[len(hung)-1].Result; green > 6 || last.Status != pharos.Unknown || last.For < 4*time.Minute {
+			t.Errorf("it was green %d times while it hung, and after five minutes it is %v for %v", green, last.Status, last.For)
+		}
+	})
+}
+
+func TestSleepDoesNotTurnARunRed(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  func(context.Context) pharos.Result
+		want string
+	}{
+		"one that comes out well is believed": {takes(200*time.Millisecond, pharos.OK), "[ok]"},
+		"one that does not is not":            {takes(200*time.Millisecond, pharos.Critical), "[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var slept atomic.Int64
+				var said []string
+				s := New(Options{CoarseTimer: true, Slept: func() time.Duration { return time.Duration(slept.Load()) }, Report: func(r Report) {
+					if slept.Load() > 0 {
+						said = append(said, r.Result.Status.String())
+					}
+				}})
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				go func() { ended <- s.Run(ctx) }()
+				w := page("w", func(w *pharos.Watcher) { w.Thresholds.Critical = 1 })
+				run := func(ctx context.Context) pharos.Result {
+					slept.CompareAndSwap(0, int64(time.Hour)) // while it is under way
+					return c.run(ctx)
+				}
+				other := page("other", func(w *pharos.Watcher) { w.Interval = 100 * time.Millisecond })
+				other.Page.URL = "https://other.example/" // of another class; it wakes the scheduler
+				s.Update([]Job{{Watcher: w, Run: run}, {Watcher: other, Run: takes(0, pharos.Waiting)}}, nil)
+				time.Sleep(2*time.Second + 150*time.Millisecond)
+				cancel()
+				<-ended
+				if got := fmt.Sprint(said[:min(len(said), 1)]); got != c.want {
+					t.Errorf("after the sleep it said %v, want %s", said, c.want)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatComesAfterTheEndIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{CoarseTimer: true, Report: func(Report) {}})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		closed := false
+		s.Update([]Job{{Watcher: page("w", nil), Run: takes(0, pharos.OK), Close: func() { closed = true }}}, nil)
+		if !closed {
+			t.Error("a job that will never run was not closed")
+		}
+	})
+}
+
+func TestLongIntervalsRunSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jobs []Job
+		for i := range 20 {
+			jobs = append(jobs, Job{Watcher: page(fmt.Sprint("w", i), func(w *pharos.Watcher) { w.Interval = time.Hour }), Run: takes(0, pharos.OK)})
+		}
+		reports, _ := play(t, Limits{}, jobs, wait(2*time.Second))
+		if len(reports) != 20 {
+			t.Errorf("%d of 20 watchers with an interval of an hour ran in the first 2 s", len(reports))
+		}
+	})
+}
+
+func TestNoOverlapAndMissedTicksAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var under, most atomic.Int64
+		run := func(ctx context.Context) pharos.Result {
+			most.Store(max(most.Load(), under.Add(1)))
+			defer under.Add(-1)
+			return takes(5*time.Second, pharos.OK)(ctx)
+		}
+		var missed uint64
+		reports, _ := play(t, Limits{}, []Job{{Watcher: page("slow", nil), Run: run}}, func(ctx context.Context, s *Scheduler) {
+			time.Sleep(12500 * time.Millisecond) // ticks at 0, 2, 4 (missed), 6, 8, 10 (missed), 12
+			missed = s.Stats().Missed
+		})
+		if most.Load() != 1 {
+			t.Errorf("%d runs at once", most.Load())
+		}
+		if missed != 4 {
+			t.Errorf("%d ticks missed, want 4", missed)
+		}
+		if last := reports[len(reports)-1]; last.Result.Missed == 0 {
+			t.Error("the result does not tell the missed ticks")
+		}
+	})
+}
+
+type seen struct {
+	After   time.Duration
+	Status  pharos.Status
+	Running bool
+	Value   float64
+	Summary string
+}
+
+func show(reports []Report, base time.Time) []seen {
+	var out []seen
+	for _, r := range reports {
+		v := math.Round(r.Result.Value.V*100) / 100
+		out = append(out, seen{r.At.Sub(base).Round(10 * time.Millisecond), r.Result.Status, r.Result.Running, v, r.Result.Summary})
+	}
+	return out
+}
+
+func first(name string, change func(*pharos.Watcher), run func(context.Context) pharos.Result) []Job {
+	w := page(name, change)
+	return []Job{{Watcher: w, Run: run}}
+}
+
+func phase(w pharos.Watcher) time.Duration {
+	_, p := newRing().take(hash(w.ID), w.Interval)
+	return p
+}
+
+func TestEarlyVerdicts(t *testing.T) {
+	limits := func(w *pharos.Watcher) {
+		w.Thresholds = pharos.Thresholds{TooFast: math.NaN(), Warning: 0.1, Critical: 1}
+		w.Interval, w.Timeout = 20*time.Second, 3500*time.Millisecond
+	}
+	for name, c := range map[string]struct {
+		change func(*pharos.Watcher)
+		run    func(context.Context) pharos.Result
+		want   []seen
+	}{
+		"a hang is yellow, then red at its thresholds, and climbs": {limits, takes(time.Minute, pharos.OK), []seen{
+			{120 * time.Millisecond, pharos.Warning, true, 0.12, "still running after 120 ms, wanted under 100 ms"},
+			{1020 * time.Millisecond, pharos.Critical, true, 1.02, "still running after 1.02 s, wanted under 1.00 s"},
+			{2020 * time.Millisecond, pharos.Critical, true, 2.02, "still running after 2.02 s, wanted under 1.00 s"},
+			{3020 * time.Millisecond, pharos.Critical, true, 3.02, "still running after 3.02 s, wanted under 1.00 s"},
+			{3500 * time.Millisecond, pharos.Critical, false, 3.5, "timed out"},
+		}},
+		"the end does not contradict": {limits, takes(1100*time.Millisecond, pharos.OK), []seen{
+			{120 * time.Millisecond, pharos.Warning, true, 0.12, "still running after 120 ms, wanted under 100 ms"},
+			{1020 * time.Millisecond, pharos.Critical, true, 1.02, "still running after 1.02 s, wanted under 1.00 s"},
+			{1100 * time.Millisecond, pharos.Critical, false, 1.1, "took 1.10 s"},
+		}},
+		"a run that ends in time has none": {limits, takes(90*time.Millisecond, pharos.OK), []seen{
+			{90 * time.Millisecond, pharos.OK, false, 0.09, ""},
+		}},
+		"without thresholds it says running past its interval, and is not green before its first end": {
+			func(w *pharos.Watcher) { w.Interval = time.Second },
+			takes(2500*time.Millisecond, pharos.OK), []seen{
+				{1020 * time.Millisecond, pharos.Waiting, true, 0, "running 1.00 s"},
+				{2020 * time.Millisecond, pharos.Waiting, true, 0, "running 2.00 s"},
+				{2500 * time.Millisecond, pharos.OK, false, 2.5, ""},
+			}},
+		"with fall 2 the first is yellow": {
+			func(w *pharos.Watcher) { limits(w); w.Fall = 2 },
+			takes(1500*time.Millisecond, pharos.Critical), []seen{
+				{120 * time.Millisecond, pharos.Warning, true, 0.12, "still running after 120 ms, wanted under 100 ms"},
+				{1020 * time.Millisecond, pharos.Warning, true, 1.02, "bad 1 of 2 times: still running after 1.02 s, wanted under 1.00 s"},
+				{1500 * time.Millisecond, pharos.Warning, false, 1.5, "bad 1 of 2 times"},
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				jobs := first("w", c.change, c.run)
+				offset := phase(jobs[0].Watcher)
+				if i := jobs[0].Watcher.Interval; i > firstRun {
+					offset = time.Duration(float64(offset) * float64(firstRun) / float64(i))
+				}
+				reports, base := play(t, Limits{}, jobs, wait(offset+3600*time.Millisecond))
+				got := show(reports, base.Add(offset))
+				got = slices.DeleteFunc(got, func(s seen) bool { return s.After > 3550*time.Millisecond })
+				if len(got) > len(c.want) && c.want[len(c.want)-1].After < 3*time.Second {
+					got = got[:len(c.want)]
+				}
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Error("reports, want -, got +\n" + diff)
+				}
+			})
+		})
+	}
+}
+
+func TestAHungClassTakesNothingFromAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jobs []Job
+		for i := range 8 {
+			w := page(fmt.Sprint("hung", i), nil)
+			w.Page, w.Command = nil, &pharos.Command{Shell: "sleep 1000"}
+			jobs = append(jobs, Job{Watcher: w, Run: takes(time.Hour, pharos.OK)})
+		}
+		jobs = append(jobs, Job{Watcher: page("page", nil), Run: takes(time.Millisecond, pharos.OK)})
+		reports, _ := play(t, Limits{Plain: 1, TLS: 1, Command: 4}, jobs, wait(8500*time.Millisecond))
+		pages, busy := 0, 0
+		for _, r := range reports {
+			switch {
+			case strings.Contains(string(r.ID), "page"):
+				pages++
+				if r.Result.Status != pharos.OK || r.Result.Lag > time.Millisecond {
+					t.Errorf("the page suffers: %v, %v late", r.Result.Status, r.Result.Lag)
+				}
+			case strings.HasPrefix(r.Result.Summary, "prober busy: 4 command runs"):
+				busy++
+				if r.Result.Status != pharos.Unknown {
+					t.Errorf("a watcher without a worker is %v, want unknown", r.Result.Status)
+				}
+			}
+		}
+		if pages < 4 || busy < 8 {
+			t.Errorf("%d runs of the page, want 4 or more; %d words of being busy, want 8 or more", pages, busy)
+		}
+	})
+}
+
+func TestWhoWaitsForAPlaceGetsTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jobs []Job
+		for i := range 3 {
+			w := page(fmt.Sprint("w", i), func(w *pharos.Watcher) { w.Interval = 10 * time.Second })
+			jobs = append(jobs, Job{Watcher: w, Run: takes(3*time.Second, pharos.OK)})
+		}
+		reports, _ := play(t, Limits{Plain: 1, TLS: 1, Command: 1}, jobs, wait(11*time.Second))
+		ran := map[pharos.WatcherID]bool{}
+		for _, r := range reports {
+			if r.Result.Status == pharos.OK {
+				ran[r.ID] = true
+			}
+		}
+		if len(ran) != 3 {
+			t.Errorf("%d of 3 watchers with one place ran in the time for three", len(ran))
+		}
+	})
+}
+
+func TestEachReportSaysByWhenTheNextIsDue(t *testing.T) {
+	for name, c := range map[string]struct {
+		change     func(*pharos.Watcher)
+		takes      time.Duration
+		atLeast    time.Duration // until the end of the next run that takes as long as it may
+		notMuchGap time.Duration
+	}{
+		"the next run may take until the following tick": {nil, 100 * time.Millisecond, 3900 * time.Millisecond, slack},
+		"or until its timeout":                           {func(w *pharos.Watcher) { w.Interval, w.Timeout = time.Hour, 10*time.Second }, 0, time.Hour/2 + 10*time.Second, time.Hour + slack},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", c.change), Run: takes(c.takes, pharos.OK)}}, wait(4*time.Second))
+				if got := reports[0].Result.Within; got < c.atLeast || got > c.atLeast+c.notMuchGap {
+					t.Errorf("the next is due within %v, want %v to %v", got, c.atLeast, c.atLeast+c.notMuchGap)
+				}
+			})
+		})
+	}
+}
+
+func TestARunThatWasCancelledSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: takes(0, pharos.Waiting)}}, wait(10*time.Second))
+		if len(reports) > 0 {
+			t.Errorf("it said %v", reports)
+		}
+	})
+}
+
+func TestMemoryTellsFlickers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		statuses := []pharos.Status{pharos.OK, pharos.Warning, pharos.Critical, pharos.Unknown, pharos.OK, pharos.OK}
+		i := 0
+		run := func(context.Context) pharos.Result {
+			s := statuses[min(i, len(statuses)-1)]
+			i++
+			return pharos.Result{Status: s}
+		}
+		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(13*time.Second))
+		last := reports[5].Result
+		want := []pharos.Flicker{{Status: pharos.Critical, Lasted: 6 * time.Second, Ago: 2 * time.Second}}
+		if diff := cmp.Diff(want, last.Flickers); diff != "" {
+			t.Error(diff)
+		}
+		if last.For != 2*time.Second {
+			t.Errorf("ok for %v, want 2 s", last.For)
+		}
+	})
+}
+
+func TestMemoryForgetsAfterTenMinutesAndKeepsFive(t *testing.T) {
+	var m memory
+	now := time.Duration(0)
+	for range 7 {
+		m.observe(now, pharos.Critical)
+		now += time.Second
+		m.observe(now, pharos.OK)
+		now += time.Second
+	}
+	if _, f := m.recall(now); len(f) != pharos.MaxFlickers || f[0].Ago != time.Second {
+		t.Fatalf("remembers %v", f)
+	}
+	if _, f := m.recall(now + pharos.FlickerSpan - 2*time.Second); len(f) != 1 {
+		t.Fatalf("after ten minutes less two seconds it remembers %v, want one", f)
+	}
+}
+
+func TestMemoryGoesOnAfterARestart(t *testing.T) {
+	flicker := pharos.Flicker{Status: pharos.Critical, Lasted: 3 * time.Second, Ago: time.Minute}
+	for name, c := range map[string]struct {
+		past     pharos.Status
+		after    time.Duration // of the restore, since the first run saw ok
+		wantFor  time.Duration
+		wantMore []pharos.Flicker // before the one that was remembered
+	}{
+		"the same status goes on":                      {pharos.OK, -time.Second, time.Hour + 3*time.Second, nil},
+		"also when it was remembered late":             {pharos.OK, time.Second, time.Hour + time.Second, nil},
+		"a spell ended with the first run":             {pharos.Critical, -time.Second, 2 * time.Second, []pharos.Flicker{{Status: pharos.Critical, Lasted: time.Hour + time.Second, Ago: 2 * time.Second}}},
+		"also when it was remembered late, by the way": {pharos.Critical, time.Second, 2 * time.Second, []pharos.Flicker{{Status: pharos.Critical, Lasted: time.Hour - time.Second, Ago: 2 * time.Second}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var m memory
+			past := &pharos.Result{Status: c.past, For: time.Hour, Flickers: []pharos.Flicker{flicker}}
+			first, end := 10*time.Second, 12*time.Second
+			at := first + c.after
+			if c.after < 0 {
+				m.restore(at, past)
+			}
+			m.observe(first, pharos.OK)
+			if c.after > 0 {
+				m.restore(at, past)
+			}
+			lasted, flickers := m.recall(end)
+			if lasted != c.wantFor {
+				t.Errorf("ok for %v, want %v", lasted, c.wantFor)
+			}
+			remembered := flicker
+			remembered.Ago += end - at
+			if diff := cmp.Diff(append(c.wantMore, remembered), flickers); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := page("w", nil)
+		reports, base := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
+			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: time.Hour}, "not.one.ofours": {}})
+			time.Sleep(2 * time.Second)
+		})
+		if got, want := reports[0].Result.For, time.Hour+reports[0].At.Sub(base); got != want {
+			t.Errorf("ok for %v, want %v", got, want)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := page("w", nil)
+		reports, base := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
+			time.Sleep(3 * time.Second)
+			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: time.Hour, Flickers: []pharos.Flicker{flicker}}})
+			synctest.Wait()
+		})
+		last := reports[len(reports)-1]
+		if at := last.At.Sub(base); at != 3*time.Second {
+			t.Errorf("what is remembered was told %v after the start, want at once, after 3 s", at)
+		}
+		if diff := cmp.Diff([]pharos.Flicker{flicker}, last.Result.Flickers); diff != "" {
+			t.Error(diff)
+		}
+		if last.Result.For != time.Hour || last.Result.Value != pharos.Num(0) {
+			t.Errorf("ok for %v with %v, want an hour, and the value of the last run", last.Result.For, last.Result.Value)
+		}
+	})
+}
+
+func TestFallAndRise(t *testing.T) {
+	const o, c, w = pharos.OK, pharos.Critical, pharos.Warning
+	for name, tc := range map[string]struct {
+		fall, rise int
+		in, want   []pharos.Status
+	}{
+		"1 and 1 reflect all":            {1, 1, []pharos.Status{o, c, o, c}, []pharos.Status{o, c, o, c}},
+		"fall 3: two yellow before":      {3, 1, []pharos.Status{o, c, c, c, c, o}, []pharos.Status{o, w, w, c, c, o}},
+		"fall 3: an ok starts it anew":   {3, 1, []pharos.Status{c, c, o, c, c, c}, []pharos.Status{w, w, o, w, w, c}},
+		"rise 2: one yellow before":      {1, 2, []pharos.Status{c, o, o, o}, []pharos.Status{c, w, o, o}},
+		"rise 2: relapse is red at once": {2, 2, []pharos.Status{c, c, o, c, o, o}, []pharos.Status{w, c, w, c, w, o}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var m memory
+			var got []pharos.Status
+			for _, s := range tc.in {
+				got = append(got, m.judge(s, tc.fall, tc.rise, true))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := map[string]int{}
+		closes := func(name string) func() { return func() { closed[name]++ } }
+		w := page("w", nil)
+		gone := page("gone", nil)
+		jobs := []Job{
+			{Watcher: w, Run: takes(0, pharos.OK), Close: closes("w, old")},
+			{Watcher: gone, Run: takes(time.Hour, pharos.OK), Close: closes("gone")},
+		}
+		reports, _ := play(t, Limits{}, jobs, func(ctx context.Context, s *Scheduler) {
+			time.Sleep(5 * time.Second)
+			s.Update([]Job{{Watcher: w, Run: takes(0, pharos.OK), Close: closes("w, new")}}, []pharos.WatcherID{gone.ID})
+			synctest.Wait()
+			if diff := cmp.Diff(map[string]int{"w, old": 1, "gone": 1}, closed); diff != "" {
+				t.Error("closed, want -, got +\n" + diff)
+			}
+			time.Sleep(5 * time.Second)
+		})
+		var last Report
+		var at []time.Time
+		for _, r := range reports {
+			if r.ID == gone.ID {
+				if r.At.Sub(at0(reports)) > 6*time.Second {
+					t.Errorf("a report of the watcher that was dropped: %+v", r)
+				}
+				continue
+			}
+			last = r
+			at = append(at, r.At)
+		}
+		if last.Result.For < 7*time.Second {
+			t.Errorf("ok for %v: the changed watcher lost its memory", last.Result.For)
+		}
+		for i := 1; i < len(at); i++ {
+			if gap := at[i].Sub(at[i-1]); gap != 2*time.Second {
+				t.Errorf("%v between runs: the change moved the ticks", gap)
+			}
+		}
+		if closed["w, new"] != 1 {
+			t.Error("the last job was not closed at the end")
+		}
+	})
+}
+
+func at0(r []Report) time.Time { return r[0].At }
+
+func TestASleepIsMissedTicksNotABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var runs, slept atomic.Int64
+		s := New(Options{CoarseTimer: true, Report: func(Report) {}, Slept: func() time.Duration { return time.Duration(slept.Load()) }})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		s.Update([]Job{{Watcher: page("w", nil), Run: func(context.Context) pharos.Result { runs.Add(1); return pharos.Result{Status: pharos.OK} }}}, nil)
+		time.Sleep(5 * time.Second)
+		before := runs.Load()
+		slept.Store(int64(time.Minute))
+		time.Sleep(2 * time.Second)
+		if got := runs.Load() - before; got < 1 || got > 2 {
+			t.Errorf("%d runs in the two seconds after the sleep", got)
+		}
+		if got := s.Stats().Missed; got < 28 || got > 30 {
+			t.Errorf("%d ticks missed in a sleep of 30 intervals", got)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+func TestSleepCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		var reports []Report
+		s := New(Options{CoarseTimer: true, Report: func(r Report) { reports = append(reports, r) }, Slept: func() time.Duration { return time.Duration(slept.Load()) }})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx) }()
+		s.Update([]Job{{Watcher: page("w", nil), Run: takes(0, pharos.OK)}}, nil)
+		time.Sleep(3 * time.Second)
+		slept.Store(int64(time.Hour))
+		time.Sleep(3 * time.Second)
+		cancel()
+		<-ended
+		if last := reports[len(reports)-1].Result; last.For < time.Hour || last.For > time.Hour+6*time.Second {
+			t.Errorf("ok for %v, want the hour of sleep counted", last.For)
+		}
+		if got := s.Stats().Missed; got < 1798 || got > 1800 {
+			t.Errorf("%d ticks missed in an hour, want 1,799", got)
+		}
+	})
+}
+
+func TestTheClockOfTheKernelWakesInTime(t *testing.T) {
+	w, err := newWaker(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	w.Arm(20 * time.Millisecond)
+	if !w.Wait() {
+		t.Fatal("closed before it was")
+	}
+	if got := time.Since(began); got < 20*time.Millisecond {
+		t.Errorf("woke after %v, armed for 20 ms", got)
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package schedule
+
+func newWaker(bool) (waker, error) { return newTimerWaker(), nil }
