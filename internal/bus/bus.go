@@ -1,0 +1,341 @@
+// Package bus is all that Pharos says over NATS: it connects, publishes and
+// listens, brings whoever comes late up to date, and asks for more when
+// messages were lost.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pharos/internal/pharos"
+)
+
+// A cut cable is noticed within three seconds, and a server that is back within
+// one. With the library's defaults it would take minutes.
+const (
+	dialTimeout     = 2 * time.Second
+	reconnectWait   = 500 * time.Millisecond
+	reconnectJitter = 250 * time.Millisecond
+	jitterTLS       = 500 * time.Millisecond
+	pingEvery       = time.Second
+	pingsOut        = 2
+	flushTimeout    = 2 * time.Second
+	maxSubject      = 256 // bytes; the server cuts who sends a line of 4 KiB
+)
+
+// What keeps a call from doing its work, other than its context.
+var (
+	ErrNotConnected = errors.New("not connected to NATS")
+	ErrClosed       = errors.New("the connection to NATS is closed")
+	ErrNoStore      = errors.New("NATS keeps no last values")
+)
+
+// Options say where to connect, as whom, and who wants to know.
+type Options struct {
+	URL       string // one address or more, with commas: "nats://a:4222,nats://b:4222"
+	InProcess nats.InProcessConnProvider
+	Name      string // for the server's lists: "pharos-prober/berlin/p1"
+	Inbox     string // a token: answers come to "_INBOX_<Inbox>.>", so that no one else can be allowed to read them; empty: "_INBOX.>"
+
+	User, Password    string
+	Token             string
+	Credentials, NKey string // files
+	CAFile            string // PEM; setting it demands TLS
+	CertFile, KeyFile string // PEM; setting them demands TLS
+
+	Log *slog.Logger
+	// OnLink hears of every change, from one goroutine, in order. Of changes
+	// that come while it is busy it hears the newest.
+	OnLink func(Link)
+}
+
+// Conn is a connection that never gives up. Its methods may be called from any
+// goroutine.
+type Conn struct {
+	nc         *nats.Conn
+	js         jetstream.JetStream
+	log        *slog.Logger
+	onLink     func(Link)
+	stopDials  context.CancelFunc
+	up         atomic.Bool
+	connected  chan struct{} // holds one signal
+	linkWake   chan struct{} // holds one signal
+	linkDone   chan struct{} // closed when the link goroutine has ended
+	closed     chan struct{} // closed when nc is
+	counters   counters
+	serversURL string
+
+	mu      sync.Mutex // guards what follows
+	state   linkState
+	session *session
+	began   chan struct{}        // closed when the next session begins
+	refused map[string]time.Time // subscriptions that the server denied, and not yet tried again
+	logged  map[string]time.Time // denied subjects, and when that was logged
+}
+
+// session is one spell of being connected.
+type session struct {
+	ctx context.Context
+	end context.CancelFunc
+}
+
+// Connect returns a connection that is made, and made again, in the
+// background. It waits for the first attempt, at most two seconds a server, or
+// until ctx ends, and is content when that fails. The error says which option
+// is bad. Once Connect has returned, ctx means nothing to the connection.
+func Connect(ctx context.Context, o Options) (*Conn, error) {
+	servers, shown, err := readURL(o)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to NATS: %w", err)
+	}
+	dials, stopDials := context.WithCancel(context.Background())
+	c := &Conn{
+		log: o.Log, onLink: o.OnLink, stopDials: stopDials, serversURL: shown,
+		connected: make(chan struct{}, 1), linkWake: make(chan struct{}, 1), linkDone: make(chan struct{}),
+		closed: make(chan struct{}), began: make(chan struct{}),
+		refused: make(map[string]time.Time), logged: make(map[string]time.Time),
+	}
+	c.state.url = shown
+	d := &dialer{ctx: dials, opening: map[net.Conn]bool{}}
+	opts, err := c.options(o, d)
+	if err == nil {
+		hurry := context.AfterFunc(ctx, func() { stopDials(); d.abort() })
+		c.nc, err = nats.Connect(servers, opts...)
+		d.opened()
+		if !hurry() && err == nil {
+			c.nc.Close()
+			err = ctx.Err()
+		}
+	}
+	if err == nil {
+		c.js, err = jetstream.New(c.nc)
+	}
+	if err != nil {
+		stopDials()
+		return nil, fmt.Errorf("connecting to NATS: %w", err)
+	}
+	go c.tellLink()
+	return c, nil
+}
+
+func (c *Conn) options(o Options, d *dialer) ([]nats.Option, error) {
+	opts := []nats.Option{
+		nats.Name(o.Name),
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.Timeout(dialTimeout), nats.ReconnectWait(reconnectWait), nats.ReconnectJitter(reconnectJitter, jitterTLS),
+		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsOut),
+		nats.FlusherTimeout(flushTimeout), nats.ReconnectOnFlusherError(),
+		nats.ReconnectBufSize(-1), // a message is the whole state: what could not be sent is soon old
+		nats.SkipHostLookup(), nats.SetCustomDialer(d),
+		nats.ConnectHandler(c.onConnect), nats.ReconnectHandler(c.onConnect),
+		nats.DisconnectErrHandler(c.onDisconnect), nats.ReconnectErrHandler(c.onAttempt),
+		nats.ErrorHandler(c.onError), nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
+	}
+	if o.InProcess != nil {
+		opts = append(opts, nats.InProcessServer(o.InProcess))
+	}
+	if o.Inbox != "" {
+		if !pharos.ValidToken(o.Inbox) {
+			return nil, fmt.Errorf("inbox %q is not a token", o.Inbox)
+		}
+		opts = append(opts, nats.CustomInboxPrefix("_INBOX_"+o.Inbox))
+	}
+	if o.User != "" || o.Password != "" {
+		opts = append(opts, nats.UserInfo(o.User, o.Password))
+	}
+	if o.Token != "" {
+		opts = append(opts, nats.Token(o.Token))
+	}
+	if o.Credentials != "" {
+		// The library reads the file at each connect, and would retry without end.
+		if _, err := os.ReadFile(o.Credentials); err != nil {
+			return nil, fmt.Errorf("reading the credentials: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(o.Credentials))
+	}
+	if o.NKey != "" {
+		opt, err := nats.NkeyOptionFromSeed(o.NKey)
+		if err != nil {
+			return nil, fmt.Errorf("reading nkey %q: %w", o.NKey, err)
+		}
+		opts = append(opts, opt)
+	}
+	if o.CAFile != "" {
+		opts = append(opts, nats.RootCAs(o.CAFile))
+	}
+	if (o.CertFile == "") != (o.KeyFile == "") {
+		return nil, fmt.Errorf("certificate %q and key %q: want both or none", o.CertFile, o.KeyFile)
+	}
+	if o.CertFile != "" {
+		opts = append(opts, nats.ClientCert(o.CertFile, o.KeyFile))
+	}
+	return opts, nil
+}
+
+// readURL returns the servers as the library wants them and as people may see
+// them: without user and password, which no error text of it holds either.
+func readURL(o Options) (servers, shown string, err error) {
+	if o.InProcess != nil {
+		return nats.DefaultURL, "in-process", nil
+	}
+	if strings.TrimSpace(o.URL) == "" {
+		return "", "", errors.New("no URL")
+	}
+	var all []string
+	for s := range strings.SplitSeq(o.URL, ",") {
+		s = strings.TrimSpace(s)
+		if !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		scheme, rest, _ := strings.Cut(s, "://")
+		public := scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
+		u, err := url.Parse(s)
+		switch {
+		case err != nil || u.Hostname() == "":
+			return "", "", fmt.Errorf("URL %q: want nats://host:port", public)
+		case scheme != "nats" && scheme != "tls" && scheme != "ws" && scheme != "wss":
+			return "", "", fmt.Errorf("URL %q: scheme %q, want nats, tls, ws or wss", public, scheme)
+		}
+		all = append(all, public)
+	}
+	return o.URL, strings.Join(all, ","), nil
+}
+
+// dialer dials until the connection is closed. The library holds its lock while
+// it dials; without this, closing would wait for it.
+type dialer struct {
+	ctx context.Context
+
+	mu sync.Mutex // guards opening
+	// opening are the sockets of Connect's attempts, until it has returned: a
+	// server that accepts and says nothing would hold it up.
+	opening map[net.Conn]bool
+}
+
+// Dial dials for the library.
+func (d *dialer) Dial(network, address string) (net.Conn, error) {
+	nd := net.Dialer{Timeout: dialTimeout}
+	conn, err := nd.DialContext(d.ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.opening != nil {
+		d.opening[conn] = true
+	}
+	return conn, nil
+}
+
+// abort ends the attempts under way.
+func (d *dialer) abort() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for conn := range d.opening {
+		_ = conn.Close() // whoever reads from it finds out
+	}
+}
+
+// opened lets go of the sockets.
+func (d *dialer) opened() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opening = nil
+}
+
+// Publish sends one message to whoever listens and to the last-value store. It
+// returns before the server has it; it is ErrNotConnected while there is no
+// connection, and can block for two seconds while one breaks: call it from a
+// goroutine that may wait.
+func (c *Conn) Publish(subject string, data []byte) error {
+	err := c.publish(subject, data)
+	if err != nil {
+		c.counters.unpublished.Add(1)
+		return fmt.Errorf("publishing on %.300q: %w", subject, err)
+	}
+	c.counters.published.Add(1)
+	return nil
+}
+
+func (c *Conn) publish(subject string, data []byte) error {
+	if len(data) > pharos.MaxMessage {
+		return fmt.Errorf("%d bytes, want at most %d", len(data), pharos.MaxMessage)
+	}
+	if len(subject) > maxSubject {
+		return fmt.Errorf("a subject of %d bytes, want at most %d", len(subject), maxSubject)
+	}
+	if !c.up.Load() {
+		return ErrNotConnected
+	}
+	switch err := c.nc.Publish(subject, data); {
+	case errors.Is(err, nats.ErrReconnectBufExceeded):
+		return ErrNotConnected
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining):
+		return ErrClosed
+	default:
+		return err
+	}
+}
+
+// Connected receives after each connect, the first included: the moment to
+// publish everything again. Of several that nobody received, one is left. It is
+// for one reader.
+func (c *Conn) Connected() <-chan struct{} { return c.connected }
+
+// Close sends what was published, ends every Follow and Listen, and closes the
+// connection. When ctx ends first it closes at once and returns ctx's error.
+// Closing twice is fine.
+func (c *Conn) Close(ctx context.Context) error {
+	c.stopDials()
+	// Drain only begins to drain. Its error means that there is nothing to
+	// drain, and then it has closed already.
+	_ = c.nc.Drain()
+	var err error
+	select {
+	case <-c.closed:
+	case <-ctx.Done():
+		err = fmt.Errorf("closing the connection to NATS: %w", ctx.Err())
+		c.nc.Close()
+		<-c.closed
+	}
+	<-c.linkDone
+	return err
+}
+
+// Stats count since Connect.
+type Stats struct {
+	Connects    uint64 // connections made
+	Published   uint64 // messages handed to the connection
+	Unpublished uint64 // messages that could not be
+	Received    uint64 // live messages handled
+	Dropped     uint64 // live messages lost because Handle was too slow
+	Snapshots   uint64 // snapshots taken
+	Refreshes   uint64 // times that probers were asked to publish again
+	Denied      uint64 // times that the server refused a right
+}
+
+type counters struct {
+	connects, published, unpublished, received, dropped, snapshots, refreshes, denied atomic.Uint64
+}
+
+// Stats returns the counts.
+func (c *Conn) Stats() Stats {
+	n := &c.counters
+	return Stats{
+		Connects: n.connects.Load(), Published: n.published.Load(), Unpublished: n.unpublished.Load(),
+		Received: n.received.Load(), Dropped: n.dropped.Load(), Snapshots: n.snapshots.Load(),
+		Refreshes: n.refreshes.Load(), Denied: n.denied.Load(),
+	}
+}

@@ -1,0 +1,246 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pharos/internal/pharos"
+)
+
+const (
+	lookEvery     = 2 * time.Second        // how often the store is looked at
+	requestWait   = 2 * time.Second        // how long an answer may take
+	refreshJitter = 500 * time.Millisecond // so that not all dashboards ask at once
+)
+
+// Follow says how to follow, and who handles what comes.
+type Follow struct {
+	Create   bool // make the store where there is none
+	Memory   bool // one in memory; otherwise in files
+	Replicas int  // of the store; 0: 1
+	Pending  int  // messages that may wait for Handle before some are dropped; 0: 65,536
+
+	// Handle and SnapshotDone are called one at a time, from Follow's own
+	// goroutine. A live message comes before or after the stored one of its
+	// subject; the newest wins, and that is Handle's to judge.
+	Handle func(Message)
+	// SnapshotDone is called when all that was stored has been handled or, without
+	// a store, when the probers have been asked to publish again. It may be nil.
+	SnapshotDone func()
+}
+
+// Follow brings the results, rosters and beats of all sites, those that are
+// stored and those that arrive, and pharos.forget, until ctx ends. It subscribes first and takes the snapshot second; it takes it
+// again after each reconnect, when messages were dropped, and when the store
+// was made anew or emptied, which it notices within two seconds. Without a
+// store it asks the probers to publish again. A Conn can be followed once at a
+// time. The error is nil or ErrClosed.
+func (c *Conn) Follow(ctx context.Context, f Follow) error {
+	if f.Pending == 0 {
+		f.Pending = defaultPending
+	}
+	l, err := c.listen(append(storedSubjects(), pharos.SubjectForget), f.Pending)
+	if err != nil {
+		return err
+	}
+	defer l.stop()
+	ctx, cancel := context.WithCancel(ctx)
+	k := &keeper{c: c, f: f, gap: l.gap, out: make(chan stored)}
+	var wg sync.WaitGroup
+	wg.Go(func() { k.run(ctx) })
+	defer wg.Wait()
+	defer cancel()
+	return l.run(ctx, f.Handle, k.out, f.SnapshotDone)
+}
+
+// stored is what a snapshot hands to the listener's goroutine.
+type stored struct {
+	kind    storedKind
+	message Message
+}
+
+type storedKind uint8
+
+const (
+	gapOpens     storedKind = iota // live messages may have been missed until now
+	storedOne                      // one message
+	snapshotEnds                   // all that was stored has come
+	gapCloses                      // and what was still on its way into the store, too
+)
+
+// keeper looks after the store for one follower.
+type keeper struct {
+	c      *Conn
+	f      Follow
+	gap    <-chan struct{}
+	out    chan stored
+	warned bool // about a store with settings that are not ours
+}
+
+func (k *keeper) run(ctx context.Context) {
+	for {
+		session, end, err := k.c.awaitSession(ctx)
+		if err != nil {
+			return
+		}
+		k.session(session)
+		end()
+		if !k.send(ctx, stored{kind: gapOpens}) {
+			return
+		}
+	}
+}
+
+// session looks after the store while there is a connection.
+func (k *keeper) session(ctx context.Context) {
+	behind := true     // something may have been missed
+	asked := false     // the probers were asked about it
+	settled := true    // what was on its way into the store when it was read has been read
+	var read storeInfo // the store when it was read last
+	mayCreate := k.f.Create
+	for {
+		denied := k.c.counters.denied.Load()
+		info, made, err := k.look(ctx, mayCreate)
+		anew := !info.created.Equal(read.created) || info.last < read.last
+		switch {
+		case err != nil:
+		case behind || anew:
+			if err = k.snapshot(ctx, info, !behind); err == nil {
+				behind, asked, settled = false, false, false
+			}
+		case !settled:
+			// Messages are stored a moment after they were sent to whoever
+			// listens: one can have been too early to be heard, and too late to
+			// be read.
+			if err = k.readStore(ctx, info, read.last+1); err == nil {
+				settled = true
+				k.send(ctx, stored{kind: gapCloses})
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			read = info
+		}
+		wait := lookEvery
+		if errors.Is(err, context.DeadlineExceeded) && k.c.counters.denied.Load() != denied {
+			// What is refused shows here only as silence. It is not to be asked
+			// for all the time, and live messages come all the same.
+			if made {
+				mayCreate = false
+			} else {
+				wait = askRightsEvery
+			}
+		}
+		k.c.setStore(err)
+		if made && err == nil || err != nil && behind && !asked {
+			if !k.askAgain(ctx, err != nil) {
+				return
+			}
+			asked = true
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.gap:
+			behind, asked = true, false
+			k.send(ctx, stored{kind: gapOpens})
+			// Whoever is too slow is not to be kept busy with snapshots alone.
+			if !sleep(ctx, checkEvery) {
+				return
+			}
+		case <-time.After(wait):
+		}
+	}
+}
+
+// askAgain asks the probers to publish again, and says so where no snapshot
+// did. It reports false when ctx has ended.
+func (k *keeper) askAgain(ctx context.Context, tell bool) bool {
+	if !sleep(ctx, rand.N(refreshJitter)) {
+		return false
+	}
+	if err := k.c.Publish(pharos.SubjectRefresh, nil); err != nil {
+		k.c.log.Warn("asking for a refresh", "error", err)
+	} else {
+		k.c.counters.refreshes.Add(1)
+	}
+	return !tell || k.send(ctx, stored{kind: gapCloses}) && k.send(ctx, stored{kind: snapshotEnds})
+}
+
+func (k *keeper) send(ctx context.Context, s stored) bool {
+	select {
+	case k.out <- s:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// setStore tells whether there is a store, or why not.
+func (c *Conn) setStore(err error) {
+	why := ""
+	if err != nil {
+		why = plain(err)
+	}
+	var before linkState
+	c.change(func(s *linkState) {
+		before = *s
+		if s.up {
+			s.store, s.storeErr = err == nil, why
+		}
+	})
+	switch {
+	case err == nil && !before.store:
+		c.log.Info("NATS keeps last values")
+	case err != nil && before.storeErr != why:
+		c.log.Warn("NATS keeps no last values, or they cannot be read", "error", why)
+	}
+}
+
+// look returns what the store says of itself. It makes one, or tries to, where
+// there is none and mayCreate allows it.
+func (k *keeper) look(ctx context.Context, mayCreate bool) (info storeInfo, made bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestWait)
+	defer cancel()
+	asked := time.Now()
+	stream, err := k.c.js.Stream(ctx, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) && mayCreate {
+		made = true
+		asked = time.Now()
+		stream, err = k.c.create(ctx, k.f)
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return info, made, fmt.Errorf("%w: there is no stream %s", ErrNoStore, streamName)
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return info, made, fmt.Errorf("%w: no JetStream here", ErrNoStore)
+	case err != nil:
+		return info, made, fmt.Errorf("looking at stream %s: %w", streamName, err)
+	}
+	si := stream.CachedInfo()
+	if odd := oddSettings(si.Config); odd != "" && !k.warned {
+		k.warned = true
+		k.c.log.Warn("the stream has settings of its own, which are left as they are", "stream", streamName, "setting", odd)
+	}
+	return storeInfo{created: si.Created, last: si.State.LastSeq, clock: newClock(si.TimeStamp, asked)}, made, nil
+}

@@ -1,0 +1,320 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pharos/internal/pharos"
+)
+
+// The store is one stream that keeps the last message of each subject. Publish
+// does not know of it.
+const (
+	streamName      = "PHAROS"
+	streamBytes     = 256 << 20
+	leastBytes      = 4 << 20 // a server that cannot keep this much keeps nothing
+	snapshotBatch   = 1000
+	snapshotIdle    = 5 * time.Second // without a message: the snapshot has failed
+	consumerForget  = 10 * time.Second
+	directGetPrefix = "$JS.API.DIRECT.GET." + streamName + "."
+	lastWindow      = 256 // requests under way at once
+	replicaWait     = 20 * time.Millisecond
+)
+
+// storedSubjects are the patterns of what is stored.
+func storedSubjects() []string {
+	return []string{"pharos.result.>", "pharos.roster.>", "pharos.prober.>"}
+}
+
+// storeInfo is what the store said of itself.
+type storeInfo struct {
+	created time.Time
+	last    uint64 // sequence of the newest message
+	clock   clock
+}
+
+// clock is the broker's: what it said it was, and when.
+type clock struct{ theirs, ours time.Time }
+
+// newClock takes the broker's time from an answer to what was asked at asked,
+// and which has just come.
+func newClock(theirs, asked time.Time) clock {
+	return clock{theirs, asked.Add(time.Since(asked) / 2)}
+}
+
+// age returns how old a message is that the broker stored at stored.
+func (c clock) age(stored time.Time) time.Duration {
+	return max(0, c.theirs.Sub(stored)+time.Since(c.ours))
+}
+
+func streamConfig(f Follow, size int64) jetstream.StreamConfig {
+	storage := jetstream.FileStorage
+	if f.Memory {
+		storage = jetstream.MemoryStorage
+	}
+	return jetstream.StreamConfig{
+		Name: streamName, Description: "the last value of each watcher, roster and beat", Subjects: storedSubjects(),
+		Storage: storage, Replicas: max(f.Replicas, 1), Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
+		MaxMsgsPerSubject: 1, MaxMsgSize: pharos.MaxMessage, MaxBytes: size, AllowDirect: true,
+	}
+}
+
+// create makes the stream, a smaller one where the server has no room for the
+// usual one.
+func (c *Conn) create(ctx context.Context, f Follow) (jetstream.Stream, error) {
+	for size := int64(streamBytes); ; size /= 2 {
+		stream, err := c.js.CreateStream(ctx, streamConfig(f, size))
+		var api *jetstream.APIError
+		full := errors.As(err, &api) && (api.ErrorCode == 10023 || api.ErrorCode == 10028 || api.ErrorCode == 10047)
+		switch {
+		case full && size/2 >= leastBytes:
+			continue
+		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another was quicker
+			return c.js.Stream(ctx, streamName)
+		case err != nil:
+			return nil, fmt.Errorf("making stream %s: %w", streamName, err)
+		}
+		c.log.Info("made a stream", "stream", streamName, "bytes", size)
+		return stream, nil
+	}
+}
+
+// oddSettings names the first setting without which a stream is no last-value
+// store of ours.
+func oddSettings(s jetstream.StreamConfig) string {
+	switch {
+	case s.MaxMsgsPerSubject != 1:
+		return fmt.Sprintf("%d messages a subject, want 1", s.MaxMsgsPerSubject)
+	case !s.AllowDirect:
+		return "direct access off, want on"
+	case slices.ContainsFunc(storedSubjects(), func(p string) bool {
+		return !slices.Contains(s.Subjects, p) && !slices.Contains(s.Subjects, pharos.SubjectAll)
+	}):
+		return fmt.Sprintf("subjects %q, want %q", s.Subjects, storedSubjects())
+	}
+	return ""
+}
+
+// snapshot hands over the last message of each subject, and that this is all.
+// With gap it says first that something may have been missed.
+func (k *keeper) snapshot(ctx context.Context, info storeInfo, gap bool) error {
+	if gap && !k.send(ctx, stored{kind: gapOpens}) {
+		return ctx.Err()
+	}
+	if err := k.readStore(ctx, info, 0); err != nil {
+		return err
+	}
+	k.c.counters.snapshots.Add(1)
+	if !k.send(ctx, stored{kind: snapshotEnds}) {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// readStore hands over the last message of each subject, of those from a
+// sequence on.
+func (k *keeper) readStore(ctx context.Context, info storeInfo, from uint64) error {
+	if info.last < from {
+		return nil
+	}
+	if err := k.consume(ctx, info, from); err != nil {
+		return fmt.Errorf("reading the last values: %w", err)
+	}
+	return nil
+}
+
+// consume leaves its consumer when the newest message known before it was made
+// has been passed: when a stream is made anew, a consumer stays silent without
+// an error.
+func (k *keeper) consume(ctx context.Context, info storeInfo, from uint64) error {
+	config := jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
+		FilterSubjects: storedSubjects(), MemoryStorage: true, Replicas: 1, InactiveThreshold: consumerForget,
+	}
+	if from > 0 {
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
+	}
+	create, cancel := context.WithTimeout(ctx, requestWait)
+	consumer, err := k.c.js.CreateConsumer(create, streamName, config)
+	cancel()
+	if err != nil {
+		return err
+	}
+	if consumer.CachedInfo().NumPending == 0 {
+		return nil
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(snapshotBatch), jetstream.PullHeartbeat(time.Second))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for n := uint64(1); ; n++ {
+		next, cancel := context.WithTimeout(ctx, snapshotIdle)
+		m, err := messages.Next(jetstream.NextContext(next))
+		cancel()
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if meta.Sequence.Consumer != n {
+			return fmt.Errorf("message %d came, want %d: some were lost", meta.Sequence.Consumer, n)
+		}
+		message := Message{Subject: m.Subject(), Data: m.Data(), Age: info.clock.age(meta.Timestamp), Snapshot: true}
+		if !k.send(ctx, stored{storedOne, message}) {
+			return ctx.Err()
+		}
+		if meta.Sequence.Stream >= info.last || meta.NumPending == 0 {
+			return nil
+		}
+	}
+}
+
+// Last returns the stored messages of the subjects (no patterns), as many as
+// there are, in any order. It publishes mark, which is on a subject that is
+// stored, and learns from it what time the broker has: a prober that starts
+// sends its first beat. It needs no other right than to publish mark, and to
+// get the subjects directly. It waits for a connection. ErrNoStore says that
+// there is nothing to be read from; with any error, what was read comes along.
+func (c *Conn) Last(ctx context.Context, mark Message, subjects ...string) ([]Message, error) {
+	session, end, err := c.awaitSession(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading last values: %w", err)
+	}
+	defer end()
+	now, err := c.mark(session, mark)
+	if err != nil {
+		return nil, fmt.Errorf("reading last values: %w", err)
+	}
+	found, err := c.getDirect(session, now, subjects)
+	if err != nil {
+		return found, fmt.Errorf("reading last values: %w", err)
+	}
+	return found, nil
+}
+
+// mark has the broker store a message, and reads its time from that.
+func (c *Conn) mark(ctx context.Context, mark Message) (clock, error) {
+	// Asking for it first tells whether there is a store: where there is none,
+	// a dashboard that listens would keep the request below waiting.
+	if _, err := c.nc.RequestWithContext(ctx, directGetPrefix+mark.Subject, nil); err != nil {
+		return clock{}, noStore(err)
+	}
+	asked := time.Now()
+	answer, err := c.nc.RequestWithContext(ctx, mark.Subject, mark.Data)
+	if err != nil {
+		return clock{}, noStore(err)
+	}
+	now := asked.Add(time.Since(asked) / 2)
+	var ack struct {
+		Seq   uint64              `json:"seq"`
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(answer.Data, &ack); err != nil {
+		return clock{}, fmt.Errorf("storing %q: %w", mark.Subject, err)
+	}
+	if ack.Error != nil {
+		return clock{}, fmt.Errorf("storing %q: %w", mark.Subject, ack.Error)
+	}
+	for {
+		m, err := c.nc.RequestWithContext(ctx, directGetPrefix+mark.Subject, nil)
+		if err != nil {
+			return clock{}, noStore(err)
+		}
+		seq, err := strconv.ParseUint(m.Header.Get(jetstream.SequenceHeader), 10, 64)
+		if err == nil && seq >= ack.Seq {
+			stored, err := storedAt(m)
+			return clock{stored, now}, err
+		}
+		if !sleep(ctx, replicaWait) { // a replica that has not got it yet
+			return clock{}, ctx.Err()
+		}
+	}
+}
+
+func noStore(err error) error {
+	if errors.Is(err, nats.ErrNoResponders) {
+		return ErrNoStore
+	}
+	return err
+}
+
+// getDirect asks for one subject after the other, without waiting for each
+// answer in turn.
+func (c *Conn) getDirect(ctx context.Context, now clock, subjects []string) ([]Message, error) {
+	inbox := c.nc.NewInbox()
+	answers, err := c.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	var found []Message
+	for sent, got := 0, 0; got < len(subjects); {
+		if sent < len(subjects) && sent-got < lastWindow {
+			if err := c.nc.PublishRequest(directGetPrefix+subjects[sent], inbox, nil); err != nil {
+				return found, err
+			}
+			sent++
+			continue
+		}
+		m, err := answers.NextMsgWithContext(ctx)
+		if err != nil {
+			return found, noStore(err)
+		}
+		got++
+		switch status := m.Header.Get("Status"); status {
+		case "":
+			at, err := storedAt(m)
+			if err != nil {
+				return found, err
+			}
+			found = append(found, Message{Subject: m.Header.Get(jetstream.SubjectHeader), Data: m.Data, Age: now.age(at), Snapshot: true})
+		case "404": // nothing stored yet
+		default:
+			return found, fmt.Errorf("getting a message directly: status %s %s", status, m.Header.Get("Description"))
+		}
+	}
+	return found, nil
+}
+
+// storedAt returns when the broker stored a message that was got directly.
+func storedAt(m *nats.Msg) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get(jetstream.TimeStampHeaer))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading when %q was stored: %w", m.Subject, err)
+	}
+	return at, nil
+}
+
+// Purge deletes what is stored on the subjects (no patterns). ErrNoStore says
+// that nothing is stored anywhere.
+func (c *Conn) Purge(ctx context.Context, subjects ...string) error {
+	session, end, err := c.awaitSession(ctx)
+	if err != nil {
+		return fmt.Errorf("purging: %w", err)
+	}
+	defer end()
+	stream, err := c.js.Stream(session, streamName)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		err = ErrNoStore
+	}
+	if err != nil {
+		return fmt.Errorf("purging: %w", noStore(err))
+	}
+	for _, subject := range subjects {
+		if err := stream.Purge(session, jetstream.WithPurgeSubject(subject)); err != nil {
+			return fmt.Errorf("purging %q: %w", subject, err)
+		}
+	}
+	return nil
+}
