@@ -1,0 +1,348 @@
+// Package board knows what is true now: every watcher's tile, whether it is
+// still to be believed, and who is watching it. One goroutine owns all of it;
+// results, beats and the clock go in, frames come out.
+package board
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+const (
+	sweepEvery = 200 * time.Millisecond // how often freshness is judged
+	batch      = 512                    // inputs taken before frames are looked at again
+)
+
+// Options are what a Board needs.
+type Options struct {
+	Title, Tagline string
+	Build          string // of the page; a page of another build reloads itself
+	MaxWatchers    int    // tiles held at most; 0: 10,000
+	Log            *slog.Logger
+	// Refresh, if not nil, is called when probers should publish their state
+	// again, at most every 5 seconds, from the board's goroutine; it must not
+	// block.
+	Refresh func()
+	// Slept returns for how long the machine has slept since it was started:
+	// time that Go's monotonic clock does not count. nil: pharos.Slept.
+	Slept func() time.Duration
+}
+
+// Board is the state of a dashboard. Make it with New, and let Run own it.
+type Board struct {
+	o      Options
+	base   time.Time
+	slept  time.Duration // before base
+	asleep atomic.Int64  // since base, nanoseconds
+	in     chan input
+	ended  chan struct{}
+
+	// Owned by Run's goroutine.
+	now       time.Duration // of the input under way
+	tiles     map[pharos.WatcherID]*tile
+	order     []*tile // by number
+	sets      []section
+	probers   map[string]*prober
+	link      Link
+	notice    string         // of this dashboard itself
+	strangers map[*tile]bool // that no roster names
+	doubles   map[pharos.WatcherID]double
+	refused   refusal
+	unsorted  bool // the structure has changed
+	hopsDirty bool
+	hops      []byte // as JSON
+	dirty     []*tile
+	urgent    bool
+	n         uint64
+	views     map[string]*view
+	pace      pace
+	linkSince time.Duration
+	newcomers bucket
+	refreshed time.Duration
+	owed      bool // a refresh, as soon as it may be
+	state     *State
+	scratch   []byte
+
+	screens atomic.Int64
+	drops   drops
+	delay   delays
+}
+
+// Link is how this dashboard stands with NATS.
+type Link struct {
+	Up    bool
+	Store bool   // a last-value store is there
+	Error string // why not, or a missing permission with its subject
+}
+
+// input is one thing that happened. Just one of its parts is set.
+type input struct {
+	subject pharos.Subject
+	result  *pharos.Result
+	roster  *pharos.Roster
+	beat    *pharos.Beat
+	forget  *pharos.Forget
+	link    *Link
+	do      func()
+	age     time.Duration
+	live    bool
+	at      time.Duration // of arrival
+}
+
+// New returns a board without tiles.
+func New(o Options) *Board {
+	if o.MaxWatchers == 0 {
+		o.MaxWatchers = 10_000
+	}
+	if o.Slept == nil {
+		o.Slept = pharos.Slept
+	}
+	if o.Refresh == nil {
+		o.Refresh = func() {}
+	}
+	b := &Board{
+		o: o, base: time.Now(), slept: o.Slept(), in: make(chan input, 1024), ended: make(chan struct{}),
+		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, views: map[string]*view{},
+		strangers: map[*tile]bool{}, doubles: map[pharos.WatcherID]double{}, newcomers: bucket{left: newcomersBurst},
+		refreshed: -time.Hour,
+	}
+	b.drops.log = o.Log
+	b.pace = pace{frame: -time.Hour, urgent: -time.Hour, structure: -time.Hour}
+	b.hops = b.appendHops(nil)
+	return b
+}
+
+// clock returns the board's time: since it was made, that in which the machine
+// slept included.
+func (b *Board) clock() time.Duration { return time.Since(b.base) + time.Duration(b.asleep.Load()) }
+
+// noticeSleep lets the clock jump by the time that the machine has just slept.
+// The two clocks behind it are not read at the same instant, so little is
+// nothing.
+func (b *Board) noticeSleep() {
+	if d := b.o.Slept() - b.slept; (d - time.Duration(b.asleep.Load())).Abs() > 50*time.Millisecond {
+		b.asleep.Store(int64(d))
+	}
+}
+
+// Apply takes a message that arrived from NATS: age is how old it is by the
+// broker's own clock, live whether it came as it was published and not out of
+// the store. What cannot be understood is dropped and counted. Apply blocks
+// while the board has much to do, and returns at once after Run has ended.
+func (b *Board) Apply(subject string, data []byte, age time.Duration, live bool) {
+	in := input{age: age, live: live, at: b.clock()}
+	var err error
+	if in.subject, err = pharos.ParseSubject(subject); err != nil {
+		b.drops.count(pharos.ReasonSubject, subject, err)
+		return
+	}
+	switch in.subject.Kind {
+	case pharos.KindResult:
+		var r pharos.Result
+		r, err = pharos.ParseResult(data)
+		in.result = &r
+	case pharos.KindRoster:
+		var r pharos.Roster
+		r, err = pharos.ParseRoster(data)
+		in.roster = &r
+	case pharos.KindBeat:
+		var beat pharos.Beat
+		beat, err = pharos.ParseBeat(data)
+		in.beat = &beat
+	case pharos.KindForget:
+		if !live {
+			return
+		}
+		var f pharos.Forget
+		f, err = pharos.ParseForget(data)
+		in.forget = &f
+	}
+	if err != nil {
+		b.drops.count(reasonOf(err), subject, err)
+		return
+	}
+	b.send(in)
+}
+
+// SetLink tells how this dashboard stands with NATS.
+func (b *Board) SetLink(l Link) { b.send(input{link: &l, at: b.clock()}) }
+
+// SetNotice shows a line in the footer of every screen, such as why the newest
+// file was refused; empty takes it away.
+func (b *Board) SetNotice(text string) {
+	b.send(input{at: b.clock(), do: func() {
+		b.notice = pharos.CleanLine(text, pharos.MaxSummary)
+		b.hopsDirty = true
+	}})
+}
+
+// Describe changes the title, the tagline and the build of the page.
+func (b *Board) Describe(title, tagline, build string) {
+	b.send(input{at: b.clock(), do: func() {
+		if b.o.Title != title || b.o.Tagline != tagline || b.o.Build != build {
+			b.o.Title, b.o.Tagline, b.o.Build, b.unsorted = title, tagline, build, true
+		}
+	}})
+}
+
+func (b *Board) send(in input) {
+	select {
+	case b.in <- in:
+	case <-b.ended:
+	}
+}
+
+// ask runs f on the board's goroutine and waits for it; false when the board
+// has ended.
+func (b *Board) ask(ctx context.Context, f func()) bool {
+	done := make(chan struct{})
+	select {
+	case b.in <- input{at: b.clock(), do: func() { f(); close(done) }}:
+	case <-b.ended:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-b.ended:
+		return false
+	}
+}
+
+// Run owns the board until ctx is done. It is called once.
+func (b *Board) Run(ctx context.Context) error {
+	defer close(b.ended)
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	flush := time.NewTimer(time.Hour)
+	defer flush.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case in := <-b.in:
+			b.take(in)
+			for i := 0; i < batch && len(b.in) > 0; i++ {
+				b.take(<-b.in)
+			}
+		case <-sweep.C:
+			b.noticeSleep()
+			b.now = b.clock()
+			b.sweep()
+		case <-flush.C:
+		}
+		b.now = b.clock()
+		if wait := b.flush(); wait > 0 {
+			flush.Reset(wait)
+		} else {
+			flush.Stop()
+		}
+	}
+}
+
+func (b *Board) take(in input) {
+	b.now = in.at
+	switch {
+	case in.result != nil:
+		b.applyResult(&in)
+	case in.beat != nil:
+		b.applyBeat(&in)
+	case in.roster != nil:
+		b.applyRoster(&in)
+	case in.forget != nil:
+		b.applyForget(in.forget)
+	case in.link != nil:
+		if *in.link != b.link {
+			if in.link.Up != b.link.Up {
+				b.linkSince = b.now
+			}
+			b.link, b.hopsDirty, b.urgent = *in.link, true, true
+		}
+	case in.do != nil:
+		in.do()
+	}
+}
+
+// sweep judges what only the passing of time changes.
+func (b *Board) sweep() {
+	for _, p := range b.probers {
+		b.judgeProber(p)
+		b.restore(p)
+	}
+	if b.owed {
+		b.refresh()
+	}
+	for _, t := range b.tiles {
+		if b.stale(t) != t.shown.stale {
+			b.show(t)
+		}
+	}
+	b.judgeCauses()
+	b.forgetDoubles()
+	if b.refused.text != "" && b.now-b.refused.seen > refusedFor {
+		b.refused = refusal{}
+		b.hopsDirty = true
+	}
+	for key, v := range b.views {
+		if v.screens.Load() > 0 {
+			v.used = b.now
+		} else if b.now-v.used > time.Minute {
+			delete(b.views, key)
+		}
+	}
+}
+
+// bucket lets through so many a second.
+type bucket struct {
+	left float64
+	at   time.Duration
+}
+
+func (u *bucket) take(now time.Duration, perSecond, burst float64) bool {
+	u.left = min(burst, u.left+(now-u.at).Seconds()*perSecond)
+	u.at = now
+	if u.left < 1 {
+		return false
+	}
+	u.left--
+	return true
+}
+
+// delays sums up how long results waited from their arrival to their frame.
+type delays struct {
+	mu      sync.Mutex // guards buckets, count and sum
+	buckets [len(DelayBounds)]uint64
+	count   uint64
+	sum     time.Duration
+}
+
+// DelayBounds are the upper bounds of the histogram of Delays, in seconds.
+var DelayBounds = [...]float64{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25}
+
+func (d *delays) observe(v time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.count++
+	d.sum += v
+	for i, bound := range DelayBounds {
+		if v.Seconds() <= bound {
+			d.buckets[i]++
+		}
+	}
+}
+
+// Delays returns how long changes of status waited from their arrival here to
+// their frame: their number, their sum, and how many took at most each of
+// DelayBounds.
+func (b *Board) Delays() (count uint64, sum time.Duration, atMost [len(DelayBounds)]uint64) {
+	b.delay.mu.Lock()
+	defer b.delay.mu.Unlock()
+	return b.delay.count, b.delay.sum, b.delay.buckets
+}

@@ -1,0 +1,161 @@
+package board
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+const (
+	// togetherFor is within what time watchers turn red for it to look like one
+	// cause; with longer intervals they need as long to notice.
+	togetherFor = 2 * time.Second
+	togetherMax = 10 * time.Second
+	// togetherMin is how many it takes at least.
+	togetherMin = 3
+)
+
+// trouble is what looks like a prober's own trouble.
+type trouble struct {
+	text   string // for the footer; empty: none
+	cutOff bool   // its canaries fail as well: what it says of others is not to be believed
+	canary string // the name of one of them
+}
+
+// group is watchers of one prober that turned red together.
+type group struct {
+	p           *prober
+	n, of       int
+	first, last time.Duration // when they turned
+	window      time.Duration // within which that is together
+	canary      string        // one that fails as well
+	cutOff      bool          // all do
+}
+
+// judgeCauses looks for probers most of whose watchers turned red together. It
+// says so, unless others saw the same at the same time: then it is not this
+// one's network. What they show stays red, unless the canaries that the file
+// names fail as well.
+func (b *Board) judgeCauses() {
+	var groups []group
+	for _, p := range b.probers {
+		if g := b.turnedTogether(p); g.n > 0 {
+			groups = append(groups, g)
+		}
+	}
+	troubles := map[*prober]trouble{}
+	for i := range groups {
+		if g := &groups[i]; !g.seenByOthers(groups) {
+			troubles[g.p] = g.trouble()
+		}
+	}
+	for _, p := range b.probers {
+		now := troubles[p]
+		if now == p.trouble {
+			continue
+		}
+		was := p.trouble
+		p.trouble = now
+		b.hopsDirty = true
+		if was.cutOff != now.cutOff {
+			for t := range p.owns {
+				b.show(t)
+			}
+		}
+	}
+}
+
+func (g *group) seenByOthers(groups []group) bool {
+	for i := range groups {
+		h := &groups[i]
+		if window := max(g.window, h.window); h.p != g.p && h.first-g.last <= window && g.first-h.last <= window {
+			return true
+		}
+	}
+	return false
+}
+
+// turnedTogether returns the largest group of a prober; none if it is well,
+// silent, or its watchers turned red one by one.
+func (b *Board) turnedTogether(p *prober) group {
+	if !p.up {
+		return group{}
+	}
+	var since []time.Duration
+	var canaries, failing int
+	out := group{p: p, window: togetherFor}
+	for _, t := range p.watches {
+		if t.owner != p || !t.known || b.stale(t) {
+			continue
+		}
+		red := t.result.Status == pharos.Critical
+		if t.canary {
+			canaries++
+			if red {
+				failing++
+				if out.canary == "" || t.name < out.canary {
+					out.canary = t.name
+				}
+			}
+		}
+		if !t.network || t.canary {
+			continue
+		}
+		out.of++
+		out.window = max(out.window, min(togetherMax, time.Duration(t.interval*float64(time.Second))+pharos.BeatEvery))
+		if red {
+			since = append(since, t.since)
+		}
+	}
+	if len(since) < togetherMin {
+		return group{}
+	}
+	slices.Sort(since)
+	for first, last := 0, 0; last < len(since); last++ {
+		for since[last]-since[first] > out.window {
+			first++
+		}
+		if n := last - first + 1; n > out.n {
+			out.n, out.first, out.last = n, since[first], since[last]
+		}
+	}
+	if out.n < togetherMin || 2*out.n <= out.of {
+		return group{}
+	}
+	out.cutOff = canaries > 0 && failing == canaries
+	return out
+}
+
+// trouble puts a group into words.
+func (g *group) trouble() trouble {
+	p := g.p
+	seconds := max(1, int(math.Ceil((g.last - g.first).Seconds())))
+	if g.cutOff {
+		return trouble{fmt.Sprintf("%s is cut off: its canary %q fails, and %d of its %d turned red within %d s", p.place(), g.canary, g.n, g.of, seconds), true, g.canary}
+	}
+	return trouble{text: fmt.Sprintf("%d of %s's %d turned red within %d s: is %s itself cut off?", g.n, p.place(), g.of, seconds, p.place())}
+}
+
+// place is the prober's site, and its name where the site's is not enough.
+func (p *prober) place() string {
+	if p.site == p.name {
+		return p.site
+	}
+	return p.site + " " + p.name
+}
+
+// verdict returns the status and the summary that a tile is shown with: its
+// result's, but what a prober that is cut off says of others is unknown.
+func (b *Board) verdict(t *tile) (pharos.Status, string) {
+	r := &t.result
+	if r.Status != pharos.Critical || !t.network || t.canary {
+		return r.Status, r.Summary
+	}
+	if p := t.owner; p != nil && p.trouble.cutOff {
+		return pharos.Unknown, fmt.Sprintf("%s is cut off, its canary %q fails; it says: %s", p.place(), p.trouble.canary, r.Summary)
+	}
+	return r.Status, r.Summary
+}

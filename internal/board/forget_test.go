@@ -1,0 +1,77 @@
+package board
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+func TestAWatcherThatIsForgottenTooEarlyComesBackAsItWas(t *testing.T) {
+	var asked atomic.Int64
+	in(t, Options{Refresh: func() { asked.Add(1) }}, func(w *world) {
+		const name = "Is Google Up?"
+		id := "a.s." + pharos.Token(name)
+		stop := w.beat("a", "p", 1)
+		w.roster("a", "p", 1, 1, set("s", name, "y"))
+		w.live("pharos.result."+id, result("ok", "p", 1, 1, ""))
+		w.pass(10 * time.Second)
+		before := asked.Load()
+		w.live("pharos.forget", `{"watcher":"`+id+`"}`)
+		w.live("pharos.result."+id, result("ok", "p", 1, 2, ""))
+		w.pass(time.Second)
+		w.wantStatus(name, "waiting")
+		if asked.Load() != before+1 {
+			t.Errorf("asked %d times for its result, want once", asked.Load()-before)
+		}
+		w.live("pharos.result."+id, result("ok", "p", 1, 3, ""))
+		w.wantStatus(name, "ok")
+		stop()
+		w.pass(10 * time.Second)
+		w.live("pharos.forget", `{"watcher":"`+id+`"}`)
+		w.pass(time.Second)
+		if w.s.tile(name) != nil {
+			t.Error("a watcher of a prober that is gone cannot be forgotten")
+		}
+		stop = w.beat("a", "p", 2)
+		defer stop()
+		w.pass(time.Second)
+		w.wantStatus(name, "waiting")
+		w.roster("a", "p", 2, 1, set("s", "y"))
+		w.pass(time.Second)
+		if len(w.s.Tiles) != 1 {
+			t.Errorf("what no roster names any more is still there: %v", w.s.Tiles)
+		}
+	})
+}
+
+func TestAWatcherOutlivesAForgottenProberWhereAnotherWatchesIt(t *testing.T) {
+	var asked atomic.Int64
+	in(t, Options{Refresh: func() { asked.Add(1) }}, func(w *world) {
+		stop := w.beat("a", "p1", 1)
+		w.beat("a", "p2", 1)
+		w.roster("a", "p1", 1, 1, set("s", "x", "y"))
+		w.roster("a", "p2", 1, 1, set("s", "x"))
+		w.live("pharos.result.a.s.x", result("ok", "p1", 1, 1, ""))
+		stop()
+		w.pass(10 * time.Second)
+		before := asked.Load()
+		w.live("pharos.forget", `{"prober":"a/p1"}`)
+		w.pass(time.Second)
+		w.wantStatus("x", "waiting")
+		if w.s.tile("y") != nil || len(w.s.Hops["probers"].([]any)) != 1 {
+			t.Errorf("what was forgotten is still there: %v, %v", w.s.tile("y"), w.s.Hops["probers"])
+		}
+		if asked.Load() != before+1 {
+			t.Errorf("asked %d times for the other's result, want once", asked.Load()-before)
+		}
+		w.live("pharos.result.a.s.x", result("warning", "p2", 1, 1, ""))
+		w.wantStatus("x", "warning")
+		w.roster("a", "p2", 1, 2, set("s", "z"))
+		w.pass(time.Second)
+		if w.s.tile("x") != nil {
+			t.Error("the last roster names it no more, and it is still there")
+		}
+	})
+}

@@ -1,0 +1,71 @@
+package board
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRedDoesNotWaitForNewcomers(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.live("pharos.result.x.y.a", `{"status":"ok"}`)
+		w.pass(time.Second)
+		for i := range 100 { // a trickle
+			w.live(fmt.Sprintf("pharos.result.x.y.w%d", i), `{"status":"ok"}`)
+			status := []string{"critical", "ok"}[i%2]
+			w.live("pharos.result.x.y.a", fmt.Sprintf(`{"status":%q}`, status))
+			if got := w.s.status("a"); got != status {
+				t.Fatalf("after newcomer %d and %v a is %v, want %s", i, urgentGap, got, status)
+			}
+		}
+		w.pass(time.Second)
+		if len(w.s.Tiles) != 101 {
+			t.Errorf("%d tiles, want 101", len(w.s.Tiles))
+		}
+	})
+}
+
+func TestStructuresAreRareWhereTheyCostMuch(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		boards := func() (n int) {
+			for _, name := range w.s.Events {
+				if name == "board" {
+					n++
+				}
+			}
+			return n
+		}
+		var names []string
+		for i := range 1000 {
+			names = append(names, fmt.Sprint("w", i))
+		}
+		w.beat("a", "p", 1)
+		w.roster("a", "p", 1, 1, set("s", names...))
+		w.pass(5 * time.Second)
+		before := boards()
+		for i := range 40 {
+			w.apply(fmt.Sprintf("pharos.result.x.y.w%d", i), `{"status":"ok"}`, 0, true)
+			w.b.State(w.ctx)
+			w.pass(100 * time.Millisecond)
+		}
+		if n := boards() - before; n < 8 || n > 11 {
+			t.Errorf("%d structures of 1,000 tiles within 4 s, want one in about 0.43 s", n)
+		}
+	})
+}
+
+func TestAScreenThatJoinsAQuietBoardIsToldTheTime(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.join(Filter{})
+		w.pass(2*time.Second + 500*time.Millisecond) // nothing but beats
+		s, err := w.b.Join(w.ctx, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Leave()
+		if got := string(s.Next(w.ctx)); !strings.Contains(got, `,"t":2.5,`) {
+			t.Errorf("2.5 s after the start: got %s", got)
+		}
+	})
+}

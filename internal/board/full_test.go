@@ -1,0 +1,68 @@
+package board
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+func TestAFullBoardSaysSo(t *testing.T) {
+	in(t, Options{MaxWatchers: 2}, func(w *world) {
+		w.beat("berlin", "p1", 1)
+		w.roster("berlin", "p1", 1, 1, set("s", "x", "y", "z"))
+		w.pass(time.Second)
+		w.wantNotices("1 of berlin p1's 3 watchers is not shown: max_watchers is 2")
+		w.roster("berlin", "p1", 1, 2, set("s", "x", "y", "z", "z2"))
+		w.pass(time.Second)
+		w.wantNotices("2 of berlin p1's 4 watchers are not shown: max_watchers is 2")
+		w.live("pharos.result.ci.jobs.backup", `{"status":"ok"}`)
+		w.pass(time.Second)
+		w.wantNotices("2 of berlin p1's 4 watchers are not shown: max_watchers is 2", `"ci.jobs.backup" is not shown: max_watchers is 2`)
+		w.pass(refusedFor)
+		w.roster("berlin", "p1", 1, 3, set("s", "x", "y"))
+		w.pass(time.Second)
+		w.wantNotices()
+	})
+}
+
+func TestWatchersComeWhenThereIsRoom(t *testing.T) {
+	var asked atomic.Int64
+	in(t, Options{MaxWatchers: 2, Refresh: func() { asked.Add(1) }}, func(w *world) {
+		w.beat("a", "p", 1)
+		w.beat("b", "p", 1)
+		w.roster("a", "p", 1, 1, set("s", "x", "y"))
+		w.roster("b", "p", 1, 1, set("s", "z"))
+		w.pass(10 * time.Second)
+		before := asked.Load()
+		w.roster("a", "p", 1, 2, set("s", "x"))
+		w.pass(time.Second)
+		w.wantStatus("z", "waiting")
+		w.wantNotices()
+		if asked.Load() != before+1 {
+			t.Errorf("asked %d times for its result, want once", asked.Load()-before)
+		}
+	})
+}
+
+func TestTooManyProbersAreNamed(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		for i := range maxProbers {
+			w.b.Apply(fmt.Sprintf("pharos.prober.a.p%d", i), []byte(`{"epoch":1,"n":1}`), 0, true)
+		}
+		w.live("pharos.result.a.s.x", result("ok", "q", 1, 1, ""))
+		w.live("pharos.prober.a.r", `{"epoch":1,"n":1}`)
+		w.pass(time.Second)
+		if w.s.tile("x") != nil {
+			t.Error("the tile of a prober that has no place is shown: nothing would say when it dies")
+		}
+		if n := w.b.Drops()[pharos.ReasonFull]; n != 2 {
+			t.Errorf("%d dropped as full, want 2", n)
+		}
+		w.wantNotices(`prober "a/q" and its watchers are not shown: a board has room for 1000`)
+		w.pass(refusedFor)
+		w.wantNotices()
+	})
+}

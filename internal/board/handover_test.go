@@ -1,0 +1,245 @@
+package board
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/pharos"
+)
+
+// result returns one as a prober sends it, with more of its fields.
+func result(status, prober string, epoch, n int, more string) string {
+	return fmt.Sprintf(`{"status":%q,"prober":%q,"epoch":%d,"n":%d,"within":1800%s}`, status, prober, epoch, n, more)
+}
+
+func TestAWatcherHandedToAnotherProberIsTheOthers(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.beat("a", "p1", 1)
+		w.beat("a", "p2", 1)
+		w.roster("a", "p1", 1, 1, set("s", "x", "y"))
+		w.roster("a", "p2", 1, 1, set("s", "x"))
+		w.live("pharos.result.a.s.x", result("ok", "p1", 1, 1, ""))
+		w.pass(structureGap)
+		w.wantStatus("x", "ok")
+		w.roster("a", "p1", 1, 2, set("s", "y"))
+		w.pass(structureGap)
+		w.wantStatus("x", "stale")
+		w.live("pharos.result.a.s.x", result("ok", "p1", 1, 2, "")) // was on its way
+		w.wantStatus("x", "stale")
+		w.live("pharos.result.a.s.x", result("critical", "p2", 1, 1, ""))
+		w.wantStatus("x", "critical")
+	})
+}
+
+func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
+	const seen = `,"flickers":[{"status":"warning","lasted":2,"ago":10}]`
+	for name, c := range map[string]struct {
+		first  string
+		second string // of the process that takes over
+		third  string // of the same process, a second later
+		want   string
+	}{
+		"of an earlier process that saw it end":    {result("ok", "p", 1, 1, seen), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "warning 2s 12s"},
+		"of a spell that the new process saw over": {result("critical", "p", 1, 1, `,"for":5`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 6s 1s"},
+		"of both, each once":                       {result("critical", "p", 1, 1, `,"for":5`+seen), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 6s 1s, warning 2s 12s"},
+		"that the new process remembers as well": {result("critical", "p", 1, 1, `,"for":5`+seen),
+			result("ok", "p", 2, 1, `,"flickers":[{"status":"critical","lasted":5.8,"ago":0.1},{"status":"warning","lasted":2,"ago":11}]`),
+			result("ok", "p", 2, 2, `,"flickers":[{"status":"critical","lasted":5.8,"ago":1.1},{"status":"warning","lasted":2,"ago":12}]`), "critical 5.8s 1.1s, warning 2s 12s"},
+		"and the new process's own beside it": {result("ok", "p", 1, 1, seen), result("critical", "p", 2, 1, ""), result("ok", "p", 2, 2, `,"flickers":[{"status":"critical","lasted":1,"ago":0}]`), "critical 1s 0s, warning 2s 12s"},
+		"of a sender without a name":          {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, Options{}, func(w *world) {
+				for _, r := range []string{c.first, c.second, c.third} {
+					w.apply("pharos.result.a.s.x", r, 0, true)
+					w.pass(time.Second)
+				}
+				tile, _ := w.b.Tile(w.ctx, "a.s.x")
+				var got []string
+				for _, f := range tile.Result.Flickers {
+					got = append(got, fmt.Sprint(f.Status, " ", f.Lasted, " ", f.Ago-time.Second))
+				}
+				if got := strings.Join(got, ", "); got != c.want {
+					t.Errorf("got %q, want %q", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+func (w *world) wantNotices(want ...any) {
+	w.Helper()
+	if diff := cmp.Diff(append([]any{}, want...), w.s.Hops["notices"]); diff != "" {
+		w.Errorf("notices, want -, got +\n%s", diff)
+	}
+}
+
+func TestASenderWithoutANameCoversNoProber(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		stop := w.beat("a", "p", 1)
+		w.live("pharos.result.a.s.x", result("critical", "p", 1, 1, ""))
+		w.live("pharos.result.a.s.x", `{"status":"ok"}`)
+		w.pass(time.Second)
+		w.wantStatus("x", "critical")
+		w.wantNotices(`published twice: "x", by a/p and by a sender without a name; shown is a/p`)
+		stop()
+		w.pass(pharos.BeatSilence)
+		w.live("pharos.result.a.s.x", `{"status":"ok"}`)
+		w.wantStatus("x", "ok") // somebody saw it, and the prober is gone
+		w.beat("a", "p", 2)
+		w.live("pharos.result.a.s.x", result("critical", "p", 2, 1, ""))
+		w.wantStatus("x", "critical")
+	})
+}
+
+func TestOfTwoProbersTheFirstByNameIsShown(t *testing.T) {
+	p, q := result("ok", "p", 1, 1, ""), result("critical", "q", 1, 1, "")
+	for name, order := range map[string][]string{"it comes first": {p, q}, "it comes second": {q, p}} {
+		t.Run(name, func(t *testing.T) {
+			in(t, Options{}, func(w *world) {
+				stop := w.beat("a", "p", 1)
+				w.beat("a", "q", 1)
+				for _, r := range order {
+					w.live("pharos.result.a.s.x", r)
+				}
+				w.pass(10 * time.Minute) // q publishes every half an hour
+				w.wantStatus("x", "ok")
+				w.wantNotices(`published twice: "x", by a/p and by a/q; shown is a/p`)
+				stop()
+				w.pass(pharos.BeatSilence)
+				w.live("pharos.result.a.s.x", result("critical", "q", 1, 2, ""))
+				w.wantStatus("x", "critical")
+				w.live("pharos.result.a.s.x", result("ok", "p", 1, 2, "")) // without beats it is not believed
+				w.wantStatus("x", "critical")
+			})
+		})
+	}
+	t.Run("until one of them watches it no more", func(t *testing.T) {
+		in(t, Options{}, func(w *world) {
+			w.beat("a", "p", 1)
+			w.beat("a", "q", 1)
+			w.live("pharos.result.a.s.x", p)
+			w.live("pharos.result.a.s.x", q)
+			w.roster("a", "p", 1, 1, set("s", "x"))
+			w.roster("a", "q", 1, 1, set("s", "y"))
+			w.pass(time.Second)
+			w.wantNotices()
+		})
+	})
+}
+
+func TestAProberWithoutBeats(t *testing.T) {
+	prober := func(w *world) map[string]any { return w.s.Hops["probers"].([]any)[0].(map[string]any) }
+	in(t, Options{}, func(w *world) {
+		w.live("pharos.result.a.s.x", result("ok", "p", 1, 1, ""))
+		w.pass(structureGap)
+		w.wantStatus("x", "ok") // its beat may be on its way
+		w.pass(pharos.BeatSilence)
+		w.live("pharos.result.a.s.x", result("ok", "p", 1, 2, ""))
+		w.wantStatus("x", "stale")
+		if p := prober(w); p["id"] != "a/p" || p["up"] != false || p["watchers"] != 1. {
+			t.Errorf("the footer says %v", p)
+		}
+		w.beat("a", "p", 1)
+		w.pass(urgentGap)
+		w.wantStatus("x", "ok")
+	})
+	in(t, Options{}, func(w *world) { // what a dashboard that starts hears first
+		events := len(w.s.Events)
+		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
+		w.apply("pharos.roster.a.p.0", `{"epoch":1,"n":1,"parts":1,"sets":[{"name":"s","watchers":[{"name":"x"},{"name":"y"}]}]}`, time.Hour, false)
+		w.pass(900 * time.Millisecond)
+		w.beat("a", "p", 1)
+		for range 20 {
+			w.pass(sweepEvery)
+			if x, y := w.s.status("x"), w.s.status("y"); x != "ok" || y != "waiting" {
+				t.Fatalf("x is %v, y is %v; events %v", x, y, w.s.Events[events:])
+			}
+		}
+	})
+	in(t, Options{}, func(w *world) { // of a prober that is long gone
+		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
+		w.apply("pharos.prober.a.p", `{"epoch":1,"n":1}`, 50*time.Second, false)
+		w.pass(structureGap)
+		w.wantStatus("x", "stale")
+	})
+}
+
+func TestTwoProcessesOfOneNameAreTold(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		older := w.beat("berlin", "p1", 1)
+		w.pass(time.Second)
+		w.beat("berlin", "p1", 2)
+		w.pass(2 * time.Second)
+		w.wantNotices() // the older may be on its way out
+		w.pass(3 * time.Second)
+		w.wantNotices("berlin p1 runs twice: give one of them another name")
+		older()
+		w.pass(9 * time.Second)
+		w.wantNotices("berlin p1 runs twice: give one of them another name")
+		w.pass(3 * time.Second)
+		w.wantNotices()
+	})
+	in(t, Options{}, func(w *world) { // a clock that was turned back before the restart
+		stop := w.beat("berlin", "p1", 5)
+		w.pass(time.Second)
+		stop()
+		w.beat("berlin", "p1", 1)
+		for range 20 {
+			w.pass(time.Second)
+			w.wantNotices()
+		}
+	})
+}
+
+func TestWhatAProberLeavesIsAskedOfTheOthers(t *testing.T) {
+	for name, leave := range map[string]func(w *world){
+		"by a goodbye": func(w *world) { w.live("pharos.prober.a.p", `{"epoch":1,"n":1000,"roster":1,"leaving":true}`) },
+		"by a roster":  func(w *world) { w.roster("a", "p", 1, 2, set("s", "y")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int64
+			in(t, Options{Refresh: func() { asked.Add(1) }}, func(w *world) {
+				w.beat("a", "p", 1)
+				w.beat("a", "q", 1)
+				w.roster("a", "p", 1, 1, set("s", "x", "y"))
+				w.roster("a", "q", 1, 1, set("s", "x"))
+				w.live("pharos.result.a.s.x", result("ok", "p", 1, 1, ""))
+				w.pass(refreshGap)
+				before := asked.Load()
+				leave(w)
+				if asked.Load() != before+1 {
+					t.Errorf("asked %d times, want once", asked.Load()-before)
+				}
+				w.pass(30 * time.Second)
+				if asked.Load() != before+1 {
+					t.Errorf("asked %d times in the end, want once", asked.Load()-before)
+				}
+			})
+		})
+	}
+	t.Run("as soon as it may be", func(t *testing.T) {
+		var asked atomic.Int64
+		in(t, Options{Refresh: func() { asked.Add(1) }}, func(w *world) {
+			w.beat("a", "p", 1) // its roster is asked for
+			w.roster("a", "p", 1, 1, set("s", "x"))
+			w.roster("a", "q", 1, 1, set("s", "x"))
+			w.beat("a", "q", 1)
+			w.live("pharos.result.a.s.x", result("ok", "p", 1, 1, ""))
+			before := asked.Load()
+			w.roster("a", "p", 1, 2)
+			if asked.Load() != before {
+				t.Errorf("asked %d times at once, want not so soon", asked.Load()-before)
+			}
+			w.pass(refreshGap)
+			if asked.Load() != before+1 {
+				t.Errorf("asked %d times, want once", asked.Load()-before)
+			}
+		})
+	})
+}

@@ -1,0 +1,490 @@
+package board
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+const (
+	// offsetShown is from when on a prober's wall clock is said to be off.
+	offsetShown = 2 * time.Second
+	// A prober that has no tiles is forgotten so long after its goodbye, or its
+	// last beat.
+	forgetLeft, forgetSilent = time.Minute, 10 * time.Minute
+	maxProbers               = 1000
+)
+
+// prober is one prober as this board knows it.
+type prober struct {
+	id         string // "<site>/<prober>", tokens
+	site, name string // human
+	token      string // the site's
+	beat       pharos.Beat
+	heard      time.Duration // the last beat, or of the prober at all where there was none
+	up         bool
+	left       bool // said goodbye
+	offset     time.Duration
+	roster     *pharos.Roster // complete; nil: none yet
+	parts      []*pharos.Roster
+	named      int                        // watchers that the roster names
+	watches    map[pharos.WatcherID]*tile // those of them that are on the board
+	owns       map[*tile]bool             // tiles whose last result is its
+	trouble    trouble
+	missed     missed
+	twin       twin
+}
+
+// twin is another process of the prober's name that beats beside it.
+type twin struct {
+	first, last time.Duration // when its beats came
+}
+
+const (
+	// A process that is being replaced may beat once more; a twin beats for longer.
+	twinAfter = pharos.BeatSilence
+	twinFor   = 10 * time.Second // how long it is told after its last beat
+)
+
+func (p *prober) runsTwice() bool { return p.twin.last-p.twin.first > twinAfter }
+
+// noticeTwin takes the beat of an older process while the newer one is there.
+func (b *Board) noticeTwin(p *prober) {
+	told := p.runsTwice()
+	if p.twin == (twin{}) {
+		p.twin.first = b.now
+	}
+	p.twin.last = b.now
+	if p.runsTwice() != told {
+		b.hopsDirty = true
+	}
+}
+
+// missed tells ticks missed lately from those of long ago.
+type missed struct {
+	before uint64        // that have been forgotten
+	last   time.Duration // when the count grew last
+}
+
+// missedFor is how long missed ticks are told after the last one.
+const missedFor = time.Minute
+
+// missedLately returns how many ticks the prober missed in the spell that ended
+// less than a minute ago.
+func (p *prober) missedLately() uint64 { return p.beat.Missed - min(p.missed.before, p.beat.Missed) }
+
+// prober returns the prober of a subject, a new one if need be; nil when there
+// are too many. A new one is taken to be there until it has been silent for too
+// long: its beat may be on its way.
+func (b *Board) prober(s pharos.Subject) *prober {
+	id := s.ProberID()
+	p := b.probers[id]
+	if p == nil {
+		if len(b.probers) >= maxProbers {
+			return nil
+		}
+		p = &prober{id: id, site: s.Site, name: s.Prober, token: s.Site, heard: b.now, up: true, owns: map[*tile]bool{}}
+		b.probers[id] = p
+		b.hopsDirty = true
+	}
+	return p
+}
+
+func (b *Board) applyBeat(in *input) {
+	p := b.prober(in.subject)
+	if p == nil {
+		b.refuseProber(in.subject.ProberID())
+		return
+	}
+	beat, old := in.beat, p.beat
+	sent := b.now - in.age
+	switch { // the newest wins; of an older process only when the newer is silent
+	case beat.Epoch == old.Epoch && beat.N <= old.N, beat.Epoch < old.Epoch && !in.live:
+		return
+	case beat.Epoch < old.Epoch && p.up:
+		if !beat.Leaving {
+			b.noticeTwin(p)
+		}
+		return
+	}
+	switch {
+	case beat.Epoch != old.Epoch:
+		p.missed = missed{last: b.now} // a new process counts from nothing
+	case beat.Missed > old.Missed:
+		p.missed.last = b.now
+	case beat.Missed > p.missed.before && b.now-p.missed.last > missedFor:
+		p.missed.before = beat.Missed
+		b.hopsDirty = true
+	}
+	p.beat, p.heard, p.left = *beat, sent, beat.Leaving
+	if beat.Site != "" {
+		p.site = beat.Site
+	}
+	if beat.Prober != "" {
+		p.name = beat.Prober
+	}
+	offset := time.Duration(0)
+	if in.live && !beat.At.IsZero() {
+		offset = time.Until(beat.At).Round(time.Second)
+		if offset.Abs() < offsetShown {
+			offset = 0
+		}
+	}
+	if offset != p.offset || beat.Version != old.Version || beat.Watchers != old.Watchers || beat.Missed != old.Missed || beat.Rejected != old.Rejected || beat.Denied != old.Denied {
+		b.hopsDirty = true
+	}
+	p.offset = offset
+	b.judgeProber(p)
+	if in.live && !beat.Leaving && (p.roster == nil || p.roster.Epoch != beat.Epoch || p.roster.N < beat.Roster) {
+		b.refresh()
+	}
+}
+
+// refreshGap is how far apart all probers are asked to publish again: a roster
+// that is on its way gets a moment.
+const refreshGap = 5 * time.Second
+
+// refresh asks all probers to publish again, refreshGap apart at least.
+func (b *Board) refresh() {
+	if b.now-b.refreshed < refreshGap {
+		return
+	}
+	b.refreshed, b.owed = b.now, false
+	b.o.Refresh()
+}
+
+// refreshSoon does so as soon as it may.
+func (b *Board) refreshSoon() {
+	if b.refreshed == b.now {
+		return
+	}
+	b.owed = true
+	b.refresh()
+}
+
+// takeOver asks for what others see of a tile that its prober has left.
+func (b *Board) takeOver(t *tile) {
+	if t.owner == nil || t.owner.watching(t, t.owner.beat.Epoch) {
+		return
+	}
+	for _, p := range t.announcers {
+		if p.up {
+			b.refreshSoon()
+			return
+		}
+	}
+}
+
+// judgeProber brings a prober's tiles up to date with its being there or not.
+func (b *Board) judgeProber(p *prober) {
+	up := !p.left && b.now-p.heard < pharos.BeatSilence
+	if up != p.up {
+		p.up = up
+		b.hopsDirty, b.urgent = true, true
+		for _, t := range p.tiles() {
+			b.show(t)
+			b.takeOver(t)
+		}
+	}
+	if p.twin != (twin{}) && b.now-p.twin.last > twinFor {
+		if p.runsTwice() {
+			b.hopsDirty = true
+		}
+		p.twin = twin{}
+	}
+	silent := b.now - p.heard
+	if !up && (p.left && silent > forgetLeft || silent > forgetSilent) && !p.needed() {
+		b.drop(p)
+	}
+}
+
+// tiles returns those that are its by its roster or by its results.
+func (p *prober) tiles() []*tile {
+	out := slices.AppendSeq(make([]*tile, 0, len(p.watches)), maps.Values(p.watches))
+	for t := range p.owns {
+		if p.watches[t.id] == nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// needed reports whether there is a tile that nobody else speaks for.
+func (p *prober) needed() bool {
+	for _, t := range p.watches {
+		if t.owner == nil {
+			return true
+		}
+	}
+	return len(p.owns) > 0
+}
+
+// watching reports whether the prober's process of an epoch is there and looks
+// at a tile. A newer process has not looked yet.
+func (p *prober) watching(t *tile, epoch int64) bool {
+	return p.up && (p.roster == nil || p.watches[t.id] != nil) && epoch >= p.beat.Epoch
+}
+
+// setOwner makes a tile the prober's, or that of a sender without a name.
+func (b *Board) setOwner(t *tile, p *prober) {
+	if t.owner == p {
+		return
+	}
+	if t.owner != nil {
+		delete(t.owner.owns, t)
+	}
+	if t.owner = p; p != nil {
+		p.owns[t] = true
+	}
+	b.hopsDirty = true
+}
+
+func (b *Board) announce(t *tile, p *prober) {
+	t.announcers = append(t.announcers, p)
+	delete(b.strangers, t)
+}
+
+// withdraw is the contrary of announce.
+func (b *Board) withdraw(t *tile, p *prober) {
+	t.announcers = slices.DeleteFunc(t.announcers, func(q *prober) bool { return q == p })
+	if len(t.announcers) == 0 {
+		b.strangers[t] = true
+	}
+}
+
+// drop forgets a prober that owns nothing.
+func (b *Board) drop(p *prober) {
+	delete(b.probers, p.id)
+	for _, t := range p.watches {
+		b.withdraw(t, p)
+	}
+	b.hopsDirty, b.unsorted = true, true
+}
+
+func (b *Board) applyRoster(in *input) {
+	p := b.prober(in.subject)
+	if p == nil {
+		b.refuseProber(in.subject.ProberID())
+		return
+	}
+	r := in.roster
+	if r.Part != in.subject.Part {
+		b.drops.count(pharos.ReasonInvalid, in.subject.ProberID(), errWrongPart)
+		return
+	}
+	if old := p.roster; old != nil && (r.Epoch == old.Epoch && r.N <= old.N || r.Epoch < old.Epoch && r.Epoch != p.beat.Epoch) {
+		return
+	}
+	if len(p.parts) == 0 || p.parts[0] == nil && !slices.ContainsFunc(p.parts, func(q *pharos.Roster) bool { return q != nil }) || !samePieces(p.parts, r) {
+		p.parts = make([]*pharos.Roster, r.Parts)
+	}
+	p.parts[r.Part] = r
+	if slices.Contains(p.parts, nil) {
+		return
+	}
+	whole := *r
+	whole.Sets = nil
+	for _, part := range p.parts {
+		whole.Sets = append(whole.Sets, part.Sets...)
+	}
+	p.parts = nil
+	b.adopt(p, &whole)
+}
+
+// samePieces reports whether r belongs to the roster that parts were collected
+// of; one part at least is there.
+func samePieces(parts []*pharos.Roster, r *pharos.Roster) bool {
+	for _, q := range parts {
+		if q != nil {
+			return q.Epoch == r.Epoch && q.N == r.N && q.Parts == r.Parts
+		}
+	}
+	return false
+}
+
+// adopt puts a complete roster in force: what it names gets a tile, what only
+// the one before it named goes.
+func (b *Board) adopt(p *prober, r *pharos.Roster) {
+	old, seen := p.watches, map[pharos.WatcherID]bool{}
+	p.roster, p.watches = r, map[pharos.WatcherID]*tile{}
+	if r.Site != "" {
+		p.site = r.Site
+	}
+	if r.Prober != "" {
+		p.name = r.Prober
+	}
+	for _, set := range r.Sets {
+		for _, w := range set.Watchers {
+			s := pharos.Subject{Kind: pharos.KindResult, Site: p.token, Set: pharos.Token(set.Name), Watcher: pharos.Token(w.Name)}
+			id := s.ID()
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			t := b.tiles[id]
+			if t == nil {
+				if b.full() && !b.evict(p) {
+					b.drops.count(pharos.ReasonFull, string(id), errFull)
+					continue
+				}
+				t = b.newTile(id, s)
+			}
+			p.watches[id] = t
+			if old[id] == nil {
+				b.announce(t, p)
+			}
+			t.setName, t.name, t.siteName = set.Name, w.Name, p.site
+			t.kind, t.address, t.interval = w.Kind, w.Address, w.Interval
+			t.network, t.canary = w.Network, w.Canary
+			b.show(t)
+		}
+	}
+	p.named = len(seen)
+	for id, t := range old {
+		if p.watches[id] == nil {
+			b.withdraw(t, p)
+		}
+	}
+	for _, t := range slices.AppendSeq(slices.Collect(maps.Values(old)), maps.Keys(p.owns)) {
+		switch {
+		case p.watches[t.id] != nil || b.tiles[t.id] != t:
+		case len(t.announcers) == 0 && (t.owner == p || t.owner == nil):
+			b.remove(t)
+		default:
+			b.show(t)
+			b.takeOver(t)
+		}
+	}
+	b.unsorted, b.hopsDirty = true, true
+}
+
+// restore gives the watchers of a prober's roster that are not on the board
+// their tiles, once there is room.
+func (b *Board) restore(p *prober) {
+	if p.up && len(p.watches) < p.named && (!b.full() || len(b.strangers) > 0) {
+		b.adopt(p, p.roster)
+		b.refreshSoon()
+	}
+}
+
+// applyForget takes away what is gone for good. What a living prober still
+// names comes back, without what the forgotten one said of it.
+func (b *Board) applyForget(f *pharos.Forget) {
+	if f.Watcher != "" {
+		if t := b.tiles[f.Watcher]; t != nil {
+			b.remove(t)
+		}
+		return
+	}
+	p := b.probers[f.Prober]
+	if p == nil {
+		return
+	}
+	tiles := p.tiles()
+	for t := range p.owns {
+		b.disown(t)
+	}
+	b.drop(p)
+	for _, t := range tiles {
+		if t.owner == nil && len(t.announcers) == 0 {
+			b.remove(t)
+		}
+	}
+}
+
+// disown makes a tile one of which nothing is known.
+func (b *Board) disown(t *tile) {
+	b.setOwner(t, nil)
+	t.result, t.known, t.since, t.heard = pharos.Result{}, false, b.now, b.now
+	b.show(t)
+	b.refreshSoon()
+}
+
+// sortedProbers returns the probers by site and name.
+func (b *Board) sortedProbers() []*prober {
+	return slices.SortedFunc(maps.Values(b.probers), func(x, y *prober) int {
+		return cmp.Or(cmp.Compare(x.site, y.site), cmp.Compare(x.name, y.name), cmp.Compare(x.id, y.id))
+	})
+}
+
+// section is a set of tiles, in order.
+type section struct {
+	name  string
+	token string
+	tiles []*tile
+}
+
+// sort lays the structure anew: sets and watchers in the order of the rosters,
+// those of the first prober first; a watcher of several sites stands once for
+// each, side by side; what no roster names comes last. It depends on what is
+// known alone, not on the order in which it became known, so that all
+// dashboards show the same.
+func (b *Board) sort() {
+	type place struct{ set, watcher int }
+	setOrder := map[string]int{}
+	places := map[string]int{} // "<set>.<watcher>" in the order of rosters
+	for _, p := range b.sortedProbers() {
+		if p.roster == nil {
+			continue
+		}
+		for _, set := range p.roster.Sets {
+			token := pharos.Token(set.Name)
+			if _, ok := setOrder[token]; !ok {
+				setOrder[token] = len(setOrder)
+			}
+			for _, w := range set.Watchers {
+				key := token + "." + pharos.Token(w.Name)
+				if _, ok := places[key]; !ok {
+					places[key] = len(places)
+				}
+			}
+		}
+	}
+	b.order = slices.Collect(maps.Values(b.tiles))
+	sites := map[string]int{}
+	at := func(m map[string]int, key string) int {
+		if n, ok := m[key]; ok {
+			return n
+		}
+		return math.MaxInt
+	}
+	keys := make(map[*tile]place, len(b.order))
+	for _, t := range b.order {
+		keys[t] = place{at(setOrder, t.setToken()), at(places, t.key())}
+		sites[t.key()]++
+	}
+	slices.SortFunc(b.order, func(x, y *tile) int {
+		p, q := keys[x], keys[y]
+		return cmp.Or(cmp.Compare(p.set, q.set), cmp.Compare(x.setToken(), y.setToken()),
+			cmp.Compare(p.watcher, q.watcher), cmp.Compare(x.key(), y.key()), cmp.Compare(x.siteName, y.siteName), cmp.Compare(x.id, y.id))
+	})
+	b.sets = b.sets[:0:0]
+	for i, t := range b.order {
+		t.i, t.manySites, t.changed = i, sites[t.key()] > 1, 0
+		token := t.setToken()
+		if len(b.sets) == 0 || b.sets[len(b.sets)-1].token != token {
+			b.sets = append(b.sets, section{name: t.setName, token: token})
+		}
+		last := &b.sets[len(b.sets)-1]
+		last.tiles = append(last.tiles, t)
+	}
+	b.dirty = b.dirty[:0]
+	b.unsorted = false
+}
+
+// key is the tile's id without the site.
+func (t *tile) key() string { return string(t.id)[len(t.site)+1:] }
+
+func (t *tile) setToken() string {
+	key := t.key()
+	for i := range len(key) {
+		if key[i] == '.' {
+			return key[:i]
+		}
+	}
+	return key
+}

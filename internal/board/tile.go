@@ -1,0 +1,347 @@
+package board
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"pharos/internal/pharos"
+)
+
+const (
+	newcomersPerSecond = 100  // watchers without a roster that may appear
+	newcomersBurst     = 1000 // of them at once
+	sameMoment         = 500 * time.Millisecond
+	doubleFor          = 10 * time.Second // how long two senders of one watcher are named after the last sign, at the least
+)
+
+// tile is one watcher on the board.
+type tile struct {
+	id    pharos.WatcherID
+	i     int     // its number in frames
+	site  string  // token
+	owner *prober // of the last result; nil: a sender without a name
+
+	// Of the roster, or of the result where there is none.
+	setName, name, siteName string
+	kind, address           string
+	interval                float64
+	network, canary         bool
+	announcers              []*prober // whose rosters name it
+	manySites               bool
+
+	result   pharos.Result // the last, its durations true at heard
+	heard    time.Duration // when the result was sent, by the board's clock
+	deadline time.Duration // when the next is due; only where there is a result
+	known    bool          // there is a result
+	since    time.Duration // of the result's status
+	flickers []flicker     // newest first
+	before   []flicker     // those that the board saw before the process that has the tile now
+	shown    shown
+	changed  field // not yet in a frame
+	arrived  time.Duration
+}
+
+type flicker struct {
+	status pharos.Status
+	lasted time.Duration
+	ended  time.Duration // board's clock
+}
+
+// shown is what the screens have been told, or are about to be.
+type shown struct {
+	status  pharos.Status
+	stale   bool
+	value   string
+	unit    string
+	summary string
+	since   time.Duration
+	flicker flicker // zero: none
+	running bool
+}
+
+// field is a set of the parts of shown.
+type field uint8
+
+const (
+	fieldStatus field = 1 << iota
+	fieldValue
+	fieldUnit
+	fieldSummary
+	fieldSince
+	fieldFlicker
+	fieldRunning
+)
+
+func (b *Board) applyResult(in *input) {
+	id, r := in.subject.ID(), in.result
+	var p *prober
+	if r.Prober != "" {
+		s := pharos.Subject{Site: in.subject.Site, Prober: r.Prober}
+		if p = b.prober(s); p == nil {
+			b.refuseProber(s.ProberID())
+			return
+		}
+		if p.roster != nil && p.watches[id] == nil {
+			return // of a watcher that its prober watches no more
+		}
+	}
+	t := b.tiles[id]
+	if t == nil {
+		if b.full() && !b.evict(p) {
+			b.refuseWatcher(id)
+			return
+		}
+		if in.live && !b.newcomers.take(b.now, newcomersPerSecond, newcomersBurst) {
+			b.drops.count(pharos.ReasonFlood, string(id), fmt.Errorf("more than %d new watchers a second", newcomersPerSecond))
+			return
+		}
+		t = b.newTile(id, in.subject)
+	}
+	sent := b.now - in.age
+	if t.known && !b.newer(t, p, r, in, sent) {
+		return
+	}
+	if len(t.announcers) == 0 {
+		b.rename(t, r)
+	}
+	wasKnown, was := t.known, t.result.Status
+	t.remember(p, r, sent)
+	b.setOwner(t, p)
+	t.result, t.heard, t.known = *r, sent, true
+	t.deadline = sent + r.Due()
+	since := sent - r.For
+	if !wasKnown || was != r.Status || since < t.since-sameMoment || since > t.since+sameMoment {
+		t.since = since
+	}
+	t.flickers = t.flickers[:0]
+	for _, f := range r.Flickers {
+		t.flickers = append(t.flickers, flicker{f.Status, f.Lasted, sent - f.Ago})
+	}
+	t.arrived = in.at
+	b.show(t)
+}
+
+// remember adds to a result what its sender does not know: of one that keeps no
+// memory, for how long the status lasts and what is over; of a process that has
+// just taken over, what the board saw before.
+func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
+	if p == nil || p != t.owner || r.Epoch != t.result.Epoch {
+		t.before = t.before[:0]
+		if t.known && t.result.Status.Bad() && !r.Status.Bad() {
+			t.before = append(t.before, flicker{t.result.Status, sent - t.since, sent})
+		}
+		t.before = append(t.before, t.flickers...)
+	}
+	if p == nil && t.known && r.For == 0 && r.Status == t.result.Status {
+		r.For = sent - t.since
+	}
+	told := r.Flickers
+	for _, f := range t.before {
+		ago := sent - f.ended
+		// Two that overlap are one: a watcher has one spell at a time.
+		if ago > pharos.FlickerSpan || slices.ContainsFunc(told, func(g pharos.Flicker) bool {
+			return ago <= g.Ago+g.Lasted+sameMoment && g.Ago <= ago+f.lasted+sameMoment
+		}) {
+			continue
+		}
+		r.Flickers = append(r.Flickers, pharos.Flicker{Status: f.status, Lasted: f.lasted, Ago: max(0, ago)})
+	}
+	slices.SortStableFunc(r.Flickers, func(f, g pharos.Flicker) int { return cmp.Compare(f.Ago, g.Ago) })
+	r.Flickers = r.Flickers[:min(len(r.Flickers), pharos.MaxFlickers)]
+}
+
+// newer reports whether a result is to replace the tile's: of one prober the
+// newest wins, and of several that live the first by name, on all dashboards;
+// a sender without a name comes last.
+func (b *Board) newer(t *tile, p *prober, r *pharos.Result, in *input, sent time.Duration) bool {
+	old := &t.result
+	if p != t.owner {
+		if t.owner == nil || b.stale(t) {
+			return in.live || sent > t.heard
+		}
+		first := p != nil && p.id < t.owner.id && sent+r.Due() > b.now && p.watching(t, r.Epoch)
+		switch {
+		case in.live && first:
+			b.double(t, p, t.owner, old.Due())
+		case in.live:
+			b.double(t, t.owner, p, r.Due())
+		}
+		return first
+	}
+	switch {
+	case p == nil || r.Epoch == 0:
+		return in.live || sent > t.heard
+	case r.Epoch == old.Epoch:
+		return r.N > old.N
+	case r.Epoch > old.Epoch:
+		return true
+	}
+	// An older process of that name, unless its clock was turned back before it
+	// started again.
+	return in.live && (b.stale(t) || p.beat.Epoch == r.Epoch)
+}
+
+func (b *Board) newTile(id pharos.WatcherID, s pharos.Subject) *tile {
+	t := &tile{id: id, i: -1, site: s.Site, setName: s.Set, name: s.Watcher, siteName: s.Site, since: b.now, heard: b.now}
+	t.shown.since = b.now
+	b.tiles[id] = t
+	b.strangers[t] = true
+	b.unsorted = true
+	return t
+}
+
+// rename takes the names that a sender without a roster gives.
+func (b *Board) rename(t *tile, r *pharos.Result) {
+	set := func(have *string, given string) {
+		if given != "" && *have != given {
+			*have = given
+			b.unsorted = true
+		}
+	}
+	set(&t.name, r.Name)
+	set(&t.setName, r.Set)
+	set(&t.siteName, r.Site)
+}
+
+// evict makes room for a watcher of a prober with a roster, at the cost of one
+// that nobody has announced.
+func (b *Board) evict(p *prober) bool {
+	if p == nil || p.roster == nil {
+		return false
+	}
+	for t := range b.strangers {
+		b.remove(t)
+		return true
+	}
+	return false
+}
+
+func (b *Board) remove(t *tile) {
+	b.setOwner(t, nil)
+	for _, p := range t.announcers {
+		delete(p.watches, t.id)
+	}
+	delete(b.tiles, t.id)
+	delete(b.strangers, t)
+	delete(b.doubles, t.id)
+	t.i = -1
+	b.unsorted = true
+}
+
+// stale reports whether nothing that is known of the tile is to be believed any
+// more: its next message is overdue, or its prober is silent, gone, another
+// process by now, or watches it no more.
+func (b *Board) stale(t *tile) bool {
+	if t.known && b.now > t.deadline {
+		return true
+	}
+	if t.owner != nil {
+		return !t.owner.watching(t, t.result.Epoch)
+	}
+	if t.known {
+		return false
+	}
+	for _, p := range t.announcers {
+		if p.up {
+			return false
+		}
+	}
+	return len(t.announcers) > 0 // and nobody is there to look
+}
+
+// show brings what the screens are told up to date with the tile.
+func (b *Board) show(t *tile) {
+	s, r := &t.shown, &t.result
+	var changed field
+	stale := b.stale(t)
+	status, summary := b.verdict(t)
+	since := t.since
+	if stale {
+		since = t.heard
+	}
+	if s.status != status || s.stale != stale {
+		s.status, s.stale = status, stale
+		changed |= fieldStatus
+	}
+	if s.since != since {
+		s.since = since
+		changed |= fieldSince
+	}
+	var unit string
+	b.scratch, unit = pharos.AppendDisplay(b.scratch[:0], r.Value, r.Unit, r.Text)
+	if string(b.scratch) != s.value {
+		s.value = string(b.scratch)
+		changed |= fieldValue
+	}
+	if unit != s.unit {
+		s.unit = unit
+		changed |= fieldUnit
+	}
+	if summary != s.summary {
+		s.summary = summary
+		changed |= fieldSummary
+	}
+	if r.Running != s.running {
+		s.running = r.Running
+		changed |= fieldRunning
+	}
+	var f flicker
+	if len(t.flickers) > 0 {
+		f = t.flickers[0]
+	}
+	if !sameFlicker(f, s.flicker) {
+		s.flicker = f
+		changed |= fieldFlicker
+	}
+	if changed == 0 {
+		return
+	}
+	if t.changed == 0 && t.i >= 0 {
+		b.dirty = append(b.dirty, t)
+	}
+	t.changed |= changed
+	if changed&(fieldStatus|fieldFlicker) != 0 {
+		b.urgent = true
+	}
+}
+
+func sameFlicker(a, b flicker) bool {
+	near := func(x, y time.Duration) bool { return x-y <= sameMoment && y-x <= sameMoment }
+	return a.status == b.status && near(a.lasted, b.lasted) && near(a.ended, b.ended)
+}
+
+// double is a watcher that two probers publish.
+type double struct {
+	owner, other string // other is empty for a sender without a name
+	until        time.Duration
+}
+
+// double names two senders of a watcher for as long as the next message of the
+// one that is not shown may take.
+func (b *Board) double(t *tile, owner, other *prober, due time.Duration) {
+	d := double{owner: owner.id, until: b.now + max(doubleFor, due)}
+	if other != nil {
+		d.other = other.id
+	}
+	if old := b.doubles[t.id]; old.other != d.other || old.owner != d.owner {
+		b.hopsDirty = true
+	}
+	b.doubles[t.id] = d
+}
+
+func (b *Board) forgetDoubles() {
+	for id, d := range b.doubles {
+		if b.now > d.until || b.handedOver(d.owner, id) || b.handedOver(d.other, id) {
+			delete(b.doubles, id)
+			b.hopsDirty = true
+		}
+	}
+}
+
+// handedOver reports whether a prober is known to publish a watcher no more.
+func (b *Board) handedOver(owner string, id pharos.WatcherID) bool {
+	p := b.probers[owner]
+	return p != nil && (p.left || p.roster != nil && p.watches[id] == nil)
+}
