@@ -1,0 +1,184 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"pharos/internal/board"
+	"pharos/internal/pharos"
+)
+
+type apiBoard struct {
+	Title   string         `json:"title"`
+	Tagline string         `json:"tagline"`
+	Version string         `json:"version"`
+	Counts  map[string]int `json:"counts"`
+	NATS    apiLink        `json:"nats"`
+	Probers []apiProber    `json:"probers"`
+	Notices []string       `json:"notices"`
+	Sets    []apiSet       `json:"sets"`
+	Screens int            `json:"screens"`
+	AllOK   bool           `json:"ok"` // every watcher is ok, none stale or waiting
+}
+
+type apiLink struct {
+	Up    bool   `json:"up"`
+	Store bool   `json:"store"`
+	Error string `json:"error"`
+}
+
+type apiProber struct {
+	ID       string  `json:"id"`
+	Site     string  `json:"site"`
+	Name     string  `json:"name"`
+	Version  string  `json:"version"`
+	Up       bool    `json:"up"`
+	Left     bool    `json:"left"`
+	Silent   float64 `json:"silent"`
+	Watchers int     `json:"watchers"`
+	Missed   uint64  `json:"missed"`
+	Lag      float64 `json:"lag"`
+	Offset   float64 `json:"offset"`
+}
+
+type apiSet struct {
+	Name     string       `json:"name"`
+	Watchers []apiWatcher `json:"watchers"`
+}
+
+// apiWatcher is one watcher; times are seconds. Detail and Facts are there only
+// when one watcher alone was asked for.
+type apiWatcher struct {
+	ID       pharos.WatcherID   `json:"id"`
+	Site     string             `json:"site"`
+	Set      string             `json:"set"`
+	Name     string             `json:"name"`
+	Kind     string             `json:"kind,omitempty"`
+	Address  string             `json:"address,omitempty"`
+	Interval float64            `json:"interval,omitempty"`
+	Status   string             `json:"status"`
+	Stale    bool               `json:"stale"`
+	Value    *float64           `json:"value,omitempty"`
+	Unit     string             `json:"unit,omitempty"`
+	Text     string             `json:"text,omitempty"`
+	Display  string             `json:"display"`
+	Summary  string             `json:"summary"`
+	For      float64            `json:"for"`
+	Age      float64            `json:"age"`
+	Running  bool               `json:"running"`
+	Prober   string             `json:"prober,omitempty"`
+	Detail   *string            `json:"detail,omitempty"`
+	Facts    [][2]string        `json:"facts,omitempty"`
+	Phases   map[string]float64 `json:"phases,omitempty"`
+	Flickers []apiFlicker       `json:"flickers"`
+	Within   float64            `json:"within,omitempty"`
+	Lag      float64            `json:"lag,omitempty"`
+	Self     float64            `json:"self,omitempty"`
+	Missed   uint64             `json:"missed,omitempty"`
+	At       *time.Time         `json:"at,omitempty"`
+}
+
+type apiFlicker struct {
+	Status string  `json:"status"`
+	Lasted float64 `json:"lasted"`
+	Ago    float64 `json:"ago"`
+}
+
+// statusWord is the status that a tile is shown with: a stale one is never ok.
+func statusWord(t *board.Tile) string {
+	if t.Stale {
+		return "stale"
+	}
+	return t.Result.Status.String()
+}
+
+func watcher(t *board.Tile) apiWatcher {
+	r := &t.Result
+	w := apiWatcher{
+		ID: t.ID, Site: t.Site, Set: t.Set, Name: t.Name, Kind: t.Kind, Address: t.Address, Interval: t.Interval,
+		Status: statusWord(t), Stale: t.Stale, Unit: r.Unit, Text: r.Text, Summary: r.Summary, For: round(r.For), Age: round(t.Age),
+		Running: r.Running, Prober: r.Prober, Flickers: []apiFlicker{}, Display: t.Display,
+	}
+	if t.Unit != "" {
+		w.Display += " " + t.Unit
+	}
+	if r.Value.OK {
+		w.Value = &r.Value.V
+	}
+	for _, f := range r.Flickers {
+		w.Flickers = append(w.Flickers, apiFlicker{f.Status.String(), round(f.Lasted), round(f.Ago)})
+	}
+	return w
+}
+
+func detailed(t *board.Tile) apiWatcher {
+	w, r := watcher(t), &t.Result
+	w.Detail, w.Within, w.Lag, w.Self, w.Missed = &r.Detail, r.Within.Seconds(), r.Lag.Seconds(), r.Self.Seconds(), r.Missed
+	for _, f := range r.Facts {
+		w.Facts = append(w.Facts, [2]string{f.Name, f.Value})
+	}
+	if r.Phases != (pharos.Phases{}) {
+		w.Phases = map[string]float64{}
+		for i, d := range r.Phases.Each() {
+			if d > 0 {
+				w.Phases[pharos.PhaseNames[i]] = d.Seconds()
+			}
+		}
+	}
+	if !r.At.IsZero() {
+		w.At = &r.At
+	}
+	return w
+}
+
+// round returns seconds, exact to the millisecond.
+func round(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+
+func (s *Server) apiBoard(c echo.Context) error {
+	state := s.o.Board.State(c.Request().Context())
+	if state == nil {
+		return retryLater(c, 1, "the board is stopping")
+	}
+	out := apiBoard{
+		Title: state.Title, Tagline: state.Tagline, Version: s.o.Version, Counts: counts(state),
+		NATS: apiLink(state.Link), Probers: []apiProber{}, Notices: append([]string{}, state.Notices...), Sets: []apiSet{}, Screens: s.o.Board.Screens(),
+	}
+	for i := range state.Probers {
+		p := &state.Probers[i]
+		out.Probers = append(out.Probers, apiProber{p.ID, p.Site, p.Name, p.Version, p.Up, p.Left, round(p.Silent), p.Watchers, p.Missed, p.Lag, p.Offset.Seconds()})
+	}
+	total := 0
+	for i := range state.Sets {
+		set := apiSet{Name: state.Sets[i].Name}
+		for j := range state.Sets[i].Tiles {
+			set.Watchers = append(set.Watchers, watcher(&state.Sets[i].Tiles[j]))
+			total++
+		}
+		out.Sets = append(out.Sets, set)
+	}
+	out.AllOK = total > 0 && out.Counts["ok"] == total
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, out)
+}
+
+// counts returns how many tiles are shown with each status, zeros included.
+func counts(state *board.State) map[string]int {
+	out := map[string]int{"ok": 0, "warning": 0, "critical": 0, "unknown": 0, "waiting": 0, "stale": 0}
+	for i := range state.Sets {
+		for j := range state.Sets[i].Tiles {
+			out[statusWord(&state.Sets[i].Tiles[j])]++
+		}
+	}
+	return out
+}
+
+func (s *Server) apiWatcher(c echo.Context) error {
+	c.Response().Header().Set("Cache-Control", "no-store")
+	t, ok := s.o.Board.Tile(c.Request().Context(), pharos.WatcherID(c.Param("id")))
+	if !ok {
+		return echo.NewHTTPError(http.StatusNotFound, "no such watcher; /api/v1/board lists them with their ids")
+	}
+	return c.JSON(http.StatusOK, detailed(&t))
+}

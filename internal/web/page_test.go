@@ -1,0 +1,120 @@
+package web
+
+import (
+	"encoding/json"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestViewsHaveAddresses(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.wantCode("/lobby", http.StatusNotFound)
+		w.s.SetViews(map[string]url.Values{"": {"merge": {"worst"}}, "lobby": {"set": {"Shop"}}})
+		page := w.wantCode("/lobby", http.StatusOK)
+		if h := page.Header(); h.Get("Cache-Control") != "no-store" || h.Get("Content-Security-Policy") != contentPolicy {
+			t.Errorf("headers: %v", h)
+		}
+		w.wantCode("/lobby?theme=light", http.StatusOK)
+		w.wantCode("/lobby?set=%zz", http.StatusBadRequest)
+		w.wantCode("/lobby/", http.StatusNotFound)
+		w.wantCode("/Lobby", http.StatusNotFound)
+		w.wantCode("/healthz", http.StatusOK)
+		post := httptest.NewRecorder()
+		w.s.ServeHTTP(post, httptest.NewRequest(http.MethodPost, "/lobby", nil))
+		if post.Code != http.StatusMethodNotAllowed {
+			t.Errorf("POST /lobby: %d", post.Code)
+		}
+		w.s.SetViews(nil)
+		w.wantCode("/lobby", http.StatusNotFound)
+		w.wantCode("/", http.StatusOK)
+	})
+}
+
+// The file may give a view any name but these: internal/config keeps the same
+// list.
+func TestAddressesThatNoViewCanHave(t *testing.T) {
+	in(t, Options{Sample: Sample()}, func(w *world) {
+		var got []string
+		for _, r := range w.s.echo.Routes() {
+			if first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/"); first != "" {
+				got = append(got, first)
+			}
+		}
+		slices.Sort(got)
+		want := []string{"api", "assets", "events", "healthz", "metrics", "poll", "readyz", "sample"}
+		if got = slices.Compact(got); !slices.Equal(got, want) {
+			t.Errorf("got %q, wanted %q", got, want)
+		}
+	})
+}
+
+// carried reads the state that a page carries, and what its address asks for.
+func (w *world) carried(target string) (names []string, asked, page string) {
+	w.Helper()
+	page = w.wantCode(target, http.StatusOK).Body.String()
+	m := regexp.MustCompile(`(?s)name="pharos-view" content="([^"]*)".*<script type="application/json" id="state" data-now="([0-9.]+)">(.*)</script>`).FindStringSubmatch(page)
+	if m == nil {
+		w.Fatalf("GET %s: no state in\n%s", target, page)
+	}
+	var state struct {
+		T     float64
+		Tiles []struct{ Name string }
+	}
+	if err := json.Unmarshal([]byte(m[3]), &state); err != nil {
+		w.Fatalf("GET %s: reading %q: %v", target, m[3], err)
+	}
+	if now, err := strconv.ParseFloat(m[2], 64); err != nil || now < state.T {
+		w.Errorf("GET %s: now is %s, before %v of the state (%v)", target, m[2], state.T, err)
+	}
+	for _, tile := range state.Tiles {
+		names = append(names, tile.Name)
+		if !strings.Contains(page, `<span class="name">`+tile.Name+`</span>`) {
+			w.Errorf("GET %s: %q is in the state alone", target, tile.Name)
+		}
+	}
+	return names, html.UnescapeString(m[1]), page
+}
+
+func TestPageCarriesWhatItsAddressAsksFor(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.shop()
+		w.s.SetViews(map[string]url.Values{"": {"merge": {"worst"}}, "lobby": {"set": {"Shop"}, "theme": {"light"}}, "full": {"set": make([]string, 33)}})
+		for _, tt := range []struct{ target, tiles, asked string }{
+			{"/", "Home page,Is True?,Later,Backup", "merge=worst"},
+			{"/?set=jobs", "Backup", "merge=worst&set=jobs"},
+			{"/?site=ci&merge=none", "Backup", "merge=none&site=ci"},
+			{"/?set=Nowhere", "", "merge=worst&set=Nowhere"},
+			{"/lobby", "Home page,Is True?,Later", "set=Shop&theme=light"},
+			{"/lobby?set=jobs", "Backup", "set=jobs&theme=light"},
+		} {
+			names, asked, page := w.carried(tt.target)
+			if got := strings.Join(names, ","); got != tt.tiles || asked != tt.asked {
+				t.Errorf("GET %s: got %q for %q, wanted %q for %q", tt.target, got, asked, tt.tiles, tt.asked)
+			}
+			if strings.Contains(page, "{{") {
+				t.Errorf("GET %s: something was not filled in: %s", tt.target, page)
+			}
+		}
+		if _, _, page := w.carried("/"); !strings.Contains(page, "no data for a moment") || !strings.Contains(page, "as it was at 00:00:03 UTC") {
+			t.Errorf("the page: %s", page)
+		}
+		w.wantCode("/?set=", http.StatusBadRequest)
+		w.wantCode("/full", http.StatusBadRequest)
+	})
+}
+
+func TestPageOfABoardThatHasEnded(t *testing.T) {
+	w, end := start(t, Options{})
+	end()
+	page := w.wantCode("/", http.StatusOK).Body.String()
+	if !strings.Contains(page, `></script>`) || strings.Contains(page, `class="tile`) {
+		t.Errorf("got %s", page)
+	}
+}

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"pharos/internal/board"
+	"pharos/internal/pharos"
+)
+
+// pollWatcher is one watcher as the original's /poll/json has it.
+type pollWatcher struct {
+	ID             string  `json:"id"`
+	Name           string  `json:"name"`
+	StatusOK       bool    `json:"status_ok"`
+	StatusWarning  bool    `json:"status_warning"`
+	StatusCritical bool    `json:"status_critical"`
+	Value          any     `json:"value"`
+	Detail         *string `json:"detail"`
+	Duration       string  `json:"duration"`
+}
+
+// poll answers in the original's own format, so that its page works. It knows
+// three statuses and its page needs just one of them: what is stale is
+// critical, what is unknown or has not been looked at is a warning.
+func (s *Server) poll(c echo.Context) error {
+	state := s.o.Board.State(c.Request().Context())
+	if state == nil {
+		return retryLater(c, 1, "the board is stopping")
+	}
+	out := struct {
+		Watchers []pollWatcher `json:"metric_watchers"`
+	}{[]pollWatcher{}}
+	used := map[string]bool{}
+	for i := range state.Sets {
+		for j := range state.Sets[i].Tiles {
+			t := &state.Sets[i].Tiles[j]
+			w := pollWatcher{ID: pollID(t, used), Name: t.Name, Value: pollValue(t), Duration: pharos.Spell(t.Result.For)}
+			switch {
+			case t.Stale, t.Result.Status == pharos.Critical:
+				w.StatusCritical = true
+			case t.Result.Status == pharos.OK:
+				w.StatusOK = true
+			default:
+				w.StatusWarning = true
+			}
+			if t.Stale {
+				w.Duration = pharos.Spell(t.Age)
+			}
+			if t.Known && t.Result.Detail != "" {
+				w.Detail = &t.Result.Detail
+			}
+			out.Watchers = append(out.Watchers, w)
+		}
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(http.StatusOK, out)
+}
+
+// pollValue is a page's time as "%.4f" seconds, "unknown" before there is one;
+// of all else the number, or its text, or null.
+func pollValue(t *board.Tile) any {
+	r := &t.Result
+	switch {
+	case t.Kind == "page" && r.Value.OK:
+		return fmt.Sprintf("%.4f", r.Value.V)
+	case t.Kind == "page":
+		return "unknown"
+	case r.Value.OK:
+		return r.Value.V
+	case r.Text != "":
+		return r.Text
+	}
+	return nil
+}
+
+// pollID is the original's id of a name (lower case, white space to "_", all
+// but ASCII letters, digits and "_" left out), made unique where the original's
+// was not: by the site, the set, a number.
+func pollID(t *board.Tile, used map[string]bool) string {
+	slug := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			switch {
+			case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '_':
+				return r
+			case 'A' <= r && r <= 'Z':
+				return r + 'a' - 'A'
+			case r == ' ', '\t' <= r && r <= '\r':
+				return '_'
+			}
+			return -1
+		}, s)
+	}
+	id := slug(t.Name)
+	if id == "" {
+		id = "watcher"
+	}
+	for _, more := range []string{t.Site, t.Set} {
+		if !used[id] {
+			break
+		}
+		id = slug(more) + "_" + id
+	}
+	unique := id
+	for n := 2; used[unique]; n++ {
+		unique = id + "_" + strconv.Itoa(n)
+	}
+	used[unique] = true
+	return unique
+}
