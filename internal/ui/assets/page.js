@@ -1,0 +1,32 @@
+// How the page is touched: text goes in as text, and only where it differs.
+
+// by finds an element by its id.
+export function by(id) {
+  return document.getElementById(id);
+}
+
+// make adds an element to parent.
+export function make(kind, name, parent, text) {
+  const el = document.createElement(kind);
+  if (name) el.className = name;
+  if (text) el.textContent = text;
+  if (parent) parent.appendChild(el);
+  return el;
+}
+
+export function put(el, text) {
+  if (el.textContent !== text) el.textContent = text;
+}
+
+// rows makes a list exactly as long as wanted, and keeps what is there.
+export function rows(list, n, create) {
+  while (list.children.length > n) list.removeChild(list.lastChild);
+  while (list.children.length < n) list.appendChild(create());
+}
+
+// item is a row of text in whatever direction.
+export function item() {
+  const li = make("li");
+  li.dir = "auto";
+  return li;
+}

@@ -1,0 +1,419 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
+)
+
+func few(at float64) object {
+	return board([]string{"Shop"}, []int{3}, []object{
+		{"id": "berlin.shop.home-page", "name": "Home page", "s": "ok", "v": "133", "u": "ms", "f": at - 2*86400 - 10},
+		{"id": "berlin.shop.checkout", "name": "Checkout", "s": "warning", "v": "1.84", "u": "s", "m": "slower than 1 s", "f": at - 12.3},
+		{"id": "oslo.shop.search", "name": "Search", "site": "oslo", "s": "ok", "v": "412", "u": "ms", "f": at - 3900},
+	})
+}
+
+// texts are the visible texts of a tile: name, value, unit, note and last row.
+func texts(p *tab, i int) []string {
+	p.t.Helper()
+	return eval[[]string](p, fmt.Sprintf(`['.head', '.value', '.unit', '.note', '.line'].map(s => document.querySelector('#tile-%d ' + s).textContent)`, i))
+}
+
+func TestBoardIsShown(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, func(at float64) object {
+		b := few(at)
+		b["tiles"].([]object)[1]["f"] = at - 130 // a second more does not matter
+		return b
+	})
+	p := open(t, d.URL+"/?set=Shop&site=oslo&theme=light", 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3")
+	got := [][]string{texts(p, 0), texts(p, 1), texts(p, 2)}
+	want := [][]string{
+		{"Home page", "133", "ms", "", "for 2 days"},
+		{"Checkout", "1.84", "s", "slower than 1 s", "for 2 minutes"},
+		{"Searchoslo", "412", "ms", "", "for 1 hour"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tiles (-want +got):\n%s", diff)
+	}
+	p.wait("document.title === '! 1 \u00b7 Pharos'")
+	for script, want := range map[string]string{
+		"document.getElementById('tagline').textContent":                               "Watching so you don't have to",
+		"document.querySelector('.set-name').textContent":                              "Shop",
+		"document.getElementById('pills').innerText.replace(/\\s+/g, ' ')":             "1 warning 2 ok",
+		"document.getElementById('tile-1').getAttribute('aria-label')":                 "Checkout, warning",
+		"[...document.querySelectorAll('#hops li')].map(e => e.textContent).join('|')": "dashboard|NATS|berlin|oslo",
+		"document.getElementById('icon').href.slice(0, 22)":                            "data:image/png;base64,",
+		"getComputedStyle(document.body).backgroundColor":                              "rgb(238, 241, 243)",
+	} {
+		if got := eval[string](p, script); got != want {
+			t.Errorf("%s: got %q, wanted %q", script, got, want)
+		}
+	}
+	d.set(func(d *dashboard) {
+		if diff := cmp.Diff([]string{"set=Shop&site=oslo"}, d.asked); diff != "" {
+			t.Errorf("queries of /events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestFlickerLeavesAnAfterglow(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3")
+	d.frame(object{"i": 0, "s": "critical", "m": "status 503, wanted 2xx", "f": d.now()})
+	p.wait("document.querySelector('#tile-0[data-s=critical] .note').textContent === 'status 503, wanted 2xx'")
+	p.wait("document.title.startsWith('\u2715 1')")
+	if got := texts(p, 0)[4]; got != "for a moment" {
+		t.Errorf("last row of the red tile: got %q, wanted %q", got, "for a moment")
+	}
+	p.wait("document.getElementById('announce').textContent === 'Home page, critical'")
+	now := d.now()
+	d.frame(object{"i": 0, "s": "ok", "m": "", "f": now, "k": object{"s": "critical", "l": 3.1, "e": now - 100}})
+	p.wait("document.querySelector('#tile-0[data-s=ok][data-was=critical] .line').textContent === 'was red 3 s, 1 minute ago'")
+	bright := eval[float64](p, "parseFloat(getComputedStyle(document.getElementById('tile-0')).getPropertyValue('--glow'))")
+	if math.Abs(bright-2.0/3) > 0.06 {
+		t.Errorf("brightness of the edge after 100 of 300 s: got %v, wanted about 0.67", bright)
+	}
+	d.frame(object{"i": 0, "k": object{"s": "critical", "l": 3.1, "e": now - 299}})
+	p.wait("!document.querySelector('#tile-0').hasAttribute('data-was') && document.querySelector('#tile-0 .line').textContent.startsWith('for')")
+}
+
+func TestDurationsTickByThemselves(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	p := open(t, d.URL, 1920, 1080)
+	for _, want := range []string{"for 12 seconds", "for 13 seconds", "for 14 seconds", "for 15 seconds"} {
+		p.wait(fmt.Sprintf("document.querySelector('#tile-1 .line') && document.querySelector('#tile-1 .line').textContent === %q", want))
+	}
+}
+
+func TestSilenceDrawsTheVeil(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	p := open(t, d.URL, 1920, 1080, "ERR_INCOMPLETE_CHUNKED_ENCODING", "503 (Service Unavailable)")
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3 && document.getElementById('veil').hidden")
+
+	d.set(func(d *dashboard) { d.silent = true })
+	p.wait("!document.getElementById('veil').hidden && /^no contact with the dashboard for [34] s$/.test(document.getElementById('veil').textContent.trim())")
+	p.wait("document.title.includes('no contact') && getComputedStyle(document.getElementById('wall')).filter.includes('grayscale')")
+	frozen := texts(p, 1)[4]
+	p.wait("/for 5 s$/.test(document.getElementById('veil').textContent.trim())")
+	if got := texts(p, 1)[4]; got != frozen {
+		t.Errorf("a duration behind the veil: got %q, wanted it to stand at %q", got, frozen)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("window.was = document.getElementById('tile-0')"))
+
+	// A connection that ends and is refused for a while: the page stays, and comes back with what is true by then.
+	d.set(func(d *dashboard) { d.refuse = true })
+	d.drop()
+	p.wait("/for 8 s$/.test(document.getElementById('veil').textContent.trim())")
+	d.set(func(d *dashboard) {
+		d.refuse, d.silent = false, false
+		d.board = func(at float64) object {
+			b := few(at)
+			b["tiles"].([]object)[2]["s"] = "critical"
+			return b
+		}
+	})
+	p.wait("document.getElementById('veil').hidden && document.querySelector('#tile-2[data-s=critical]')")
+	p.wait("document.title.startsWith('\u2715 1')")
+	if !eval[bool](p, "window.was === document.getElementById('tile-0')") {
+		t.Error("a board of the same shape built its tiles anew")
+	}
+}
+
+func TestDashboardThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	d.set(func(d *dashboard) { d.refuse = true })
+	p := open(t, d.URL, 1280, 720, "503 (Service Unavailable)")
+	p.wait("document.getElementById('veil').textContent.includes('connecting to the dashboard')")
+	p.wait("/no dashboard for [0-9]+ s, still trying/.test(document.getElementById('veil').textContent)")
+	d.set(func(d *dashboard) { d.refuse = false })
+	p.wait("document.getElementById('veil').hidden && document.querySelectorAll('.tile[aria-label]').length === 3")
+}
+
+func TestBrokenHopsAreNamed(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, func(at float64) object {
+		b := few(at)
+		b["hops"] = object{
+			"nats": object{"up": false, "f": at - 7, "error": "permissions violation"},
+			"probers": []object{
+				{"site": "berlin", "name": "p1", "up": true, "watchers": 14, "missed": 3},
+				{"site": "berlin", "name": "p2", "up": false, "f": at - 9, "watchers": 14},
+				{"site": "oslo", "name": "p1", "up": false, "left": true, "f": at - 100, "watchers": 1},
+			},
+			"notices": []string{`pharos.yaml: line 14: unknown key "thresold" (did you mean "thresholds"?)`},
+		}
+		return b
+	})
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('#hops li').length === 5")
+	got := eval[[]string](p, "[...document.querySelectorAll('#hops li')].map(e => e.className + ': ' + e.textContent)")
+	want := []string{
+		"bad: NATS away for 7 s \u00b7 permissions violation",
+		"bad: berlin/p2 silent for 9 s \u00b7 14 watchers",
+		"up: dashboard",
+		"odd: berlin/p1 \u00b7 3 runs missed",
+		"odd: oslo left 1 min ago \u00b7 1 watcher",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("hops (-want +got):\n%s", diff)
+	}
+	p.wait("document.querySelector('#notices').textContent.includes('thresold')")
+	p.wait("document.querySelectorAll('#hops li')[1].textContent.includes('silent for 11 s')")
+	if got := eval[string](p, "document.getElementById('pulse').textContent"); !strings.HasPrefix(got, "live \u00b7 ") {
+		t.Errorf("the pulse: got %q, wanted it to be live", got)
+	}
+}
+
+func TestDetailIsHeldWhileTheTileLives(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	d.set(func(d *dashboard) { d.details["berlin.shop.checkout"] = checkout() })
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3")
+	p.do(chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight)) // the first press takes hold, the second moves
+	p.wait("document.activeElement.id === 'tile-1'")
+	p.do(chromedp.KeyEvent(kb.Enter))
+	p.wait("document.querySelector('#detail pre') && document.querySelector('#detail pre').textContent === 'line one\\nline two'")
+	shown := eval[string](p, "document.querySelector('#detail').innerText")
+	for _, want := range []string{"Checkout", "Shop \u00b7 berlin", "status 503, wanted 2xx", "name lookup\n1 ms", "first byte\n100 ms", "certificate", "71 days", "critical for 3 s, 1 min ago", "berlin/p1", "held since"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the detail shows %q, wanted %q in it", shown, want)
+		}
+	}
+	d.set(func(d *dashboard) {
+		later := checkout()
+		later["detail"] = "line three"
+		d.details["berlin.shop.checkout"] = later
+	})
+	d.frame(object{"i": 1, "s": "critical", "v": "2.01", "f": d.now(), "m": "status 500"})
+	p.wait("document.querySelector('.sheet-head[data-s=critical] .value').textContent === '2.01' && document.querySelector('.since').textContent.startsWith('critical \u00b7 for a moment')")
+	if got := eval[string](p, "document.querySelector('#detail pre').textContent"); got != "line one\nline two" {
+		t.Errorf("the held output: got %q, wanted it to stand still", got)
+	}
+	p.do(chromedp.Click(chromedp.CSS(".held button")))
+	p.wait("document.querySelector('#detail pre').textContent === 'line three' && document.querySelector('.held').innerText.includes('following')")
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.wait("document.getElementById('detail').hidden && document.activeElement.id === 'tile-1'")
+
+	// One that is not there says so.
+	p.do(chromedp.Click(chromedp.CSS("#tile-0")))
+	p.mu.Lock()
+	p.allowed = append(p.allowed, "404 (Not Found)")
+	p.mu.Unlock()
+	p.wait("document.querySelector('.held') && document.querySelector('.held').textContent.includes('the dashboard answered 404')")
+}
+
+func checkout() object {
+	return object{
+		"id": "berlin.shop.checkout", "site": "berlin", "set": "Shop", "name": "Checkout", "kind": "page", "address": "https://shop.example/checkout", "interval": 2,
+		"status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s", "summary": "status 503, wanted 2xx", "detail": "line one\nline two",
+		"facts":  [][]string{{"status", "503"}, {"address", "93.184.216.34:443"}, {"certificate", "71 days"}},
+		"phases": object{"lookup": 0.001, "connect": 0.02, "tls": 0.03, "first_byte": 0.1, "transfer": 0.01}, "for": 12.1,
+		"flickers": []object{{"status": "critical", "lasted": 3.1, "ago": 61.0}}, "running": false, "within": 6, "age": 0.8, "prober": "p1", "lag": 0.0001, "self": 0, "missed": 0,
+		"at": "2026-01-02T15:04:05.123Z",
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(18))
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 18")
+	for _, step := range []struct{ key, want string }{
+		{kb.ArrowDown, "tile-0"}, {kb.ArrowDown, "tile-6"}, {kb.ArrowRight, "tile-7"}, {kb.ArrowDown, "tile-13"}, {kb.ArrowDown, "tile-13"}, {kb.ArrowLeft, "tile-12"}, {kb.ArrowUp, "tile-6"},
+	} {
+		p.do(chromedp.KeyEvent(step.key))
+		if got := eval[string](p, "document.activeElement.id"); got != step.want {
+			t.Fatalf("after %q: got %s, wanted %s", step.key, got, step.want)
+		}
+	}
+	if got := eval[int](p, "document.querySelectorAll('.tile[tabindex=\"0\"]').length"); got != 1 {
+		t.Errorf("tiles to be reached by Tab: got %d, wanted 1", got)
+	}
+	p.do(chromedp.KeyEvent("?"))
+	p.wait("document.getElementById('keys').innerText.includes('full screen')")
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.wait("document.getElementById('keys').hidden")
+	p.wait("document.documentElement.classList.contains('idle')")
+}
+
+func TestHostileTextsStayText(t *testing.T) {
+	t.Parallel()
+	evil := `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>{{.}}&amp;`
+	d := newDashboard(t, func(at float64) object {
+		b := board([]string{evil}, []int{2}, []object{
+			{"id": "a.b.c", "name": evil, "site": evil, "s": "critical", "v": evil, "u": evil, "m": evil, "f": at - 20},
+			{"name": "\u202eevil\u202e", "s": "ok", "v": "1", "u": "", "f": at - 20},
+		})
+		b["title"], b["tagline"] = evil, evil
+		b["hops"] = object{"nats": object{"up": false, "f": at, "error": evil}, "probers": []object{{"site": evil, "name": evil, "up": false, "f": at, "watchers": 2}}, "notices": []string{evil}}
+		return b
+	})
+	d.set(func(d *dashboard) {
+		detail := checkout()
+		for _, key := range []string{"set", "site", "name", "address", "summary", "detail", "prober"} {
+			detail[key] = evil
+		}
+		detail["facts"] = [][]string{{evil, evil}}
+		d.details["a.b.c"] = detail
+	})
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 2")
+	p.do(chromedp.Evaluate[chromedp.Void]("document.getElementById('tile-0').click()"))
+	p.wait("document.querySelector('#detail pre')")
+	if got := texts(p, 0); !slices.Equal(got, []string{evil + evil, evil, evil, evil, evil + " \u00b7 20 s"}) {
+		t.Errorf("texts: got %q", got)
+	}
+	if n := eval[int](p, "document.querySelectorAll('img, body script:not(#state)').length"); n != 0 {
+		t.Errorf("elements made of text: got %d, wanted none", n)
+	}
+	if got := eval[string](p, "document.title"); !strings.HasSuffix(got, evil) {
+		t.Errorf("title: got %q, wanted it to end with the text itself", got)
+	}
+}
+
+func TestNewBuildReloadsThePage(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	p := open(t, d.URL, 1280, 720)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3")
+	p.do(chromedp.Evaluate[chromedp.Void]("window.old = true"))
+	d.set(func(d *dashboard) { d.build, d.carry = "0123456789ab", true })
+	d.show(few)
+	p.wait("!window.old && document.querySelectorAll('.tile[aria-label]').length === 3 && document.querySelector('meta[name=pharos-build]').content === '0123456789ab'")
+}
+
+func TestAssets(t *testing.T) {
+	page, err := Page(Moment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), `<meta name="pharos-build" content="`+Build()+`">`) {
+		t.Errorf("the page does not carry its build %q", Build())
+	}
+	total := len(page)
+	for name, a := range pages().assets {
+		if !strings.Contains(name, Build()) {
+			t.Errorf("asset %q: wanted the build in its name", name)
+		}
+		total += len(a.data)
+	}
+	if total > 60_000 {
+		t.Errorf("size of the page: got %d bytes, wanted less than 60,000", total)
+	}
+	if _, _, ok := Asset("app.js"); ok {
+		t.Error(`Asset("app.js"): got one without a hash, wanted none`)
+	}
+	if kind := http.DetectContentType(page); kind != "text/html; charset=utf-8" {
+		t.Errorf("kind of the page: got %q", kind)
+	}
+}
+
+func TestBoardWithoutWatchersSaysSo(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	p := open(t, d.URL, 1280, 720)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3")
+	d.show(func(float64) object {
+		return object{"title": "Pharos", "tagline": "", "sets": []object{}, "tiles": []object{}, "hops": object{"nats": object{"up": true, "f": 1, "store": true}, "probers": []object{}, "notices": []string{}}}
+	})
+	p.wait("!document.getElementById('empty').hidden && document.querySelectorAll('.tile, #pills li').length === 0 && document.title === 'Pharos'")
+	p.wait("document.getElementById('hops').textContent.includes('no prober yet')")
+	d.show(few)
+	p.wait("document.getElementById('empty').hidden && document.querySelectorAll('.tile[aria-label]').length === 3")
+}
+
+func TestRotationWalksThroughAllSets(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(60))
+	p := open(t, d.URL+"/?rotate=1s&zoom=2", 1280, 720)
+	seen := map[string]bool{}
+	for n := 1; n <= 3; n++ {
+		p.wait(fmt.Sprintf("document.getElementById('pulse').textContent.startsWith('page %d of ') && document.querySelector('.tile[aria-label]')", n))
+		for _, name := range eval[[]string](p, "[...document.querySelectorAll('.set')].filter(e => !e.hidden).map(e => e.firstChild.textContent)") {
+			seen[name] = true
+		}
+		if got := eval[string](p, "document.querySelector('#rail li[data-s=critical] .name').textContent"); got != "Checkout" {
+			t.Errorf("what is not well, on page %d: got %q, wanted Checkout on every page", n, got)
+		}
+		if found := eval[[]string](p, flaws); len(found) > 0 {
+			t.Errorf("page %d:\n  %s", n, strings.Join(found, "\n  "))
+		}
+	}
+	if len(seen) < 3 {
+		t.Errorf("sets seen on three pages: got %v, wanted three or more", seen)
+	}
+}
+
+func TestHiddenTabIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	p := open(t, d.URL, 1280, 720)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3")
+	// A hidden tab gets no animation frames: hold them back as a browser would.
+	p.do(chromedp.Evaluate[chromedp.Void](`
+		window.hiddenNow = true;
+		Object.defineProperty(document, "hidden", {get: () => window.hiddenNow});
+		window.requestAnimationFrame = (f) => { window.held = f; };
+		window.changes = 0;
+		new MutationObserver((list) => { window.changes += list.length; }).observe(document.getElementById("wall"), {subtree: true, childList: true, characterData: true, attributes: true});
+		undefined`))
+	d.frame(object{"i": 0, "s": "critical", "v": "9", "f": d.now()})
+	p.do(chromedp.Evaluate[chromedp.Void]("window.changes = 0"))
+	wait := "document.title.startsWith('\u2715 1')"
+	if _, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](wait, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(10*time.Second))); err != nil {
+		t.Fatalf("waiting for the title of the hidden tab: %v", err)
+	}
+	if got := texts(p, 0)[1]; got != "133" {
+		t.Errorf("value in the hidden tab: got %q, wanted it untouched at 133", got)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("window.hiddenNow = false; window.held && window.held(); undefined"))
+	if got := texts(p, 0)[1]; got != "9" {
+		t.Errorf("value once the tab is seen again: got %q, wanted 9", got)
+	}
+}
+
+func TestStateWithoutReasonHasItsWord(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, func(at float64) object {
+		tiles := []object{}
+		for _, state := range []string{"warning", "critical", "unknown", "stale", "waiting"} {
+			tiles = append(tiles, object{"name": "Some name of usual length", "s": state, "v": "7", "u": "s", "f": at - 70}, object{"name": "Some name of usual length", "s": state, "f": at - 70})
+		}
+		return board([]string{""}, []int{10}, tiles)
+	})
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 10")
+	var got [][]string
+	for i := range 10 {
+		got = append(got, texts(p, i)[1:])
+	}
+	want := [][]string{
+		{"7", "s", "warning", "for 1 minute"}, {"warning", "", "", "for 1 minute"},
+		{"7", "s", "critical", "for 1 minute"}, {"critical", "", "", "for 1 minute"},
+		{"7", "s", "unknown", "for 1 minute"}, {"unknown", "", "", "for 1 minute"},
+		{"7", "s", "", "no data for 1 minute"}, {"no data", "", "", "no data for 1 minute"},
+		{"7", "s", "", "waiting for 1 minute"}, {"waiting", "", "", "waiting for 1 minute"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tiles (-want +got):\n%s", diff)
+	}
+	p.resize(1280, 100) // no room for a row of its own
+	p.wait("document.getElementById('board').getAttribute('data-note') === '0'")
+}

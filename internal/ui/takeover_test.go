@@ -1,0 +1,157 @@
+package ui
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
+)
+
+// carrying is a dashboard whose pages carry the state.
+func carrying(t testing.TB, board func(at float64) object) *dashboard {
+	d := newDashboard(t, board)
+	d.set(func(d *dashboard) { d.carry = true })
+	return d
+}
+
+// still opens the address in a tab that runs no scripts.
+func still(t testing.TB, address string, width, height int64) *tab {
+	t.Helper()
+	p := open(t, "about:blank", width, height)
+	if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.do(chromedp.Navigate(address))
+	return p
+}
+
+// shape is a script that tells the board of a page: its tags, classes and texts, what it says of time left out.
+const shape = `[...document.querySelectorAll("#title, #tagline span, #pills li, #pills li *, .set-name, .tiles li, .tile, .tile *, #hops li")].map((e) =>
+	e.tagName + " " + (e.id || e.className) + " " + (e.getAttribute("data-s") || "") + (e.getAttribute("data-was") || "") + " " + (e.children.length ? "" : e.textContent)).join("\n")`
+
+// TestPageCarriesItsState opens the same board without scripts and with them.
+func TestPageCarriesItsState(t *testing.T) {
+	t.Parallel()
+	d := carrying(t, func(at float64) object {
+		b := states(at)
+		for _, tile := range b["tiles"].([]object) {
+			if at-tile["f"].(float64) < 60 {
+				tile["f"] = at - 125 // a second more does not matter
+			}
+		}
+		b["hops"] = hopsUp()
+		return b
+	})
+	blank := still(t, d.URL+"/?theme=light&zoom=0.7", 1920, 1080)
+	p := open(t, d.URL+"/?theme=light&zoom=0.7", 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 9")
+	dead := eval[string](blank, shape)
+	live := eval[string](p, shape)
+	if !strings.Contains(dead, "was red 3 s, 1 minute ago") || !strings.Contains(dead, "no data for 2 minutes") {
+		t.Errorf("the page without scripts: got\n%s", dead)
+	}
+	live = strings.ReplaceAll(live, "LI up  dashboard\n", "")
+	if diff := cmp.Diff(strings.Split(live, "\n"), strings.Split(dead, "\n")); diff != "" {
+		t.Errorf("the page with scripts (-) and without (+):\n%s", diff)
+	}
+}
+
+func TestPageWithoutScriptsIsLoadedAnew(t *testing.T) {
+	t.Parallel()
+	d := carrying(t, few)
+	p := still(t, d.URL, 1920, 1080)
+	p.wait("document.getElementById('noscript').textContent.includes('does not move')")
+	if got := eval[string](p, "document.getElementById('pulse').textContent"); !strings.HasPrefix(got, "as it was at ") {
+		t.Errorf("the pulse: got %q", got)
+	}
+	d.show(func(at float64) object {
+		b := few(at)
+		b["tiles"].([]object)[0]["s"] = "critical"
+		return b
+	})
+	p.wait("document.querySelector('#tile-0[data-s=critical]') && document.title.startsWith('\u2715 1')")
+}
+
+func TestScriptThatDoesNotStartDrawsTheVeil(t *testing.T) {
+	t.Parallel()
+	d := carrying(t, few)
+	d.set(func(d *dashboard) { d.bare = true })
+	p := open(t, d.URL, 1920, 1080, "404 (Not Found)")
+	opacity := "getComputedStyle(document.getElementById('veil')).opacity"
+	p.wait(opacity + " === '0' && document.querySelectorAll('.tile[data-s]').length === 3")
+	after := eval[float64](p, "document.getAnimations()[0].effect.getComputedTiming().endTime")
+	if after != 9000 {
+		t.Errorf("the veil comes after %v ms, wanted 9,000", after)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("document.getAnimations()[0].finish()"))
+	p.wait(opacity + " === '1' && document.getElementById('veil').textContent.startsWith('This page stands still since ')")
+}
+
+func TestCarriedStateGoesOnWithoutADashboard(t *testing.T) {
+	t.Parallel()
+	d := carrying(t, few)
+	d.set(func(d *dashboard) { d.refuse = true })
+	p := open(t, d.URL, 1920, 1080, "503 (Service Unavailable)")
+	p.wait("/^for 1[2-5] seconds$/.test(document.querySelector('#tile-1[aria-label] .line').textContent) && document.getElementById('veil').hidden")
+	if got := eval[string](p, "document.getElementById('pulse').textContent"); got != "connecting" {
+		t.Errorf("the pulse of a page that has heard nothing yet: got %q", got)
+	}
+	p.wait("!document.getElementById('veil').hidden && document.getElementById('veil').textContent.includes('still trying')")
+	d.set(func(d *dashboard) { d.refuse = false })
+	p.wait("document.getElementById('veil').hidden && document.getElementById('pulse').textContent.startsWith('live')")
+}
+
+func TestCarriedTextsStayText(t *testing.T) {
+	t.Parallel()
+	const evil = `</script><!--<script><img src=x onerror="document.title='owned'">{{state}}&amp;'` + "`"
+	d := carrying(t, func(at float64) object {
+		b := board([]string{evil}, []int{1}, []object{{"name": evil, "site": evil, "s": "critical", "v": evil, "u": evil, "m": evil, "f": at - 20}})
+		b["title"], b["tagline"] = evil, evil
+		b["hops"] = object{"nats": object{"up": true}, "probers": []object{{"site": evil, "name": evil, "up": false, "f": at, "watchers": 2}}, "notices": []string{evil}}
+		return b
+	})
+	address := d.URL + "/?theme=" + url.QueryEscape(evil) + "&x=" + url.QueryEscape(evil)
+	dead := still(t, address, 1920, 1080)
+	for script, want := range map[string]any{
+		"document.querySelectorAll('img, body script:not(#state)').length":                   0.0,
+		"JSON.parse(document.getElementById('state').textContent).title":                     evil,
+		"document.getElementById('title').textContent":                                       evil,
+		"document.querySelector('.tile .head').textContent":                                  evil + evil,
+		"document.querySelector('.tile .value').textContent":                                 evil,
+		"document.querySelector('#notices').textContent":                                     evil,
+		"document.documentElement.getAttribute('data-theme')":                                evil,
+		"new URLSearchParams(document.querySelector('[name=pharos-view]').content).get('x')": evil,
+	} {
+		if got := eval[any](dead, script); got != want {
+			t.Errorf("%s: got %q, wanted %q", script, got, want)
+		}
+	}
+	p := open(t, address, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 1 && document.getElementById('pulse').textContent.startsWith('live')")
+	if n := eval[int](p, "document.querySelectorAll('img, body script:not(#state)').length"); n != 0 {
+		t.Errorf("elements made of text: got %d, wanted none", n)
+	}
+}
+
+func TestPageRefusesWhatIsNoState(t *testing.T) {
+	if _, err := Page(Moment{Board: []byte("{")}); err == nil || !strings.HasPrefix(err.Error(), "reading the board's state, 1 bytes: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func BenchmarkPage(b *testing.B) {
+	data, err := json.Marshal(wallAt(200, 1000))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := Page(Moment{Board: data, Now: 1000 * time.Second, At: time.Now()}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
