@@ -1,0 +1,347 @@
+package prober
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"pharos/internal/bus"
+	"pharos/internal/config"
+	"pharos/internal/pharos"
+	"pharos/internal/schedule"
+)
+
+const (
+	spread       = time.Second // over which everything is published again
+	spreadStep   = 20 * time.Millisecond
+	againGap     = 2 * time.Second // between two such rounds at the least
+	restoreLimit = 2 * time.Second // for reading what an earlier process remembered
+	// valueDelay is how long a result may wait for others if it tells nothing
+	// but another value: ten that leave together cost little more than one.
+	valueDelay = 10 * time.Millisecond
+)
+
+// outbox holds the last result of every watcher, and sends what is new. Its one
+// goroutine is the only one that touches NATS: publishing can block for two
+// seconds. A change of status leaves at once; mere values wait a moment for each
+// other. Nothing queues up: of a watcher that changes faster than it can be
+// sent, the newest state is sent; while there is no connection, nothing is, and
+// everything once there is.
+type outbox struct {
+	p    *Prober
+	wake chan struct{} // holds one signal
+	lazy *time.Timer   // signals when values have waited long enough
+
+	mu       sync.Mutex // guards all below
+	items    map[pharos.WatcherID]*item
+	queue    []*item
+	config   *config.Config
+	epoch    int64
+	n        uint64 // of results and beats
+	roster   uint64 // number of the newest roster; grows when it changes
+	sent     uint64 // number of the roster sent last
+	rejected string
+	again    bool // everything is to be published again
+}
+
+type item struct {
+	report schedule.Report
+	slept  time.Duration // by the machine, before the report
+	queued bool
+}
+
+func newOutbox(p *Prober, epoch int64) *outbox {
+	o := &outbox{p: p, epoch: epoch, wake: make(chan struct{}, 1), items: map[pharos.WatcherID]*item{}}
+	o.lazy = time.AfterFunc(time.Hour, o.signal)
+	return o
+}
+
+func (o *outbox) signal() {
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
+}
+
+// put takes a report; it never waits for NATS.
+func (o *outbox) put(r schedule.Report) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	it := o.items[r.ID]
+	if it == nil {
+		it = &item{}
+		o.items[r.ID] = it
+	}
+	news := r.Result.Status != it.report.Result.Status || r.Result.Running != it.report.Result.Running
+	it.report, it.slept = r, pharos.Slept()
+	if !it.queued {
+		it.queued = true
+		o.queue = append(o.queue, it)
+		if len(o.queue) == 1 {
+			o.lazy.Reset(valueDelay)
+		}
+	}
+	if news {
+		o.signal()
+	}
+}
+
+// adopt makes the file's roster the newest and forgets watchers that are no
+// more.
+func (o *outbox) adopt(c *config.Config, drop []pharos.WatcherID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range drop {
+		delete(o.items, id)
+	}
+	o.config, o.rejected = c, ""
+	o.roster++
+	o.signal()
+}
+
+func (o *outbox) reject(why string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rejected = why
+}
+
+// refresh has everything published again.
+func (o *outbox) refresh() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.again = true
+	o.signal()
+}
+
+// run sends until ctx is done.
+func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
+	beat := time.NewTicker(pharos.BeatEvery)
+	defer beat.Stop()
+	step := time.NewTimer(time.Hour)
+	defer step.Stop()
+	defer o.lazy.Stop()
+	var (
+		round   []*item // of everything, what is still to be sent
+		portion int
+		began   time.Time
+		ready   bool // connected once, and what an earlier process remembered has been taken over
+	)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-conn.Connected():
+			o.beat(conn, false)
+			if !ready {
+				o.restore(ctx, conn)
+			}
+			ready = true
+			o.refresh()
+			continue
+		case <-beat.C:
+			if ready {
+				o.beat(conn, false)
+			}
+			continue
+		case <-step.C:
+		case <-o.wake:
+		}
+		if !ready {
+			continue
+		}
+		o.sendRoster(conn, false)
+		o.sendQueue(conn)
+		if len(round) > 0 {
+			n := min(portion, len(round))
+			for _, it := range round[:n] {
+				o.send(conn, it)
+			}
+			round = round[n:]
+		}
+		if wait := againGap - time.Since(began); len(round) == 0 && o.wantsAgain() && wait > 0 {
+			step.Reset(wait)
+		} else if len(round) == 0 && o.takeAgain() {
+			began = time.Now()
+			o.sendRoster(conn, true)
+			round = o.all()
+			portion = (len(round)*int(spreadStep) + int(spread) - 1) / int(spread)
+			step.Reset(0)
+		} else if len(round) > 0 {
+			step.Reset(spreadStep)
+		}
+	}
+}
+
+func (o *outbox) wantsAgain() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.again
+}
+
+func (o *outbox) takeAgain() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	again := o.again
+	o.again = false
+	return again
+}
+
+func (o *outbox) all() []*item {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	all := make([]*item, 0, len(o.items))
+	for _, it := range o.items {
+		all = append(all, it)
+	}
+	return all
+}
+
+func (o *outbox) sendQueue(conn *bus.Conn) {
+	o.mu.Lock()
+	queue := o.queue
+	o.queue = nil
+	for _, it := range queue {
+		it.queued = false
+	}
+	o.mu.Unlock()
+	for _, it := range queue {
+		o.send(conn, it)
+	}
+}
+
+func (o *outbox) send(conn *bus.Conn, it *item) {
+	o.mu.Lock()
+	report := it.report
+	if o.items[report.ID] != it { // dropped meanwhile
+		o.mu.Unlock()
+		return
+	}
+	o.n++
+	r := report.Result.Aged(time.Since(report.At) + pharos.Slept() - it.slept)
+	r.Prober, r.Epoch, r.N = o.p.name, o.epoch, o.n
+	o.mu.Unlock()
+	o.publish(conn, pharos.ResultSubject(report.ID), r.Append(make([]byte, 0, 512+len(r.Detail))))
+}
+
+// publish hands a message to NATS. What cannot be sent while there is no
+// connection is sent after the next one is made, with everything.
+func (o *outbox) publish(conn *bus.Conn, subject string, data []byte) {
+	if err := conn.Publish(subject, data); err != nil && !errors.Is(err, bus.ErrNotConnected) {
+		o.p.o.Log.Debug("publishing", "subject", subject, "error", err)
+	}
+}
+
+func (o *outbox) sendRoster(conn *bus.Conn, anyway bool) {
+	o.mu.Lock()
+	c := o.config
+	number, changed := o.roster, o.roster != o.sent
+	o.sent = number
+	o.mu.Unlock()
+	if c == nil || !changed && !anyway {
+		return
+	}
+	parts, err := rosterOf(c, o.epochNow(), number).Split()
+	if err != nil {
+		o.p.o.Log.Error("publishing the roster", "error", err)
+		return
+	}
+	for i, part := range parts {
+		o.publish(conn, pharos.RosterSubject(o.p.site, o.p.name, i), part)
+	}
+}
+
+func (o *outbox) epochNow() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.epoch
+}
+
+func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
+	r := pharos.Roster{Site: c.Site, Prober: c.Prober, Epoch: epoch, N: number}
+	for i := range c.Watchers {
+		w := &c.Watchers[i]
+		if n := len(r.Sets); n == 0 || r.Sets[n-1].Name != w.Set {
+			r.Sets = append(r.Sets, pharos.RosterSet{Name: w.Set})
+		}
+		set := &r.Sets[len(r.Sets)-1]
+		set.Watchers = append(set.Watchers, pharos.RosterWatcher{
+			Name: w.Name, Kind: w.Kind(), Address: c.Redact(w.Address()), Interval: w.Interval.Seconds(),
+			Network: w.Page != nil || w.SSHHost != "", Canary: w.Canary,
+		})
+	}
+	return r
+}
+
+func (o *outbox) beatNow(conn *bus.Conn, leaving bool) (subject string, data []byte) {
+	stats := o.p.scheduler.Stats()
+	o.mu.Lock()
+	o.n++
+	b := pharos.Beat{
+		Epoch: o.epoch, N: o.n, Version: o.p.o.Version, Missed: stats.Missed, Lag: stats.WorstLag.Seconds(),
+		Roster: o.roster, Rejected: o.rejected, Leaving: leaving, At: time.Now().UTC(),
+		Site: o.p.o.Config.Site, Prober: o.p.o.Config.Prober,
+	}
+	if o.config != nil {
+		b.Watchers = len(o.config.Watchers)
+	}
+	o.mu.Unlock()
+	if l := conn.Link(); l.Up { // of the prober, nobody else would know
+		b.Denied = l.Error
+	}
+	data, err := json.Marshal(b)
+	if err != nil { // no field of a beat can refuse
+		panic(err)
+	}
+	return pharos.BeatSubject(o.p.site, o.p.name), data
+}
+
+func (o *outbox) beat(conn *bus.Conn, leaving bool) {
+	subject, data := o.beatNow(conn, leaving)
+	o.publish(conn, subject, data)
+}
+
+// goodbye tells every board that nothing more will come.
+func (o *outbox) goodbye(conn *bus.Conn) { o.beat(conn, true) }
+
+// restore takes over what an earlier process of this name remembered, before
+// the first result of this one overwrites it. It is tried once: later the store
+// has nothing but what this process sent.
+func (o *outbox) restore(ctx context.Context, conn *bus.Conn) {
+	ctx, cancel := context.WithTimeout(ctx, restoreLimit)
+	defer cancel()
+	o.p.mu.Lock()
+	subjects := make([]string, 0, len(o.p.watchers))
+	for id := range o.p.watchers {
+		subjects = append(subjects, pharos.ResultSubject(id))
+	}
+	o.p.mu.Unlock()
+	subject, data := o.beatNow(conn, false)
+	messages, err := conn.Last(ctx, bus.Message{Subject: subject, Data: data}, subjects...)
+	if err != nil && !errors.Is(err, bus.ErrNoStore) {
+		o.p.o.Log.Warn("remembering what an earlier process saw", "error", err)
+	}
+	past := make(map[pharos.WatcherID]pharos.Result, len(messages))
+	newest := int64(0)
+	for _, m := range messages {
+		s, err := pharos.ParseSubject(m.Subject)
+		if err != nil {
+			continue
+		}
+		r, err := pharos.ParseResult(m.Data)
+		if err != nil {
+			continue
+		}
+		if r.Prober == o.p.name {
+			newest = max(newest, r.Epoch)
+		}
+		past[s.ID()] = r.Aged(m.Age)
+	}
+	// Boards take the newer epoch for the newer process: a clock that was turned
+	// back must not make this one the older.
+	o.mu.Lock()
+	o.epoch = max(o.epoch, newest+1)
+	o.mu.Unlock()
+	o.p.scheduler.Restore(past)
+}

@@ -1,0 +1,189 @@
+// Package prober is the prober program: it runs the file's watchers on the
+// schedule and publishes what they say.
+package prober
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pharos/internal/bus"
+	"pharos/internal/config"
+	"pharos/internal/pharos"
+	"pharos/internal/probe"
+	"pharos/internal/schedule"
+)
+
+// Options are what a Prober needs.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Bus     bus.Options // Name, Inbox and Log are set by the prober
+	Log     *slog.Logger
+}
+
+// Prober runs one file's watchers.
+type Prober struct {
+	o         Options
+	site      string // token
+	name      string // token
+	scheduler *schedule.Scheduler
+	engine    *probe.Engine
+	outbox    *outbox
+
+	mu       sync.Mutex // guards watchers
+	watchers map[pharos.WatcherID]*pharos.Watcher
+}
+
+// New returns a prober that Run sets going. The error says which watcher cannot
+// be prepared.
+func New(o Options) (*Prober, error) {
+	p := &Prober{
+		o: o, site: pharos.Token(o.Config.Site), name: pharos.Token(o.Config.Prober),
+		engine:   probe.New(probe.Options{Version: o.Version, Log: o.Log}),
+		watchers: map[pharos.WatcherID]*pharos.Watcher{},
+	}
+	p.outbox = newOutbox(p, time.Now().UnixMilli())
+	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put})
+	put, _, err := p.prepare(o.Config)
+	if err != nil {
+		return nil, fmt.Errorf("starting the prober: %w", p.closeAfter(err))
+	}
+	p.adopt(o.Config, nil)
+	p.scheduler.Update(put, nil)
+	return p, nil
+}
+
+func (p *Prober) closeAfter(err error) error {
+	if closing := p.engine.Close(); closing != nil {
+		p.o.Log.Warn("closing the probes", "error", closing)
+	}
+	return err
+}
+
+// Run probes and publishes until ctx is done, then says goodbye.
+func (p *Prober) Run(ctx context.Context) error {
+	o := p.o.Bus
+	o.Name = "pharos-prober/" + p.site + "/" + p.name
+	o.Log = p.o.Log
+	g, work := errgroup.WithContext(ctx)
+	// Probing waits for nobody.
+	g.Go(func() error { return p.scheduler.Run(work) })
+	g.Go(func() error { return p.publish(work, o) })
+	if err := p.closeAfter(g.Wait()); err != nil {
+		return fmt.Errorf("running the prober: %w", err)
+	}
+	return nil
+}
+
+// publish connects, publishes until ctx is done, and says goodbye.
+func (p *Prober) publish(ctx context.Context, o bus.Options) error {
+	conn, err := bus.Connect(ctx, o)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	g, work := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return conn.Listen(work, func(bus.Message) { p.outbox.refresh() }, pharos.SubjectRefresh)
+	})
+	g.Go(func() error { return p.outbox.run(work, conn) })
+	err = g.Wait()
+	p.outbox.goodbye(conn)
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if closing := conn.Close(leave); closing != nil {
+		p.o.Log.Warn("leaving NATS", "error", closing)
+	}
+	return err
+}
+
+// stopped returns nil instead of an error that only says that ctx is done.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Apply puts another file in force while Run runs: all of it, or nothing and an
+// error.
+func (p *Prober) Apply(c *config.Config) error {
+	if pharos.Token(c.Site) != p.site || pharos.Token(c.Prober) != p.name {
+		return fmt.Errorf("applying the file: site %q and prober %q were %q and %q: this takes a restart", c.Site, c.Prober, p.o.Config.Site, p.o.Config.Prober)
+	}
+	if err := p.apply(c); err != nil {
+		return fmt.Errorf("applying the file: %w", err)
+	}
+	return nil
+}
+
+// Reject tells every board why the newest file is not in force.
+func (p *Prober) Reject(err error) { p.outbox.reject(config.Brief(err)) }
+
+func (p *Prober) apply(c *config.Config) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	put, drop, err := p.prepare(c)
+	if err != nil {
+		for _, job := range put {
+			job.Close()
+		}
+		return err
+	}
+	p.adopt(c, drop)
+	p.scheduler.Update(put, drop)
+	return nil
+}
+
+func (p *Prober) adopt(c *config.Config, drop []pharos.WatcherID) {
+	p.watchers = make(map[pharos.WatcherID]*pharos.Watcher, len(c.Watchers))
+	for i := range c.Watchers {
+		p.watchers[c.Watchers[i].ID] = &c.Watchers[i]
+	}
+	p.outbox.adopt(c, drop)
+}
+
+// prepare returns the jobs that differ from those that run, and the watchers
+// that are no more. The jobs are returned also with an error, to be closed.
+func (p *Prober) prepare(c *config.Config) (put []schedule.Job, drop []pharos.WatcherID, err error) {
+	there := make(map[pharos.WatcherID]bool, len(c.Watchers))
+	for i := range c.Watchers {
+		w := &c.Watchers[i]
+		there[w.ID] = true
+		if old := p.watchers[w.ID]; old != nil && old.Same(w) {
+			continue
+		}
+		look, err := p.engine.Prepare(*w)
+		if err != nil {
+			return put, nil, err
+		}
+		put = append(put, schedule.Job{
+			Watcher: *w,
+			Run:     func(ctx context.Context) pharos.Result { return redacted(look.Run(ctx), c) },
+			Close: func() {
+				if err := look.Close(); err != nil {
+					p.o.Log.Debug("closing a probe", "watcher", w.ID, "error", err)
+				}
+			},
+		})
+	}
+	for id := range p.watchers {
+		if !there[id] {
+			drop = append(drop, id)
+		}
+	}
+	return put, drop, nil
+}
+
+// redacted returns the result without the file's secrets.
+func redacted(r pharos.Result, c *config.Config) pharos.Result {
+	r.Summary, r.Detail, r.Text = c.Redact(r.Summary), c.Redact(r.Detail), c.Redact(r.Text)
+	for i := range r.Facts {
+		r.Facts[i].Value = c.Redact(r.Facts[i].Value)
+	}
+	return r
+}

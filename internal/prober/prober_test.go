@@ -1,0 +1,393 @@
+package prober
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/goleak"
+
+	"pharos/internal/bus"
+	"pharos/internal/bus/embedded"
+	"pharos/internal/config"
+	"pharos/internal/pharos"
+	"pharos/internal/schedule"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 20 * time.Second
+
+func parse(t *testing.T, text string) *config.Config {
+	t.Helper()
+	c, err := config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func server(t *testing.T, o embedded.Options) *embedded.Server {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	s, err := embedded.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// ear hears everything on a server.
+type ear struct {
+	t        *testing.T
+	messages chan *nats.Msg
+}
+
+func listen(t *testing.T, s *embedded.Server) *ear {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(s), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &ear{t, make(chan *nats.Msg, 10_000)}
+	if _, err := nc.ChanSubscribe(pharos.SubjectAll, e.messages); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return e
+}
+
+// until returns the first message that the test is waiting for.
+func (e *ear) until(what string, is func(s pharos.Subject, data []byte) bool) {
+	e.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case m := <-e.messages:
+			s, err := pharos.ParseSubject(m.Subject)
+			if err == nil && is(s, m.Data) {
+				return
+			}
+		case <-limit:
+			e.t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+func (e *ear) result(name string, is func(r pharos.Result) bool) pharos.Result {
+	e.t.Helper()
+	var out pharos.Result
+	e.until("a result of "+name, func(s pharos.Subject, data []byte) bool {
+		if s.Kind != pharos.KindResult || s.Watcher != pharos.Token(name) {
+			return false
+		}
+		r, err := pharos.ParseResult(data)
+		if err != nil {
+			e.t.Fatalf("a prober sent %s: %v", data, err)
+		}
+		out = r
+		return !r.Running && is(r) // a busy machine can make a command last longer than its interval
+	})
+	return out
+}
+
+func any1(pharos.Result) bool { return true }
+
+func run(t *testing.T, c *config.Config, o bus.Options) (p *Prober, stop func()) {
+	t.Helper()
+	p, err := New(Options{Config: c, Version: "test", Bus: o, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return p, stop
+}
+
+const two = `
+site: Berlin City
+prober: p1
+sets:
+  - name: Set
+    watchers:
+      - {name: Quick, command: "true", interval: 100ms}
+      - {name: Seldom, command: "true", interval: 1h}
+`
+
+func TestItSaysWhoItIsWhatItWatchesAndGoodbye(t *testing.T) {
+	s := server(t, embedded.Options{})
+	e := listen(t, s)
+	_, stop := run(t, parse(t, two), bus.Options{InProcess: s})
+	var roster pharos.Roster
+	e.until("the roster", func(s pharos.Subject, data []byte) bool {
+		if s.Kind != pharos.KindRoster {
+			return false
+		}
+		var err error
+		roster, err = pharos.ParseRoster(data)
+		return err == nil
+	})
+	if roster.Site != "Berlin City" || roster.Prober != "p1" || len(roster.Sets) != 1 || len(roster.Sets[0].Watchers) != 2 {
+		t.Errorf("the roster is %+v", roster)
+	}
+	r := e.result("Quick", any1)
+	if r.Status != pharos.OK || r.Prober != "p1" || r.Epoch == 0 || r.N == 0 || r.Within <= 0 {
+		t.Errorf("the result is %+v", r)
+	}
+	e.until("a beat that knows the roster", func(s pharos.Subject, data []byte) bool {
+		b, err := pharos.ParseBeat(data)
+		return s.Kind == pharos.KindBeat && err == nil && b.Watchers == 2 && b.Roster == roster.N && b.Version == "test"
+	})
+	stop()
+	e.until("a goodbye", func(s pharos.Subject, data []byte) bool {
+		b, err := pharos.ParseBeat(data)
+		return s.Kind == pharos.KindBeat && err == nil && b.Leaving
+	})
+}
+
+func TestARefreshBringsAllAgain(t *testing.T) {
+	s := server(t, embedded.Options{})
+	e := listen(t, s)
+	run(t, parse(t, two), bus.Options{InProcess: s})
+	first := e.result("Seldom", any1)
+	nc, err := nats.Connect("", nats.InProcessServer(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if err := nc.Publish(pharos.SubjectRefresh, nil); err != nil {
+		t.Fatal(err)
+	}
+	again := e.result("Seldom", any1) // it does not run for an hour
+	if again.N <= first.N || again.For <= first.For || again.Within >= first.Within {
+		t.Errorf("sent again as %+v, was %+v: want a later number, a longer time in the status, an earlier deadline", again, first)
+	}
+}
+
+func TestAfterAnOutageAllIsSentAgainWithWhatFlickeredMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	s := server(t, embedded.Options{Listen: "127.0.0.1:0"})
+	address := s.Addr()
+	file := dir + "/broken"
+	c := parse(t, fmt.Sprintf(`
+prober: p1
+sets:
+  - name: Set
+    watchers:
+      - {name: Flickers, command: "test ! -e %s", interval: 100ms}
+      - {name: Seldom, command: "true", interval: 1h}`, file))
+	e := listen(t, s)
+	p, _ := run(t, c, bus.Options{URL: "nats://" + address})
+	e.result("Seldom", any1)
+	e.result("Flickers", func(r pharos.Result) bool { return r.Status == pharos.OK })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The target flickers while nobody hears of it.
+	id := c.Watchers[0].ID
+	status := func(want pharos.Status) {
+		t.Helper()
+		limit := time.Now().Add(patience)
+		for {
+			p.outbox.mu.Lock()
+			it := p.outbox.items[id]
+			got := it.report.Result.Status
+			p.outbox.mu.Unlock()
+			if got == want {
+				return
+			}
+			if time.Now().After(limit) {
+				t.Fatalf("the watcher is %v, want %v", got, want)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status(pharos.Critical)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	status(pharos.OK)
+
+	s = server(t, embedded.Options{Listen: address})
+	e = listen(t, s)
+	r := e.result("Flickers", any1)
+	if r.Status != pharos.OK || len(r.Flickers) != 1 || r.Flickers[0].Status != pharos.Critical {
+		t.Errorf("after the outage came %+v, want ok with the flicker inside it", r)
+	}
+	e.result("Seldom", any1) // it does not run for an hour
+}
+
+func TestItGoesOnWhereAnEarlierProcessStopped(t *testing.T) {
+	s := server(t, embedded.Options{})
+	nc, err := nats.Connect("", nats.InProcessServer(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := nc.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.AddStream(&nats.StreamConfig{Name: "PHAROS", Subjects: []string{"pharos.result.>", "pharos.roster.>", "pharos.prober.>"}, MaxMsgsPerSubject: 1, AllowDirect: true, Storage: nats.MemoryStorage}); err != nil {
+		t.Fatal(err)
+	}
+	c := parse(t, two)
+	future := time.Now().Add(time.Hour).UnixMilli() // the clock was turned back since
+	earlier := fmt.Sprintf(`{"status":"ok","for":3600,"prober":"p1","epoch":%d,"n":5,"flickers":[{"status":"critical","lasted":3,"ago":60}]}`, future)
+	if _, err := js.Publish(pharos.ResultSubject(c.Watchers[0].ID), []byte(earlier)); err != nil {
+		t.Fatal(err)
+	}
+	e := listen(t, s)
+	run(t, c, bus.Options{InProcess: s})
+	r := e.result("Quick", any1)
+	if r.For < time.Hour || len(r.Flickers) != 1 || r.Flickers[0].Lasted != 3*time.Second {
+		t.Errorf("the first result is %+v, want it to go on from the hour and the flicker before", r)
+	}
+	if r.Epoch <= future {
+		t.Errorf("epoch %d is not after %d: boards would take this process for the older", r.Epoch, future)
+	}
+}
+
+func TestARejectedFileIsToldInTheBeat(t *testing.T) {
+	s := server(t, embedded.Options{})
+	e := listen(t, s)
+	p, _ := run(t, parse(t, two), bus.Options{InProcess: s})
+	p.Reject(errors.New("pharos.yaml: line 3: bad\npharos.yaml: line 4: worse"))
+	e.until("the reason", func(s pharos.Subject, data []byte) bool {
+		b, err := pharos.ParseBeat(data)
+		return s.Kind == pharos.KindBeat && err == nil && b.Rejected == "pharos.yaml: line 3: bad (and 1 more)"
+	})
+	other := parse(t, strings.Replace(two, "prober: p1", "prober: p2", 1))
+	if err := p.Apply(other); err == nil || !strings.Contains(err.Error(), "restart") {
+		t.Errorf("another name: error %v, want one that says it takes a restart", err)
+	}
+	if err := p.Apply(parse(t, two)); err != nil {
+		t.Error(err)
+	}
+	e.until("no reason any more", func(s pharos.Subject, data []byte) bool {
+		b, err := pharos.ParseBeat(data)
+		return s.Kind == pharos.KindBeat && err == nil && b.Rejected == ""
+	})
+}
+
+func TestSecretsDoNotLeave(t *testing.T) {
+	s := server(t, embedded.Options{})
+	e := listen(t, s)
+	c, err := config.Parse("test.yaml", []byte(`
+sets: [{name: Set, watchers: [{name: Leaky, command: "echo the word is ${THE_SECRET}; exit 1", interval: 100ms}]}]`),
+		func(name string) (string, bool) { return "xyzzy-plugh", name == "THE_SECRET" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, c, bus.Options{InProcess: s})
+	r := e.result("Leaky", any1)
+	if !strings.Contains(r.Detail, "the word is") {
+		t.Errorf("the detail is %q, want the output", r.Detail)
+	}
+	limit := time.After(2 * time.Second)
+	for n := 0; n < 20; n++ {
+		select {
+		case m := <-e.messages:
+			if strings.Contains(string(m.Data), "xyzzy") {
+				t.Fatalf("on %s came %s", m.Subject, m.Data)
+			}
+		case <-limit:
+			return
+		}
+	}
+}
+
+func TestTheOutboxHoldsTheNewestOfEachWatcherOnce(t *testing.T) {
+	s := server(t, embedded.Options{})
+	e := listen(t, s)
+	conn, err := bus.Connect(t.Context(), bus.Options{InProcess: s, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	<-conn.Connected()
+	o := newOutbox(&Prober{site: "local", name: "p1", o: Options{Log: slog.New(slog.DiscardHandler)}}, 1)
+	for _, status := range []pharos.Status{pharos.OK, pharos.Warning, pharos.Critical} {
+		o.put(schedule.Report{ID: "local.set.a", Result: pharos.Result{Status: status}, At: time.Now()})
+		o.put(schedule.Report{ID: "local.set.gone", Result: pharos.Result{Status: status}, At: time.Now()})
+	}
+	o.adopt(nil, []pharos.WatcherID{"local.set.gone"})
+	o.sendQueue(conn)
+	o.put(schedule.Report{ID: "local.set.last", Result: pharos.Result{Status: pharos.OK}, At: time.Now()})
+	o.sendQueue(conn)
+	var got []string
+	e.until("the last", func(s pharos.Subject, data []byte) bool {
+		r, err := pharos.ParseResult(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(s.Watcher, " ", r.Status, " ", r.N))
+		return s.Watcher == "last"
+	})
+	if want := "[a critical 1 last ok 2]"; fmt.Sprint(got) != want {
+		t.Errorf("sent %v, want %s", got, want)
+	}
+}
+
+func TestAFileAppliedBeforeThereIsAConnectionIsTheOneThatRuns(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts and says nothing: the first attempt takes its time
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dir := t.TempDir()
+	file := func(name string) *config.Config {
+		return parse(t, fmt.Sprintf(`
+prober: p1
+sets: [{name: Set, watchers: [{name: %s, command: "touch %s/%s", interval: 100ms}]}]`, name, dir, name))
+	}
+	p, stop := run(t, file("old"), bus.Options{URL: "nats://" + l.Addr().String()})
+	if err := p.Apply(file("new")); err != nil {
+		t.Fatal(err)
+	}
+	there := func(name string) bool { _, err := os.Stat(dir + "/" + name); return err == nil }
+	for limit := time.Now().Add(patience); !there("new"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("the new file's watcher does not run")
+		}
+	}
+	if err := os.RemoveAll(dir + "/old"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond) // five intervals
+	if there("old") {
+		t.Error("the old file's watcher runs")
+	}
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+}
