@@ -1,0 +1,179 @@
+// Package dashboard is the dashboard program: what comes over NATS goes to the
+// board, and the board to the screens.
+package dashboard
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pharos/internal/board"
+	"pharos/internal/bus"
+	"pharos/internal/config"
+	"pharos/internal/pharos"
+	"pharos/internal/ui"
+	"pharos/internal/web"
+)
+
+// Options are what a Dashboard needs.
+type Options struct {
+	Config   *config.Config
+	Name     string // of this dashboard, for NATS's lists
+	Version  string
+	Bus      bus.Options // Name, Inbox, Log and OnLink are set by the dashboard
+	Memory   bool        // a store that the dashboard has to make is in memory
+	Listener net.Listener
+	Sample   http.Handler // below /sample/; nil: none
+	Log      *slog.Logger
+}
+
+// Dashboard shows what all probers say.
+type Dashboard struct {
+	o       Options
+	board   *board.Board
+	web     *web.Server
+	conn    atomic.Pointer[bus.Conn] // nil until the first attempt to connect has ended
+	refresh chan struct{}            // holds one signal
+}
+
+// New returns a dashboard that Run sets going.
+func New(o Options) *Dashboard {
+	d := &Dashboard{o: o, refresh: make(chan struct{}, 1)}
+	d.board = board.New(board.Options{
+		Title: o.Config.Title, Tagline: o.Config.Tagline, Build: build(o.Config),
+		MaxWatchers: o.Config.Dashboard.MaxWatchers, Log: o.Log, Refresh: d.askAgain,
+	})
+	d.web = web.New(web.Options{
+		Board: d.board, Version: o.Version, MaxScreens: o.Config.Dashboard.MaxScreens, Log: o.Log, Sample: o.Sample,
+		NATS: d.counters,
+	})
+	d.web.SetViews(o.Config.Dashboard.Views)
+	return d
+}
+
+// Run serves until ctx is done. It stops in the reverse order of its start:
+// HTTP, NATS, the board.
+func (d *Dashboard) Run(ctx context.Context) error {
+	o := d.o.Bus
+	o.Name = "pharos-dashboard/" + d.o.Name
+	o.Log = d.o.Log
+	o.OnLink = func(l bus.Link) { d.board.SetLink(board.Link{Up: l.Up, Store: l.Store, Error: l.Error}) }
+
+	// The board outlives what feeds it and what reads it.
+	boardCtx, stopBoard := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBoard()
+	owner, boardCtx := errgroup.WithContext(boardCtx)
+	owner.Go(func() error { return d.board.Run(boardCtx) })
+
+	// What comes over NATS is followed until the screens have been let go.
+	g, serving := errgroup.WithContext(ctx)
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFollowing()
+	g.Go(func() error {
+		defer stopFollowing()
+		return d.web.Serve(serving, d.o.Listener)
+	})
+	g.Go(func() error { return d.follow(following, o) })
+	err := g.Wait()
+	stopBoard()
+	if err = errors.Join(err, owner.Wait()); err != nil {
+		return fmt.Errorf("running the dashboard: %w", err)
+	}
+	return nil
+}
+
+// follow connects, and hands the board what comes until ctx is done.
+func (d *Dashboard) follow(ctx context.Context, o bus.Options) error {
+	conn, err := bus.Connect(ctx, o)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	d.conn.Store(conn)
+	g, work := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return conn.Follow(work, bus.Follow{
+			Create: true, Memory: d.o.Memory,
+			Handle: func(m bus.Message) { d.board.Apply(m.Subject, m.Data, m.Age, !m.Snapshot) },
+		})
+	})
+	g.Go(func() error { return d.forwardRefreshes(work, conn) })
+	err = g.Wait()
+	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if closing := conn.Close(leave); closing != nil {
+		d.o.Log.Warn("leaving NATS", "error", closing)
+	}
+	return err
+}
+
+// counters are the connection's, by name, for /metrics.
+func (d *Dashboard) counters() map[string]uint64 {
+	conn := d.conn.Load()
+	if conn == nil {
+		return nil
+	}
+	n := conn.Stats()
+	return map[string]uint64{
+		"connects": n.Connects, "received": n.Received, "lost": n.Dropped, "snapshots": n.Snapshots,
+		"refreshes": n.Refreshes, "denied": n.Denied, "unpublished": n.Unpublished,
+	}
+}
+
+// Apply puts another file in force. What takes a restart is said and left as
+// it is.
+func (d *Dashboard) Apply(c *config.Config) {
+	d.web.SetViews(c.Dashboard.Views) // before the screens are told of the new build
+	d.board.Describe(c.Title, c.Tagline, build(c))
+	d.board.SetNotice("")
+	now, then := c.Dashboard, d.o.Config.Dashboard
+	if now.Listen != then.Listen || now.MaxWatchers != then.MaxWatchers || now.MaxScreens != then.MaxScreens || c.NATS.URL != d.o.Config.NATS.URL {
+		d.o.Log.Warn("what the file says of nats and dashboard has changed: this takes a restart")
+	}
+}
+
+// build is what a page of this program and these views is known by: one of
+// another build loads itself anew.
+func build(c *config.Config) string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(c.Dashboard.Views)) {
+		fmt.Fprintf(sum, "%q %q\n", name, c.Dashboard.Views[name].Encode())
+	}
+	return ui.Build() + "-" + hex.EncodeToString(sum.Sum(nil))[:8]
+}
+
+// Reject tells every screen why the newest file is not in force.
+func (d *Dashboard) Reject(err error) { d.board.SetNotice(config.Brief(err)) }
+
+func (d *Dashboard) askAgain() {
+	select {
+	case d.refresh <- struct{}{}:
+	default:
+	}
+}
+
+func (d *Dashboard) forwardRefreshes(ctx context.Context, conn *bus.Conn) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.refresh:
+			if err := conn.Publish(pharos.SubjectRefresh, nil); err != nil {
+				d.o.Log.Debug("asking the probers to publish again", "error", err)
+			}
+		}
+	}
+}
