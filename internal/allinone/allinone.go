@@ -1,0 +1,104 @@
+// Package allinone is the all-in-one program: a prober and a dashboard, with
+// the NATS server inside.
+package allinone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"golang.org/x/sync/errgroup"
+
+	"pharos/internal/bus"
+	"pharos/internal/bus/embedded"
+	"pharos/internal/config"
+	"pharos/internal/dashboard"
+	"pharos/internal/prober"
+	"pharos/internal/web"
+)
+
+// Options are what an AllInOne needs.
+type Options struct {
+	Config   *config.Config
+	Version  string
+	Listener net.Listener // of the board
+	Sample   bool         // serve the pages that the built-in sample watches
+	Log      *slog.Logger
+}
+
+// AllInOne is a whole Pharos in one process.
+type AllInOne struct {
+	server    *embedded.Server
+	prober    *prober.Prober
+	dashboard *dashboard.Dashboard
+}
+
+// New starts the NATS server inside, on a socket only where the file says so.
+// Run sets the rest going, and stops all.
+func New(o Options) (*AllInOne, error) {
+	n := o.Config.NATS
+	if err := n.CheckListen(); err != nil {
+		return nil, fmt.Errorf("starting: %w", err)
+	}
+	users := make([]embedded.User, len(n.Users))
+	for i, u := range n.Users {
+		users[i] = embedded.User(u)
+	}
+	server, err := embedded.Start(embedded.Options{StoreDir: n.StoreDir, Listen: n.Listen, Users: users, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	inside := bus.Options{InProcess: server}
+	inside.User, inside.Password = server.Login()
+	p, err := prober.New(prober.Options{Config: o.Config, Version: o.Version, Bus: inside, Log: o.Log})
+	if err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	var sample http.Handler
+	if o.Sample {
+		sample = web.Sample()
+	}
+	d := dashboard.New(dashboard.Options{
+		Config: o.Config, Name: "allinone", Version: o.Version, Bus: inside, Memory: n.StoreDir == "",
+		Listener: o.Listener, Sample: sample, Log: o.Log,
+	})
+	return &AllInOne{server, p, d}, nil
+}
+
+// NATS returns the "host:port" on which remote probers reach the server inside,
+// or nothing.
+func (a *AllInOne) NATS() string { return a.server.Addr() }
+
+// Run probes and serves until ctx is done.
+func (a *AllInOne) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.dashboard.Run(ctx) })
+	g.Go(func() error { return a.prober.Run(ctx) })
+	return errors.Join(g.Wait(), a.server.Close())
+}
+
+// Apply puts another file in force, all of it, or nothing and an error.
+func (a *AllInOne) Apply(c *config.Config) error {
+	if err := a.prober.Apply(c); err != nil {
+		return err
+	}
+	a.dashboard.Apply(c)
+	return nil
+}
+
+// Reject tells every screen why the newest file is not in force. That the
+// prober is the same process needs no second line.
+func (a *AllInOne) Reject(err error) { a.dashboard.Reject(err) }
+
+// URL returns the address by which this machine reaches what is served on l,
+// without a slash at its end.
+func URL(l net.Listener) string {
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err == nil && net.ParseIP(host).IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
