@@ -1,0 +1,52 @@
+// Command allinone is a whole Pharos in one process: prober, NATS, dashboard.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"golang.org/x/sync/errgroup"
+
+	"pharos/internal/allinone"
+	"pharos/internal/cli"
+	"pharos/internal/config"
+	"pharos/internal/pharos"
+)
+
+func main() {
+	var flags struct {
+		cli.Flags
+		cli.ListenFlags
+		cli.PlaceFlags
+	}
+	var l net.Listener
+	cli.Main(cli.Program{
+		Name: "allinone", Help: "Watches systems and shows them on a board: prober, NATS and dashboard in one.",
+		Flags: &flags, Common: &flags.Flags, Place: &flags.PlaceFlags,
+		Default: func() (data []byte, err error) {
+			// The sample watches the program's own pages: it needs their address.
+			if l, err = flags.ListenOn(context.Background(), config.Default()); err != nil {
+				return nil, err
+			}
+			return config.Sample(allinone.URL(l)), nil
+		},
+		Run: func(ctx context.Context, s *cli.Setup) (err error) {
+			hint := ""
+			if l != nil {
+				hint = "This is the built-in sample. To watch your own: write pharos.yaml (docs/config.md) and add -c pharos.yaml\n"
+			} else if l, err = flags.ListenOn(ctx, s.Config); err != nil {
+				return err
+			}
+			a, err := allinone.New(allinone.Options{Config: s.Config, Version: pharos.Version, Listener: l, Sample: hint != "", Log: s.Log})
+			if err != nil {
+				return err
+			}
+			fmt.Printf("Pharos is watching: %s/\n%s", allinone.URL(l), hint)
+			g, ctx := errgroup.WithContext(ctx)
+			g.Go(func() error { return a.Run(ctx) })
+			g.Go(func() error { return s.Follow(ctx, &flags.PlaceFlags, a.Apply, a.Reject) })
+			return g.Wait()
+		},
+	})
+}

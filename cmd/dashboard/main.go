@@ -1,0 +1,56 @@
+// Command dashboard shows on a board what all probers say over NATS.
+package main
+
+import (
+	"context"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"pharos/internal/cli"
+	"pharos/internal/config"
+	"pharos/internal/dashboard"
+	"pharos/internal/pharos"
+)
+
+func main() {
+	var flags struct {
+		cli.Flags
+		cli.NATSFlags
+		cli.ListenFlags
+		Serve  struct{} `cmd:"" default:"1" help:"Serve the board; what is done where no command is named."`
+		Forget struct {
+			Prober  string `placeholder:"SITE/PROBER" xor:"what" required:"" help:"A prober, with all that it watches."`
+			Watcher string `placeholder:"SITE.SET.WATCHER" xor:"what" required:"" help:"One watcher."`
+		} `cmd:"" help:"Have every dashboard drop what is gone for good."`
+	}
+	cli.Main(cli.Program{
+		Name: "dashboard", Help: "Shows what the probers see, live, on a board for every screen.",
+		Flags: &flags, Common: &flags.Flags,
+		Default: func() ([]byte, error) { return []byte("title: Pharos\n"), nil },
+		Run: func(ctx context.Context, s *cli.Setup) error {
+			name, err := os.Hostname()
+			if err != nil {
+				name = "dashboard"
+			}
+			o, err := flags.Bus(s.Config, "dashboard")
+			if err != nil {
+				return err
+			}
+			if s.Command == "forget" {
+				return forget(ctx, o, pharos.Forget{Prober: flags.Forget.Prober, Watcher: pharos.WatcherID(flags.Forget.Watcher)})
+			}
+			l, err := flags.ListenOn(ctx, s.Config)
+			if err != nil {
+				return err
+			}
+			d := dashboard.New(dashboard.Options{Config: s.Config, Name: pharos.Token(name), Version: pharos.Version, Bus: o, Listener: l, Log: s.Log})
+			g, ctx := errgroup.WithContext(ctx)
+			g.Go(func() error { return d.Run(ctx) })
+			g.Go(func() error {
+				return s.Follow(ctx, nil, func(c *config.Config) error { d.Apply(c); return nil }, d.Reject)
+			})
+			return g.Wait()
+		},
+	})
+}

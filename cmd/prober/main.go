@@ -1,0 +1,45 @@
+// Command prober looks at what its file says and publishes each result to
+// NATS.
+package main
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"pharos/internal/cli"
+	"pharos/internal/pharos"
+	"pharos/internal/prober"
+)
+
+func main() {
+	var flags struct {
+		cli.Flags
+		cli.NATSFlags
+		cli.PlaceFlags
+	}
+	cli.Main(cli.Program{
+		Name: "prober", Help: "Looks at systems as a user would, and publishes what it sees to NATS.",
+		Flags: &flags, Common: &flags.Flags, Place: &flags.PlaceFlags,
+		Default: func() ([]byte, error) {
+			return nil, errors.New("no file says what to watch: give one with -c FILE")
+		},
+		Run: func(ctx context.Context, s *cli.Setup) error {
+			o, err := flags.Bus(s.Config, pharos.Token(s.Config.Prober))
+			if err != nil {
+				return err
+			}
+			p, err := prober.New(prober.Options{Config: s.Config, Version: pharos.Version, Bus: o, Log: s.Log})
+			if err != nil {
+				return err
+			}
+			g, ctx := errgroup.WithContext(ctx)
+			g.Go(func() error { return p.Run(ctx) })
+			g.Go(func() error {
+				return s.Follow(ctx, &flags.PlaceFlags, p.Apply, p.Reject)
+			})
+			return g.Wait()
+		},
+	})
+}

@@ -1,0 +1,220 @@
+// Package cli is what the three programs' command lines have in common: flags
+// and variables, the file and its reloads, the log, the signals, the exit code.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"pharos/internal/bus"
+	"pharos/internal/config"
+	"pharos/internal/pharos"
+)
+
+// Flags are those of every program. A flag goes before its variable, the
+// variable before the file.
+type Flags struct {
+	Config    string           `short:"c" env:"PHAROS_CONFIG" placeholder:"FILE" help:"The file that says what is watched."`
+	Check     bool             `help:"Check the file and exit."`
+	Verbose   int              `short:"v" type:"counter" help:"Log more; twice: everything."`
+	LogFormat string           `env:"PHAROS_LOG_FORMAT" enum:"text,json" default:"text" help:"text or json."`
+	Version   kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// NATSFlags say where NATS is.
+type NATSFlags struct {
+	NATSURL         string `name:"nats-url" env:"PHAROS_NATS_URL" placeholder:"URL" help:"Address of NATS: nats://host:4222, several with commas."`
+	NATSCredentials string `name:"nats-credentials" env:"PHAROS_NATS_CREDENTIALS" placeholder:"FILE" help:"Credentials file for NATS."`
+}
+
+// PlaceFlags say who this prober is.
+type PlaceFlags struct {
+	Site   string `env:"PHAROS_SITE" help:"Where this prober stands."`
+	Prober string `env:"PHAROS_PROBER" help:"Its name; the host's where nobody says."`
+}
+
+// ListenFlags say where the board is served.
+type ListenFlags struct {
+	Listen string `env:"PHAROS_LISTEN" placeholder:"HOST:PORT" help:"Where the board is served."`
+	Port   int    `short:"P" placeholder:"PORT" help:"The same, on all addresses; goes before --listen."`
+}
+
+// Address returns the address to listen on: the flags', else the file's.
+func (f ListenFlags) Address(c *config.Config) (string, error) {
+	switch {
+	case f.Port < 0 || f.Port > 65535:
+		return "", fmt.Errorf("--port %d: want 1 to 65535", f.Port)
+	case f.Port != 0:
+		return ":" + strconv.Itoa(f.Port), nil
+	case f.Listen != "":
+		return f.Listen, nil
+	}
+	return c.Dashboard.Listen, nil
+}
+
+// ListenOn opens the listener that the flags or the file name.
+func (f ListenFlags) ListenOn(ctx context.Context, c *config.Config) (net.Listener, error) {
+	address, err := f.Address(c)
+	if err != nil {
+		return nil, err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listening on %q: another program does already; choose another port with -P", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening on %q: %w", address, err)
+	}
+	return l, nil
+}
+
+// Bus returns how to connect to the user's NATS: the flags, else the file.
+func (f NATSFlags) Bus(c *config.Config, inbox string) (bus.Options, error) {
+	n := c.NATS
+	o := bus.Options{
+		URL: n.URL, Credentials: n.Credentials, NKey: n.NKey, User: n.User, Password: n.Password, Token: n.Token,
+		CAFile: n.CAFile, CertFile: n.CertFile, KeyFile: n.KeyFile, Inbox: inbox,
+	}
+	if f.NATSURL != "" {
+		o.URL = f.NATSURL
+	}
+	if f.NATSCredentials != "" {
+		o.Credentials = f.NATSCredentials
+	}
+	if o.URL == "" {
+		return o, errors.New(`no address of NATS: give one with --nats-url nats://host:4222 or "nats: {url: ...}" in the file (the all-in-one has NATS inside)`)
+	}
+	return o, nil
+}
+
+// Setup is what a program is run with.
+type Setup struct {
+	Config  *config.Config
+	Log     *slog.Logger
+	Command string // of those that the program's flags name; empty: they name none
+	path    string // of the file; empty: none was given
+}
+
+// Program is one of the three.
+type Program struct {
+	Name, Help string
+	Flags      any    // pointer to a struct that embeds Flags
+	Common     *Flags // the one that is embedded
+	// Place, if not nil, says who the prober is, before the file does.
+	Place *PlaceFlags
+	// Default returns the file that is used when none is given; an error says
+	// that one must be.
+	Default func() ([]byte, error)
+	// Run runs the program until ctx is done.
+	Run func(ctx context.Context, s *Setup) error
+}
+
+// Main runs a program with the process's arguments and exits: 0 when it was
+// asked to stop and did, 1 with an error.
+func Main(p Program) {
+	parsed := kong.Parse(p.Flags, kong.Name(p.Name), kong.Description(p.Help), kong.Vars{"version": "pharos " + pharos.Version})
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if os.Getenv("GOGC") == "" {
+		// Nearly all memory is the watchers' and lives as long as they do: half as
+		// much again is room enough for what comes and goes.
+		debug.SetGCPercent(50)
+	}
+	if err := run(ctx, p, parsed.Command()); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, p Program, command string) error {
+	c, err := read(p)
+	if err != nil {
+		return err
+	}
+	if p.Common.Check {
+		sets := map[string]bool{}
+		for _, w := range c.Watchers {
+			sets[w.Set] = true
+		}
+		fmt.Printf("%s: fine: %d watchers in %d sets\n", p.Common.Config, len(c.Watchers), len(sets))
+		return nil
+	}
+	return p.Run(ctx, &Setup{Config: c, Log: logger(p.Common), Command: command, path: p.Common.Config})
+}
+
+func read(p Program) (*config.Config, error) {
+	var c *config.Config
+	var err error
+	switch {
+	case p.Common.Config != "":
+		c, err = config.Load(p.Common.Config, os.LookupEnv)
+	case p.Common.Check:
+		return nil, errors.New("--check: no file is given: say which with -c FILE")
+	default:
+		var data []byte
+		if data, err = p.Default(); err == nil {
+			c, err = config.Parse("the built-in file", data, os.LookupEnv)
+		}
+	}
+	if err == nil && p.Place != nil {
+		err = c.Place(p.Place.Site, p.Place.Prober)
+	}
+	return c, err
+}
+
+func logger(f *Flags) *slog.Logger {
+	level := [...]slog.Level{slog.LevelWarn, slog.LevelInfo, slog.LevelDebug}[min(max(f.Verbose, 0), 2)]
+	o := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// Follow hands each new content of the file to apply, as soon as it is there or
+// SIGHUP asks for it, until ctx is done. A content that cannot be read, or that
+// apply refuses, goes to reject, and nothing else happens.
+func (s *Setup) Follow(ctx context.Context, place *PlaceFlags, apply func(*config.Config) error, reject func(error)) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	refuse := func(err error) {
+		s.Log.Error("the new file is not in force, the old one stays", "error", err)
+		reject(err)
+	}
+	if s.path == "" {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-hup:
+				s.Log.Warn("there is no file to be read again")
+			}
+		}
+	}
+	o := config.Options{Path: s.path, Getenv: os.LookupEnv, Seen: s.Config.Hash, Hup: hup}
+	return config.Follow(ctx, o, func(c *config.Config) {
+		err := error(nil)
+		if place != nil {
+			err = c.Place(place.Site, place.Prober)
+		}
+		if err == nil {
+			err = apply(c)
+		}
+		if err != nil {
+			refuse(err)
+			return
+		}
+		s.Log.Info("the new file is in force", "watchers", len(c.Watchers))
+	}, refuse)
+}

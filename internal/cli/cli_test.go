@@ -1,0 +1,361 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"pharos/internal/config"
+)
+
+// asProgram is the variable that makes the test binary a program of its own.
+const asProgram = "PHAROS_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		Main(program())
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// told is what the program says that it was run with.
+type told struct{ Listen, NATS, Credentials, Site, Prober, Title, ID string }
+
+// program says what it was run with, and waits to be stopped if its title
+// wants it.
+func program() Program {
+	var flags struct {
+		Flags
+		NATSFlags
+		PlaceFlags
+		ListenFlags
+	}
+	return Program{
+		Name: "example", Help: "Says what it was run with.", Flags: &flags, Common: &flags.Flags, Place: &flags.PlaceFlags,
+		Default: func() ([]byte, error) { return []byte("title: built in\nnats: {url: 'nats://built-in:4222'}\n"), nil },
+		Run: func(ctx context.Context, s *Setup) error {
+			address, err := flags.Address(s.Config)
+			if err != nil {
+				return err
+			}
+			bus, err := flags.Bus(s.Config, "example")
+			if err != nil {
+				return err
+			}
+			out := told{Listen: address, NATS: bus.URL, Credentials: filepath.Base(bus.Credentials), Site: s.Config.Site, Prober: s.Config.Prober, Title: s.Config.Title}
+			for _, w := range s.Config.Watchers {
+				out.ID = string(w.ID)
+			}
+			if err := json.NewEncoder(os.Stdout).Encode(out); err != nil {
+				return err
+			}
+			s.Log.Info("an info")
+			s.Log.Debug("a debug")
+			switch s.Config.Title {
+			case "waits":
+				<-ctx.Done()
+			case "fails":
+				return errors.New("running: it was asked to fail")
+			}
+			return nil
+		},
+	}
+}
+
+// command returns the program with arguments and variables, and no variable
+// else.
+func command(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append([]string{asProgram + "=1", "GOCOVERDIR=" + t.TempDir()}, env...) // else -cover complains on stderr
+	return cmd
+}
+
+// runProgram runs the program to its end.
+func runProgram(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	cmd := command(t, env, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+func file(t *testing.T, content string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "pharos.yaml")
+	if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+const whole = `
+title: Whole
+site: berlin
+prober: file
+sets:
+  - name: Shop
+    watchers:
+      - {name: home, page: "https://shop.example/"}
+nats: {url: "nats://file:4222", credentials: file.creds}
+dashboard: {listen: "127.0.0.1:1"}
+`
+
+func TestAFlagGoesBeforeItsVariableAndThatBeforeTheFile(t *testing.T) {
+	path := file(t, whole)
+	fromFile := told{Listen: "127.0.0.1:1", NATS: "nats://file:4222", Credentials: "file.creds", Site: "berlin", Prober: "file", Title: "Whole", ID: "berlin.shop--2afk4237.home"}
+	with := func(change func(want *told)) told {
+		want := fromFile
+		change(&want)
+		return want
+	}
+	for _, tt := range []struct {
+		name string
+		env  []string
+		args []string
+		want told
+	}{
+		{"file", nil, []string{"-c", path}, fromFile},
+		{"file of the variable", []string{"PHAROS_CONFIG=" + path}, nil, fromFile},
+		{"file of the flag", []string{"PHAROS_CONFIG=/nowhere"}, []string{"--config", path}, fromFile},
+		{"built-in file", nil, []string{"--site", "oslo", "--prober", "p"},
+			told{Listen: ":8811", NATS: "nats://built-in:4222", Credentials: ".", Site: "oslo", Prober: "p", Title: "built in"}},
+		{"listen: variable", []string{"PHAROS_LISTEN=127.0.0.1:2"}, []string{"-c", path}, with(func(w *told) { w.Listen = "127.0.0.1:2" })},
+		{"listen: flag", []string{"PHAROS_LISTEN=127.0.0.1:2"}, []string{"-c", path, "--listen", "127.0.0.1:3"}, with(func(w *told) { w.Listen = "127.0.0.1:3" })},
+		{"port: flag", []string{"PHAROS_LISTEN=127.0.0.1:2"}, []string{"-c", path, "-P", "5"}, with(func(w *told) { w.Listen = ":5" })},
+		{"nats: variables", []string{"PHAROS_NATS_URL=nats://env:1", "PHAROS_NATS_CREDENTIALS=env.creds"}, []string{"-c", path},
+			with(func(w *told) { w.NATS, w.Credentials = "nats://env:1", "env.creds" })},
+		{"nats: flags", []string{"PHAROS_NATS_URL=nats://env:1", "PHAROS_NATS_CREDENTIALS=env.creds"}, []string{"-c", path, "--nats-url", "nats://flag:1", "--nats-credentials=flag.creds"},
+			with(func(w *told) { w.NATS, w.Credentials = "nats://flag:1", "flag.creds" })},
+		{"place: variables", []string{"PHAROS_SITE=Oslo", "PHAROS_PROBER=env"}, []string{"-c", path},
+			with(func(w *told) { w.Site, w.Prober, w.ID = "Oslo", "env", "oslo--imkszsl7.shop--2afk4237.home" })},
+		{"place: flags", []string{"PHAROS_SITE=Oslo", "PHAROS_PROBER=env"}, []string{"-c", path, "--site=oslo", "--prober=flag"},
+			with(func(w *told) { w.Site, w.Prober, w.ID = "oslo", "flag", "oslo.shop--2afk4237.home" })},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := runProgram(t, tt.env, tt.args...)
+			var got told
+			if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 || stderr != "" {
+				t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error("want -, got +\n" + diff)
+			}
+		})
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	good := file(t, whole)
+	bad := file(t, strings.Replace(whole, "title", "tittle", 1))
+	for _, tt := range []struct {
+		name           string
+		env            []string
+		args           []string
+		code           int
+		stdout, stderr string
+	}{
+		{"a good file is checked", nil, []string{"--check", "-c", good}, 0, good + ": fine: 1 watchers in 1 sets\n", ""},
+		{"a bad file is checked", nil, []string{"--check", "-c", bad}, 1, "", "example: " + bad + `: line 2: unknown key "tittle" (did you mean "title"?)` + "\n"},
+		{"no file is checked", nil, []string{"--check"}, 1, "", "example: --check: no file is given: say which with -c FILE\n"},
+		{"a file that is not there", nil, []string{"-c", "/nowhere/pharos.yaml"}, 1, "", `example: reading "/nowhere/pharos.yaml": no such file or directory` + "\n"},
+		{"a bad site is checked", nil, []string{"--check", "-c", good, "--site", " x"}, 1, "", `example: naming the site " x": spaces at an end of " x"` + "\n"},
+		{"a bad prober", nil, []string{"--prober", strings.Repeat("x", 81)}, 1, "", "want at most 80 characters, got 81\n"},
+		{"no port", nil, []string{"--port", "65536"}, 1, "", "example: --port 65536: want 1 to 65535\n"},
+		{"a negative port", nil, []string{"--port=-1"}, 1, "", "example: --port -1: want 1 to 65535\n"},
+		{"no NATS", nil, []string{"-c", file(t, "title: none\n")}, 1, "", "example: no address of NATS: give one with --nats-url nats://host:4222"},
+		{"a failure", nil, []string{"-c", file(t, "title: fails\nnats: {url: 'nats://x:4222'}\n")}, 1, `{"Listen":":8811"`, "example: running: it was asked to fail\n"},
+		{"the version", nil, []string{"--version"}, 0, "pharos 0.1.0\n", ""},
+		{"help", nil, []string{"--help"}, 0, "$PHAROS_NATS_URL", ""},
+		{"an unknown flag", nil, []string{"--confg", "x"}, 80, "", `unknown flag --confg, did you mean "--config"?`},
+		{"an unknown format", []string{"PHAROS_LOG_FORMAT=xml"}, nil, 80, "", `must be one of "text","json" but got "xml"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			code, stdout, stderr := runProgram(t, tt.env, tt.args...)
+			if code != tt.code || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) {
+				t.Errorf("exit code %d, want %d\nstdout %swant   %s\nstderr %swant   %s", code, tt.code, stdout, tt.stdout, stderr, tt.stderr)
+			}
+			if tt.stdout == "" && stdout != "" || tt.stderr == "" && stderr != "" {
+				t.Errorf("more than wanted: stdout %q, stderr %q", stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestLogs(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, nil},
+		{[]string{"-v"}, []string{`level=INFO msg="an info"`}},
+		{[]string{"-vv"}, []string{`level=INFO msg="an info"`, `level=DEBUG msg="a debug"`}},
+		{[]string{"-vvvv", "--log-format=json"}, []string{`"level":"INFO","msg":"an info"}`, `"level":"DEBUG","msg":"a debug"}`}},
+		{[]string{"--verbose=-1"}, nil},
+	} {
+		code, _, stderr := runProgram(t, nil, tt.args...)
+		lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
+		if stderr == "" {
+			lines = nil
+		}
+		if code != 0 || len(lines) != len(tt.want) {
+			t.Errorf("%v: exit code %d, %q", tt.args, code, lines)
+			continue
+		}
+		for i, want := range tt.want {
+			if !strings.HasSuffix(lines[i], want) {
+				t.Errorf("%v: got %s, want %s", tt.args, lines[i], want)
+			}
+		}
+	}
+}
+
+func TestASignalEndsItWell(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		cmd := command(t, nil, "-c", file(t, "title: waits\nnats: {url: 'nats://x:4222'}\n"))
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
+			t.Error(err)
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %v", signal, err)
+		}
+	}
+}
+
+func TestListenOn(t *testing.T) {
+	c := &config.Config{Dashboard: config.Dashboard{Listen: "127.0.0.1:0"}}
+	l, err := ListenFlags{}.ListenOn(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().String()
+	want := fmt.Sprintf("listening on %q: another program does already; choose another port with -P", taken)
+	if _, err := (ListenFlags{Listen: taken}).ListenOn(t.Context(), c); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := (ListenFlags{Listen: "127.0.0.1:none"}).ListenOn(t.Context(), c); err == nil || !strings.HasPrefix(err.Error(), `listening on "127.0.0.1:none": `) {
+		t.Errorf("got %v", err)
+	} else if _, ok := errors.AsType[*net.OpError](err); !ok {
+		t.Errorf("the cause of %v cannot be found", err)
+	}
+}
+
+// followed is a Setup whose Follow runs; what happens comes by the channel.
+func followed(t *testing.T, path string, seen string, place *PlaceFlags, apply func(*config.Config) error) <-chan string {
+	t.Helper()
+	c, err := config.Parse(path, []byte(seen), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Setup{Config: c, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), path: path}
+	events := make(chan string, 10)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.Follow(ctx, place, func(c *config.Config) error {
+			err := apply(c)
+			if err == nil {
+				events <- "applied " + c.Title + " of " + c.Site
+			}
+			return err
+		}, func(err error) { events <- "rejected: " + err.Error() })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return events
+}
+
+func wantEvent(t *testing.T, events <-chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-events:
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("nothing came, want %s", want)
+	}
+}
+
+func TestFollow(t *testing.T) {
+	path := file(t, "title: two\n")
+	write := func(content string) { // and asks for it
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events := followed(t, path, "title: one\n", &PlaceFlags{Site: "oslo"}, func(c *config.Config) error {
+		if c.Title == "three" {
+			return errors.New("applying: three is too many")
+		}
+		return nil
+	})
+	wantEvent(t, events, "applied two of oslo") // was there when it began; now signals are caught
+	write("title: three\n")
+	wantEvent(t, events, "rejected: applying: three is too many")
+	write("title: [\n")
+	wantEvent(t, events, "rejected: "+path+": line 2: reading YAML: something here is not YAML")
+	write("title: four\nsite: berlin\n")
+	wantEvent(t, events, "applied four of oslo")
+}
+
+func TestFollowRefusesAPlaceThatIsNone(t *testing.T) {
+	path := file(t, "title: two\n")
+	events := followed(t, path, "title: one\n", &PlaceFlags{Site: " "}, func(*config.Config) error { return nil })
+	wantEvent(t, events, `rejected: naming the site " ": spaces at an end of " "`)
+}
+
+func TestFollowWithoutAFile(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s := &Setup{Log: slog.New(slog.DiscardHandler)}
+	if err := s.Follow(ctx, nil, nil, nil); err != nil {
+		t.Error(err)
+	}
+}
