@@ -1,0 +1,23 @@
+// Package chaos proves that the board never lies: it starts the programs as
+// real processes beside a real NATS server, a target whose truth it knows and
+// screens that see what a person would, causes each fault, and measures what
+// the board said and when.
+//
+// A few faults are caused by every go test. All of them, many times, take the
+// tag chaos: make chaos.
+package chaos
+
+import (
+	"flag"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	// Subtests that run beside each other wait for most of their time.
+	if err := flag.Set("test.parallel", "64"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}

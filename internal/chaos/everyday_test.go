@@ -1,0 +1,93 @@
+package chaos
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// The bars. A status is on the glass within aMoment of when it was to be.
+const (
+	aMoment  = 200 * time.Millisecond
+	barStale = 4 * time.Second
+	barNATS  = time.Second     // until the board says that NATS is gone
+	barLive  = 2 * time.Second // after its return, until all is live
+	barBack  = 6 * time.Second // after a dashboard's return, until all screens have it
+)
+
+// TestEveryday causes the faults that any change may break. The machine is
+// shared with other tests: where a moment counts, it is the median's.
+func TestEveryday(t *testing.T) {
+	bin := build(t)
+	w := newWorld(t, bin, time.Minute)
+	targets := newTargets(t, 2)
+	watchers := []watched{
+		{"slow", targets[0], time.Second, 400 * time.Millisecond},
+		{"flicker", targets[1], 500 * time.Millisecond, 0},
+	}
+	const slow, flicker = "berlin.shop.slow", "berlin.shop.flicker"
+	address := freeAddress(t)
+	nats, _ := w.startNATS()
+	dashboard, _ := w.startDashboard(address)
+	s := newScreen(w, address, dialHere)
+	prober := w.startProber("berlin", "p1", watchers)
+	green := func(v *view) bool { return v.all(2, "ok") && v.hops.NATS.Up && v.hops.NATS.Store }
+	s.await(w, "a green board", green)
+	within := func(t *testing.T, what string, took, bar time.Duration) {
+		t.Helper()
+		if took > bar {
+			t.Errorf("%s took %.2f s, want at most %.2f s", what, took.Seconds(), bar.Seconds())
+		}
+	}
+
+	ok := t.Run("a page that hangs is red at its threshold", func(t *testing.T) {
+		var took []time.Duration
+		for range 3 {
+			targets[0].turn(t, hangs)
+			began := targets[0].firstVisit(w.in(t))
+			red := s.await(w.in(t), "red", func(v *view) bool { return v.is(slow, "critical") })
+			took = append(took, red.Sub(began))
+			targets[0].turn(t, good)
+			s.await(w.in(t), "green again", green)
+		}
+		slices.Sort(took)
+		within(t, "red", took[1], 400*time.Millisecond+aMoment)
+	})
+	ok = ok && t.Run("a killed prober is named and its tiles are stale", func(t *testing.T) {
+		killed := time.Now()
+		prober.kill()
+		stale := s.await(w.in(t), "stale tiles", func(v *view) bool {
+			known, up := v.prober("berlin/p1")
+			return v.all(2, "stale") && known && !up
+		})
+		within(t, "stale", stale.Sub(killed), barStale)
+		prober = w.startProber("berlin", "p1", watchers)
+		s.await(w.in(t), "a green board", green)
+	})
+	ok = ok && t.Run("NATS comes back and what flickered meanwhile is remembered", func(t *testing.T) {
+		killed := time.Now()
+		nats.kill()
+		named := s.await(w.in(t), "NATS named as gone", func(v *view) bool { return !v.hops.NATS.Up })
+		within(t, "naming NATS", named.Sub(killed), barNATS)
+		targets[1].turn(t, errors5)
+		w.pause(600 * time.Millisecond)
+		targets[1].turn(t, good)
+		w.pause(2 * time.Second)
+		_, back := w.startNATS()
+		live := s.await(w.in(t), "a green board", green)
+		within(t, "coming back", live.Sub(back), barLive)
+		if n := remembers(t, afterglowOf(w.in(t), s, flicker), targets[1].truth(), 500*time.Millisecond); n > 0 {
+			t.Errorf("%d flickers are not remembered", n)
+		}
+	})
+	_ = ok && t.Run("a killed dashboard comes back with its afterglow", func(t *testing.T) {
+		dashboard.kill()
+		s.await(w.in(t), "the veil", func(v *view) bool { return v.blind })
+		_, back := w.startDashboard(address)
+		sees := s.await(w.in(t), "a green board", func(v *view) bool { return !v.blind && green(v) })
+		within(t, "coming back", sees.Sub(back), barBack)
+		if n := remembers(t, afterglowOf(w.in(t), s, flicker), targets[1].truth(), 500*time.Millisecond); n > 0 {
+			t.Errorf("%d flickers are not remembered", n)
+		}
+	})
+}
