@@ -1,0 +1,56 @@
+# What the project is built, tested and measured with. `make test` sets up what
+# the tests need, a browser included.
+GO ?= go
+export CGO_ENABLED ?= 1
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: all build test race vet fuzz bench chaos browser schema clean
+
+all: build
+
+build:
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+# The page is tested in a real browser, pages through ssh with a real curl.
+browser:
+	@command -v curl >/dev/null || { echo "installing curl"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl >/dev/null; }
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ echo "installing chromium"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji >/dev/null; }
+
+test: browser
+	$(GO) test ./...
+
+# The page's tests and those of whole processes have no code of ours to watch.
+race: browser
+	$(GO) test -race $$($(GO) list ./... | grep -v -e /internal/ui$$ -e /internal/chaos$$)
+
+vet:
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change:"; echo "$$files"; exit 1; }
+	$(GO) vet -tags bench,chaos ./...
+	$(GO) run $(STATICCHECK) -tags bench,chaos ./...
+
+clean:
+	rm -rf bin
+
+# Every fuzz test for a moment: FUZZTIME=10m for more.
+FUZZTIME ?= 5s
+fuzz:
+	@grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r room; do \
+		for name in $$(grep -rhoE '^func Fuzz[A-Za-z]+' "$$room" --include='*_test.go' | sed 's/^func //' | sort -u); do \
+			$(GO) test "./$$room" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
+# Every fault of docs/faults.md, many times, with real processes: about 25
+# minutes. It takes root, for network namespaces of its own. One case alone:
+# make chaos CASE=flickers.
+CASE ?=
+chaos:
+	$(GO) vet -tags chaos ./internal/chaos
+	$(GO) test -tags chaos -count=1 -timeout 45m -run 'TestFaults/$(CASE)' -v ./internal/chaos
+
+# The figures of docs/speed.md, as ratios to what is run beside it: four minutes.
+# The benchmarks of single functions are go test -bench . ./internal/...
+bench:
+	$(GO) test -tags bench -count=1 -timeout 10m -run TestSpeed -v ./internal/bench
