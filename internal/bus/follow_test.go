@@ -90,6 +90,7 @@ func TestFollow(t *testing.T) {
 			if last.Snapshot || last.Age != 0 {
 				t.Errorf("live message %+v, want no age", last)
 			}
+			untilStored(t, 4, "", nats.InProcessServer(broker))
 			stop()
 			stored := time.Now()
 
@@ -185,6 +186,7 @@ func TestFollow(t *testing.T) {
 		untilDone(t, heard)
 		publish(t, c, "pharos.result.hq.shop.home", "before")
 		untilData(t, heard, "before")
+		untilStored(t, 1, broker.Addr())
 		broker.Close()
 		startBroker(t, embedded.Options{StoreDir: dir, Listen: address})
 		m := untilData(t, heard, "before")
@@ -196,7 +198,8 @@ func TestFollow(t *testing.T) {
 	t.Run("asks for everything again after a restart that lost it", func(t *testing.T) {
 		address := freeAddress(t)
 		broker := startBroker(t, embedded.Options{Listen: address})
-		prober, _ := connect(t, bus.Options{URL: address})
+		prober, proberLinks := connect(t, bus.Options{URL: address})
+		connected(t, prober)
 		c, links := connect(t, bus.Options{URL: address})
 		// By the same connection: another may be back too late to hear it.
 		refreshes := listen(t, connected(t, c), pharos.SubjectRefresh)
@@ -207,7 +210,8 @@ func TestFollow(t *testing.T) {
 		startBroker(t, embedded.Options{Listen: address})
 		links.wait(t, "connected again", func(l bus.Link) bool { return hasStore(l) && l.Connects == 2 })
 		await(t, "the refresh for an empty store", refreshes)
-		publish(t, connected(t, prober), "pharos.result.hq.shop.home", "again")
+		proberLinks.wait(t, "connected again", func(l bus.Link) bool { return l.Up && l.Connects == 2 })
+		publish(t, prober, "pharos.result.hq.shop.home", "again")
 		untilData(t, heard, "again")
 	})
 
@@ -226,7 +230,9 @@ func TestFollow(t *testing.T) {
 			t.Fatal(err)
 		}
 		await(t, "the refresh for the store made anew", refreshes)
-		publish(t, c, "pharos.result.hq.shop.home", "2")
+		if _, err := js.Publish(t.Context(), "pharos.result.hq.shop.home", []byte("2")); err != nil { // returns when it is stored
+			t.Fatal(err)
+		}
 		untilData(t, heard, "2")
 		late, _ := connect(t, bus.Options{InProcess: broker})
 		second, _ := follow(t, late, bus.Follow{})
@@ -345,6 +351,7 @@ func TestFollow(t *testing.T) {
 		untilDone(t, made)
 		publish(t, hq, "pharos.result.hq.shop.home", "1")
 		untilData(t, made, "1")
+		untilStored(t, 1, s.ClientURL(), nats.UserInfo("hq", "secret"))
 		c, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "wall", Password: "secret", Inbox: "wall"})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		if diff := cmp.Diff([]string{"pharos.result.hq.shop.home=1"}, texts(untilDone(t, heard))); diff != "" {
@@ -380,6 +387,7 @@ func TestFollow(t *testing.T) {
 			publish(t, c, fmt.Sprintf("pharos.result.hq.shop.w%d", n), strconv.Itoa(n))
 		}
 		untilData(t, made, strconv.Itoa(messages-1))
+		untilStored(t, messages, "", nats.InProcessServer(broker))
 		late, _ := connect(t, bus.Options{InProcess: broker})
 		began := time.Now()
 		heard, _ := follow(t, late, bus.Follow{})
@@ -388,6 +396,27 @@ func TestFollow(t *testing.T) {
 		}
 		t.Logf("%d messages in %v", messages, time.Since(began))
 	})
+}
+
+// untilStored waits until the store, which runs behind whoever listens, has
+// taken as many messages since it was made.
+func untilStored(t testing.TB, messages uint64, url string, opts ...nats.Option) {
+	t.Helper()
+	js, err := jetstream.New(admin(t, url, opts...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		s, err := js.Stream(t.Context(), "PHAROS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().State.LastSeq; got >= messages {
+			return
+		} else if time.Now().After(end) {
+			t.Fatalf("the store has taken %d messages, want %d", got, messages)
+		}
+	}
 }
 
 func stream(t testing.TB, url string) jetstream.JetStream {
@@ -430,6 +459,7 @@ func TestLast(t *testing.T) {
 		}
 		slices.Sort(want)
 		untilData(t, heard, strconv.Itoa(watchers-2))
+		untilStored(t, watchers, s.ClientURL(), nats.UserInfo("wall", "secret"))
 		c, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "hq", Password: "secret", Inbox: "hq"})
 		stored := time.Now()
 		time.Sleep(100 * time.Millisecond)

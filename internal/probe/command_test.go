@@ -85,7 +85,7 @@ func TestLongOutputIsCutInTheMiddle(t *testing.T) {
 }
 
 // gone fails the test if a process of the pids that a command wrote to a file
-// is alive.
+// lives on. One that was killed may take a moment to die.
 func gone(t *testing.T, file string, want int) {
 	t.Helper()
 	written, err := os.ReadFile(file)
@@ -101,9 +101,21 @@ func gone(t *testing.T, file string, want int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, dead := parentOf(pid); !dead && syscall.Kill(pid, 0) == nil {
+		if lives(pid, 5*time.Second) {
 			t.Errorf("process %d survived", pid)
 			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// lives reports whether a process is alive after the patience.
+func lives(pid int, patience time.Duration) bool {
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if _, dead := parentOf(pid); dead || syscall.Kill(pid, 0) != nil {
+			return false
+		}
+		if time.Now().After(end) {
+			return true
 		}
 	}
 }

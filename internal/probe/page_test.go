@@ -176,7 +176,7 @@ func TestPageStallsAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
+	t.Cleanup(func() { silent.Close() })
 	for name, test := range map[string]struct {
 		url  string
 		want string
@@ -191,6 +191,7 @@ func TestPageStallsAreNamed(t *testing.T) {
 		"the server does not read": {"http://" + listen(t, func(c net.Conn) { <-t.Context().Done() }) + "/", "first_byte"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := pageAt(test.url)
 			if name == "the server does not read" {
 				w.Page.Method, w.Page.Body = "POST", strings.Repeat("x", 16<<20)
@@ -204,13 +205,13 @@ func TestPageStallsAreNamed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			const timeout = 200 * time.Millisecond
+			const timeout, late = time.Second, 49 * time.Millisecond // how long after its deadline was set a run may begin
 			began := time.Now()
 			r := run(t, p, timeout)
-			if want := "timed out after 200 ms in " + test.want; r.Status != pharos.Critical || r.Summary != want {
+			if want := "timed out after 1 s in " + test.want; r.Status != pharos.Critical || r.Summary != want {
 				t.Errorf("got %v %q, want critical %q", r.Status, r.Summary, want)
 			}
-			if !r.Value.OK || r.Value.V < (timeout-5*time.Millisecond).Seconds() { // the deadline was set a moment before the start
+			if !r.Value.OK || r.Value.V < (timeout-late).Seconds() {
 				t.Errorf("value %v, want the time that was waited", r.Value)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
@@ -218,7 +219,7 @@ func TestPageStallsAreNamed(t *testing.T) {
 			if r := p.Run(ctx); r.Status != pharos.Waiting || r.Summary != "" {
 				t.Errorf("a canceled run is %v %q, want waiting", r.Status, r.Summary)
 			}
-			if took := time.Since(began); took > 3*time.Second {
+			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("ending two runs took %v", took)
 			}
 		})

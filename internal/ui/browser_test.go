@@ -141,6 +141,18 @@ func eval[T any](p *tab, script string) T {
 	return value
 }
 
+// painted runs a script right after the page has painted a frame. Between two,
+// tiles may have been moved and not been filled yet, which nobody sees.
+func painted[T any](p *tab, script string) T {
+	p.t.Helper()
+	script = "new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(" + script + "))))"
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("running %s: %v", script, err)
+	}
+	return value
+}
+
 // wait waits until the script's value is true, as the page paints. What is not there yet is not true yet.
 func (p *tab) wait(script string) {
 	p.t.Helper()

@@ -122,7 +122,7 @@ func TestSitesOfOneWatcherAreOneTile(t *testing.T) {
 	if got := eval[string](p, pills); got != "2 critical,1 warning,41 ok" {
 		t.Errorf("pills: got %q", got)
 	}
-	if found := eval[[]string](p, flaws); len(found) > 0 {
+	if found := painted[[]string](p, flaws); len(found) > 0 {
 		t.Errorf("flaws:\n  %s", strings.Join(found, "\n  "))
 	}
 
@@ -183,7 +183,7 @@ func TestSetsAreCollapsed(t *testing.T) {
 	for _, size := range [][2]int64{{1280, 720}, {1080, 1920}, {390, 844}, {1920, 1080}} {
 		p.resize(size[0], size[1])
 		p.wait(fmt.Sprintf("innerWidth === %d && new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))", size[0]))
-		if found := eval[[]string](p, flaws); len(found) > 0 {
+		if found := painted[[]string](p, flaws); len(found) > 0 {
 			t.Errorf("flaws at %dx%d:\n  %s", size[0], size[1], strings.Join(found, "\n  "))
 		}
 		if cut := eval[int](p, "((e) => e.scrollHeight - e.clientHeight)(document.querySelector('#tile-10 .value'))"); cut > 2 {

@@ -352,7 +352,7 @@ func TestRotationWalksThroughAllSets(t *testing.T) {
 		if got := eval[string](p, "document.querySelector('#rail li[data-s=critical] .name').textContent"); got != "Checkout" {
 			t.Errorf("what is not well, on page %d: got %q, wanted Checkout on every page", n, got)
 		}
-		if found := eval[[]string](p, flaws); len(found) > 0 {
+		if found := painted[[]string](p, flaws); len(found) > 0 {
 			t.Errorf("page %d:\n  %s", n, strings.Join(found, "\n  "))
 		}
 	}
