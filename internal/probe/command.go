@@ -85,7 +85,7 @@ func (c *command) look(ctx context.Context, r *pharos.Result) {
 	r.Detail = shown.String()
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:
-		summary := sayTimeout(ctx, start)
+		summary := sayTimeout(ctx, start, c.watcher.Timeout)
 		if _, connecting := errors.AsType[*sshError](err); connecting {
 			summary += " connecting to " + c.watcher.SSHHost
 		}

@@ -18,7 +18,7 @@ import (
 
 // timedOut says how long was waited and for what, where the deadline of ctx is
 // what ended a visit.
-func timedOut(ctx context.Context, err error, v *visit) (string, bool) {
+func timedOut(ctx context.Context, err error, v *visit, timeout time.Duration) (string, bool) {
 	if _, ok := ctx.Deadline(); !ok || ctx.Err() == context.Canceled {
 		return "", false
 	}
@@ -29,7 +29,7 @@ func timedOut(ctx context.Context, err error, v *visit) (string, bool) {
 	if v.via != "" {
 		where = " through ssh to " + v.via
 	}
-	return sayTimeout(ctx, v.start) + where, true
+	return sayTimeout(ctx, v.start, timeout) + where, true
 }
 
 // describe says in a few words why a page did not answer.

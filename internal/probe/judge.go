@@ -112,13 +112,13 @@ func appendTime(b []byte, d time.Duration) []byte {
 	return append(b, unit...)
 }
 
-// sayTimeout says how long was waited, in two digits: the deadline was set a
-// moment before the start.
-func sayTimeout(ctx context.Context, start time.Time) string {
+// sayTimeout says how long was waited: the timeout of the watcher, unless the
+// run began so late that it had clearly less.
+func sayTimeout(ctx context.Context, start time.Time, timeout time.Duration) string {
 	deadline, _ := ctx.Deadline()
-	waited, unit := deadline.Sub(start), time.Duration(1)
-	for 100*unit <= waited {
-		unit *= 10
+	waited := deadline.Sub(start)
+	if late := timeout - waited; late >= 0 && late < timeout/10 {
+		waited = timeout
 	}
-	return "timed out after " + string(appendTime(nil, waited.Round(unit)))
+	return "timed out after " + string(appendTime(nil, waited))
 }

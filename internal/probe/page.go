@@ -158,7 +158,7 @@ func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result
 	a := &v.seen
 	r.Facts = p.facts(v)
 	if err != nil {
-		if summary, late := timedOut(ctx, err, v); late {
+		if summary, late := timedOut(ctx, err, v, p.watcher.Timeout); late {
 			r.Value = pharos.Num(time.Since(v.start).Seconds())
 			fail(r, summary)
 		} else {

@@ -60,7 +60,7 @@ function view(list, tile) {
 export function settle(view, tile, plan) {
   view.shown = {};
   view.el.classList.remove("plain");
-  view.fits = plan.measure(tile.name + (tile.site ? " \u00b7 " + tile.site : "")) * plan.name <= plan.room;
+  view.fits = plan.measure(tile.name + (tile.site ? " \u00b7 " + tile.site : "")) * plan.name <= plan.room * 1.001;
   if (view.site) view.site.hidden = plan.level === 0 && plan.measure(tile.name + " \u00b7 " + tile.site) * plan.name > plan.room * 1.01;
 }
 
