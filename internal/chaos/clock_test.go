@@ -35,7 +35,6 @@ func Turn(seconds int64) { turned.Add(seconds) }
 
 import (
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
