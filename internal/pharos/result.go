@@ -38,6 +38,12 @@ type Flicker struct {
 	Ago    time.Duration // how long ago it ended
 }
 
+// OpenSpell is a time in which a watcher is not ok, and that goes on.
+type OpenSpell struct {
+	Status Status        // the worst so far
+	Lasted time.Duration // how long it is so far
+}
+
 // Phases are the parts of a page's time. A phase that did not happen is 0.
 type Phases struct {
 	Lookup    time.Duration // name lookup
@@ -76,6 +82,9 @@ type Result struct {
 	Facts   []Fact        // for the click: address, status code, days of the certificate
 	Phases  Phases        // of a page
 	For     time.Duration // in this status, at the moment of sending
+	// Spell is the spell under way, where it is more than Status and For tell:
+	// longer, or worse before. Else it is zero, and always while ok; see UnderWay.
+	Spell OpenSpell
 	// Flickers are the last spells that were not ok, newest first.
 	Flickers []Flicker
 	Running  bool          // the probe is still under way, this is an early verdict
@@ -99,14 +108,31 @@ func (r *Result) Due() time.Duration {
 	return r.Within
 }
 
-// Aged returns the result as it is after d has passed: For and each Ago have
-// grown, Within has shrunk (to no less than a millisecond), flickers that are
+// UnderWay returns the spell under way, whether or not Spell says it: the zero
+// OpenSpell while ok, or while nothing is known.
+func (r *Result) UnderWay() OpenSpell {
+	switch {
+	case r.Status == OK:
+		return OpenSpell{}
+	case r.Spell.Status.Bad():
+		return r.Spell
+	case r.Status.Bad():
+		return OpenSpell{r.Status, r.For}
+	}
+	return OpenSpell{}
+}
+
+// Aged returns the result as it is after d has passed: For, Spell and each Ago
+// have grown, Within has shrunk (to no less than a millisecond), flickers that are
 // too old are gone.
 func (r Result) Aged(d time.Duration) Result {
 	if d <= 0 {
 		return r
 	}
 	r.For += d
+	if r.Spell != (OpenSpell{}) {
+		r.Spell.Lasted += d
+	}
 	r.Within = max(r.Due()-d, time.Millisecond)
 	aged := make([]Flicker, 0, len(r.Flickers))
 	for _, f := range r.Flickers {
@@ -181,6 +207,13 @@ func (r *Result) appendAll(b []byte) []byte {
 	}
 	b = append(b, `,"for":`...)
 	b = AppendSeconds(b, r.For)
+	if r.Spell.Status.Bad() && r.Status != OK {
+		b = append(b, `,"spell":{"status":"`...)
+		b = append(b, r.Spell.Status.String()...)
+		b = append(b, `","lasted":`...)
+		b = AppendSeconds(b, r.Spell.Lasted)
+		b = append(b, '}')
+	}
 	if len(r.Flickers) > 0 {
 		b = append(b, `,"flickers":[`...)
 		for i, f := range r.Flickers[:min(len(r.Flickers), MaxFlickers)] {
@@ -254,15 +287,19 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 }
 
 type wireResult struct {
-	Status   *Status            `json:"status"`
-	Value    *float64           `json:"value"`
-	Unit     string             `json:"unit"`
-	Text     string             `json:"text"`
-	Summary  string             `json:"summary"`
-	Detail   string             `json:"detail"`
-	Facts    [][2]string        `json:"facts"`
-	Phases   map[string]seconds `json:"phases"`
-	For      seconds            `json:"for"`
+	Status  *Status            `json:"status"`
+	Value   *float64           `json:"value"`
+	Unit    string             `json:"unit"`
+	Text    string             `json:"text"`
+	Summary string             `json:"summary"`
+	Detail  string             `json:"detail"`
+	Facts   [][2]string        `json:"facts"`
+	Phases  map[string]seconds `json:"phases"`
+	For     seconds            `json:"for"`
+	Spell   struct {
+		Status Status  `json:"status"`
+		Lasted seconds `json:"lasted"`
+	} `json:"spell"`
 	Flickers []struct {
 		Status Status  `json:"status"`
 		Lasted seconds `json:"lasted"`
@@ -350,6 +387,13 @@ func ParseResult(data []byte) (Result, error) {
 	if len(w.Phases) > 0 {
 		p := w.Phases
 		r.Phases = Phases{time.Duration(p["lookup"]), time.Duration(p["connect"]), time.Duration(p["tls"]), time.Duration(p["first_byte"]), time.Duration(p["transfer"])}
+	}
+	// A spell is at least what status and for tell, and said only if it is more.
+	if spell := (OpenSpell{w.Spell.Status, time.Duration(w.Spell.Lasted)}); spell.Status.Bad() && r.Status != OK {
+		told := r.UnderWay()
+		if more := (OpenSpell{Worst(spell.Status, told.Status), max(spell.Lasted, told.Lasted)}); more != told {
+			r.Spell = more
+		}
 	}
 	for _, f := range w.Flickers[:min(len(w.Flickers), MaxFlickers)] {
 		if f.Status.Bad() && time.Duration(f.Ago) <= FlickerSpan {

@@ -21,6 +21,7 @@ func whole() Result {
 		Facts:  []Fact{{"address", "127.0.0.1:443"}, {"certificate", "71 days"}},
 		Phases: Phases{time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond, 10 * time.Microsecond},
 		For:    12100 * time.Millisecond,
+		Spell:  OpenSpell{Critical, 65200 * time.Millisecond},
 		Flickers: []Flicker{
 			{Warning, 3100 * time.Millisecond, 61 * time.Second},
 			{Unknown, time.Microsecond, FlickerSpan},
@@ -59,7 +60,7 @@ func TestResultOnTheWire(t *testing.T) {
 	r := whole()
 	const want = `{"status":"critical","value":1.84,"unit":"s","text":"leader","summary":"status 503, wanted \"2xx\"",` +
 		`"detail":"HTTP/1.1 503\n\tRetry-After: 5\n<b>größer</b> \\ 日本","facts":[["address","127.0.0.1:443"],["certificate","71 days"]],` +
-		`"phases":{"lookup":0.001,"connect":0.02,"tls":0.03,"first_byte":0.1,"transfer":0.00001},"for":12.1,` +
+		`"phases":{"lookup":0.001,"connect":0.02,"tls":0.03,"first_byte":0.1,"transfer":0.00001},"for":12.1,"spell":{"status":"critical","lasted":65.2},` +
 		`"flickers":[{"status":"warning","lasted":3.1,"ago":61},{"status":"unknown","lasted":0.000001,"ago":600}],"running":true,"within":6,` +
 		`"prober":"p1","epoch":1767366245123,"n":18446744073709551615,"lag":0.0001,"self":0.000042,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
 		`"name":"Home page","set":"Shop","site":"Berlin"}`
@@ -83,7 +84,7 @@ func TestParseResult(t *testing.T) {
 	}{
 		{"the least", `{"status":"ok"}`, Result{Status: OK}},
 		{"what is unknown is ignored", `{"status":"ok","version":7,"for":1,"extra":{"a":[1]}}`, Result{Status: OK, For: time.Second}},
-		{"null is absent", `{"status":"ok","value":null,"text":null,"for":null,"within":null,"phases":null,"flickers":null,"facts":null,"at":""}`, Result{Status: OK}},
+		{"null is absent", `{"status":"ok","value":null,"text":null,"for":null,"within":null,"phases":null,"spell":null,"flickers":null,"facts":null,"at":""}`, Result{Status: OK}},
 		{"space around", " \n{\"status\" : \"warning\"}\n ", Result{Status: Warning}},
 		{"whole microseconds", `{"status":"ok","for":0.0000016,"within":0.0000004}`, Result{Status: OK, For: 2 * time.Microsecond}},
 		{"texts are cleaned", `{"status":"ok","text":"a\u0000\u001b[1m\u202eb\nc","summary":"x\ty","unit":"m\u0000s","detail":"a\u0000\n\tb"}`,
@@ -94,6 +95,18 @@ func TestParseResult(t *testing.T) {
 		{"five flickers, of those that were bad, of ten minutes", `{"status":"ok","flickers":[{"status":"critical","lasted":1,"ago":2},{"status":"ok"},{"status":"warning","ago":601},
 			{"ago":1},{"status":"unknown","lasted":0,"ago":600},{"status":"critical","lasted":1,"ago":3}]}`,
 			Result{Status: OK, Flickers: []Flicker{{Critical, time.Second, 2 * time.Second}, {Unknown, 0, FlickerSpan}}}},
+		{"a spell worse than its end", `{"status":"warning","for":35,"spell":{"status":"critical","lasted":65.2}}`,
+			Result{Status: Warning, For: 35 * time.Second, Spell: OpenSpell{Critical, 65200 * time.Millisecond}}},
+		{"a spell that goes on while nothing is known", `{"status":"waiting","for":3,"spell":{"status":"critical","lasted":1}}`,
+			Result{For: 3 * time.Second, Spell: OpenSpell{Critical, time.Second}}},
+		{"a spell that tells nothing more", `{"status":"warning","for":35,"spell":{"status":"warning","lasted":35}}`, Result{Status: Warning, For: 35 * time.Second}},
+		{"a spell is as bad as the status, and as long", `{"status":"critical","for":35,"spell":{"status":"warning","lasted":40}}`,
+			Result{Status: Critical, For: 35 * time.Second, Spell: OpenSpell{Critical, 40 * time.Second}}},
+		{"a spell shorter than the status", `{"status":"warning","for":35,"spell":{"status":"critical","lasted":1}}`,
+			Result{Status: Warning, For: 35 * time.Second, Spell: OpenSpell{Critical, 35 * time.Second}}},
+		{"no spell goes on while ok", `{"status":"ok","for":35,"spell":{"status":"critical","lasted":65.2}}`, Result{Status: OK, For: 35 * time.Second}},
+		{"a spell that is none", `{"status":"warning","spell":{"status":"ok","lasted":65.2}}`, Result{Status: Warning}},
+		{"a spell without a status", `{"status":"warning","spell":{"lasted":65.2}}`, Result{Status: Warning}},
 		{"facts of one word, and of three", `{"status":"ok","facts":[["a"],["b","c","d"]]}`, Result{Status: OK, Facts: []Fact{{"a", ""}, {"b", "c"}}}},
 		{"eight facts", `{"status":"ok","facts":[` + strings.Repeat(`["a","b"],`, 8) + `["c","d"]]}`,
 			Result{Status: OK, Facts: []Fact{{"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}}}},
@@ -127,6 +140,10 @@ func TestParseResultRefuses(t *testing.T) {
 		{"a time as text", `{"status":"ok","lag":"5"}`, ReasonNotJSON, `"5" is not a number of seconds`},
 		{"a negative phase", `{"status":"ok","phases":{"tls":-1}}`, ReasonNotJSON, "-1 is not a number of seconds"},
 		{"a negative flicker", `{"status":"ok","flickers":[{"status":"critical","ago":-1}]}`, ReasonNotJSON, "-1 is not a number of seconds"},
+		{"a negative spell", `{"status":"warning","spell":{"status":"critical","lasted":-1}}`, ReasonNotJSON, "-1 is not a number of seconds"},
+		{"a spell of more than a century", `{"status":"warning","spell":{"status":"critical","lasted":3153600001}}`, ReasonNotJSON, "3153600001 is not a number of seconds"},
+		{"a spell of an unknown status", `{"status":"warning","spell":{"status":"fine"}}`, ReasonNotJSON, `reading status "fine"`},
+		{"a spell as a list", `{"status":"warning","spell":[]}`, ReasonNotJSON, "cannot unmarshal array"},
 		{"a negative number", `{"status":"ok","n":-1}`, ReasonNotJSON, "cannot unmarshal number -1"},
 		{"no status", `{"value":1}`, ReasonInvalid, `no "status"`},
 		{"a status of null", `{"status":null}`, ReasonInvalid, `no "status"`},
@@ -182,6 +199,10 @@ func TestWhatMayNotBeSentIsLeftOut(t *testing.T) {
 		if got, want := string(r.Append(nil)), `{"status":"ok","for":0}`; got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
+	}
+	over := Result{Status: OK, Spell: OpenSpell{Critical, time.Minute}}
+	if got, want := string(over.Append(nil)), `{"status":"ok","for":0}`; got != want {
+		t.Errorf("a spell under way while ok: got %s, want %s", got, want)
 	}
 	r := Result{Status: OK}
 	for range 20 {
@@ -255,9 +276,34 @@ func TestAged(t *testing.T) {
 			t.Fatal("Aged changed its result's flickers")
 		}
 	}
+	tail := Result{Status: Warning, For: time.Second, Spell: OpenSpell{Critical, time.Minute}}.Aged(2 * time.Second)
+	if want := (OpenSpell{Critical, time.Minute + 2*time.Second}); tail.For != 3*time.Second || tail.Spell != want {
+		t.Errorf("2 s later: warning for %v, in a spell of %v, want 3 s and %v", tail.For, tail.Spell, want)
+	}
+	if plain := (Result{Status: Warning, For: time.Second}).Aged(time.Second); plain.Spell != (OpenSpell{}) {
+		t.Errorf("with time alone the spell %v has come", plain.Spell)
+	}
 	silent := Result{Status: OK}
 	if silent.Due() != DefaultDue || silent.Aged(20*time.Second).Within != 40*time.Second {
 		t.Errorf("of a result that does not say: due in %v, 20 s later in %v", silent.Due(), silent.Aged(20*time.Second).Within)
+	}
+}
+
+func TestUnderWay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		r    Result
+		want OpenSpell
+	}{
+		"of one status":                {Result{Status: Warning, For: time.Second}, OpenSpell{Warning, time.Second}},
+		"of several":                   {Result{Status: Warning, For: time.Second, Spell: OpenSpell{Critical, time.Minute}}, OpenSpell{Critical, time.Minute}},
+		"before what is not known yet": {Result{Spell: OpenSpell{Critical, time.Minute}}, OpenSpell{Critical, time.Minute}},
+		"ok":                           {Result{Status: OK, For: time.Second}, OpenSpell{}},
+		"ok, whatever else is said":    {Result{Status: OK, Spell: OpenSpell{Critical, time.Minute}}, OpenSpell{}},
+		"nothing known":                {Result{For: time.Second}, OpenSpell{}},
+	} {
+		if got := tt.r.UnderWay(); got != tt.want {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
 	}
 }
 
@@ -319,6 +365,8 @@ func FuzzParseResult(f *testing.F) {
 	for _, data := range []string{
 		`{"status":"ok"}`, `{"status":"ok","value":1234567890.5}`, `{"status":"ok","for":8640000.000001,"within":0.0000004}`,
 		`{"status":"ok","at":"9999-12-31T23:59:59-01:00"}`, `{"status":"ok","at":"2026-01-02T15:04:05,5+24:00"}`, `{"status":"ok","text":"\ud800"}`,
+		`{"status":"warning","for":35,"spell":{"status":"critical","lasted":65.2}}`, `{"status":"critical","for":7,"spell":{"status":"unknown","lasted":0.0000004}}`,
+		`{"status":"waiting","spell":{"status":"critical","lasted":1}}`, `{"status":"ok","spell":{"status":"critical","lasted":1}}`,
 		`{"status":"ok","facts":[[]]}`, `null`, `[]`, "",
 	} {
 		f.Add([]byte(data))
@@ -347,7 +395,7 @@ func FuzzParseResult(f *testing.F) {
 		if diff := cmp.Diff(second, third); diff != "" {
 			t.Errorf("one hop more, and it is another: -, +\n%s", diff)
 		}
-		if first.Status != second.Status || first.Summary != second.Summary || first.For != second.For || len(first.Flickers) != len(second.Flickers) {
+		if first.Status != second.Status || first.Summary != second.Summary || first.For != second.For || first.Spell != second.Spell || len(first.Flickers) != len(second.Flickers) {
 			t.Errorf("sent %+v, arrived %+v", first, second)
 		}
 	})
