@@ -62,6 +62,8 @@ type Board struct {
 	views     map[string]*view
 	pace      pace
 	linkSince time.Duration
+	lost      bool          // NATS was there before, and is not now
+	hearing   time.Duration // when NATS was there again after a silence
 	newcomers bucket
 	refreshed time.Duration
 	owed      bool // a refresh, as soon as it may be
@@ -261,7 +263,10 @@ func (b *Board) take(in input) {
 	case in.link != nil:
 		if *in.link != b.link {
 			if in.link.Up != b.link.Up {
-				b.linkSince = b.now
+				if b.deaf() {
+					b.hearing = b.now
+				}
+				b.linkSince, b.lost = b.now, !in.link.Up
 			}
 			b.link, b.hopsDirty, b.urgent = *in.link, true, true
 		}
@@ -269,6 +274,10 @@ func (b *Board) take(in input) {
 		in.do()
 	}
 }
+
+// deaf reports whether NATS has been away for so long that what was heard
+// before may not hold any more.
+func (b *Board) deaf() bool { return b.lost && b.now-b.linkSince >= pharos.BeatSilence }
 
 // sweep judges what only the passing of time changes.
 func (b *Board) sweep() {

@@ -262,9 +262,11 @@ func TestFreshness(t *testing.T) {
 		if p["up"] != false || p["f"] == 0. {
 			t.Errorf("the silent prober is not named: %v", p)
 		}
-		w.live("pharos.prober.berlin.p1", `{"epoch":1,"n":50}`) // it is back: what is not overdue holds again
-		w.wantStatus("home", "ok")
+		w.live("pharos.prober.berlin.p1", `{"epoch":1,"n":50}`) // it is back, and says what it has seen meanwhile
+		w.wantStatus("home", "stale")
 		w.wantStatus("cart", "waiting")
+		w.live("pharos.result.berlin."+shop+".home", ok(3))
+		w.wantStatus("home", "ok")
 		stop = w.beat("berlin", "p1", 2) // another process, which has not looked yet
 		w.pass(sweepEvery)
 		w.wantStatus("home", "stale")

@@ -27,7 +27,9 @@ type prober struct {
 	beat       pharos.Beat
 	heard      time.Duration // the last beat, or of the prober at all where there was none
 	up         bool
-	left       bool // said goodbye
+	left       bool          // said goodbye
+	back       time.Duration // when it was heard again after it had been silent
+	transit    transit
 	offset     time.Duration
 	roster     *pharos.Roster // complete; nil: none yet
 	parts      []*pharos.Roster
@@ -77,17 +79,57 @@ const missedFor = time.Minute
 // less than a minute ago.
 func (p *prober) missedLately() uint64 { return p.beat.Missed - min(p.missed.before, p.beat.Missed) }
 
+// transit tells messages that have waited somewhere, in a process that was stopped
+// or a cable that was cut, from those that are as young as they look: by the
+// sender's own clock they come later than the quickest did.
+type transit struct {
+	uptime, quickest time.Duration // of the last beat; what the arrival of the quickest is ahead of its uptime
+	at               time.Duration // when the last beat came
+	late             time.Duration // it came so much later than the quickest
+}
+
+const (
+	// lateFrom is from when on a message is taken for older than it looks.
+	lateFrom = pharos.BeatEvery
+	// clocksDrift is by how much two clocks may differ in a second at the most.
+	clocksDrift = time.Second / 1000
+)
+
+// hear takes the uptime that a beat tells, zero for a sender that does not.
+func (d *transit) hear(uptime, at time.Duration) {
+	gap, first := at-d.at, d.uptime == 0 || uptime < d.uptime
+	d.uptime, d.at = uptime, at
+	d.quickest += time.Duration(gap.Seconds() * float64(clocksDrift))
+	late := at - uptime - d.quickest
+	// What waited comes in a heap. Beats that come late one by one, each at its
+	// time, are those of a machine whose clocks stood still for a while.
+	steady := d.late >= lateFrom && gap > pharos.BeatEvery/2 && late > d.late-lateFrom/4
+	if uptime == 0 || first || late < 0 || steady {
+		d.quickest, late = at-uptime, 0
+	}
+	d.late = late
+}
+
+// age returns how old a message is that has come since the last beat.
+func (d *transit) age() time.Duration {
+	if d.late < lateFrom {
+		return 0
+	}
+	return d.late
+}
+
 // prober returns the prober of a subject, a new one if need be; nil when there
 // are too many. A new one is taken to be there until it has been silent for too
 // long: its beat may be on its way.
-func (b *Board) prober(s pharos.Subject) *prober {
+func (b *Board) prober(s pharos.Subject, age time.Duration) *prober {
 	id := s.ProberID()
 	p := b.probers[id]
 	if p == nil {
 		if len(b.probers) >= maxProbers {
 			return nil
 		}
-		p = &prober{id: id, site: s.Site, name: s.Prober, token: s.Site, heard: b.now, up: true, owns: map[*tile]bool{}}
+		p = &prober{id: id, site: s.Site, name: s.Prober, token: s.Site, heard: b.now - age, owns: map[*tile]bool{}}
+		p.up = age < pharos.BeatSilence
 		b.probers[id] = p
 		b.hopsDirty = true
 	}
@@ -95,13 +137,12 @@ func (b *Board) prober(s pharos.Subject) *prober {
 }
 
 func (b *Board) applyBeat(in *input) {
-	p := b.prober(in.subject)
+	p := b.prober(in.subject, in.age)
 	if p == nil {
 		b.refuseProber(in.subject.ProberID())
 		return
 	}
 	beat, old := in.beat, p.beat
-	sent := b.now - in.age
 	switch { // the newest wins; of an older process only when the newer is silent
 	case beat.Epoch == old.Epoch && beat.N <= old.N, beat.Epoch < old.Epoch && !in.live:
 		return
@@ -120,6 +161,11 @@ func (b *Board) applyBeat(in *input) {
 		p.missed.before = beat.Missed
 		b.hopsDirty = true
 	}
+	sent := b.now - in.age
+	if in.live {
+		p.transit.hear(time.Duration(beat.Uptime*float64(time.Second)), b.now)
+		sent -= p.transit.age()
+	}
 	p.beat, p.heard, p.left = *beat, sent, beat.Leaving
 	if beat.Site != "" {
 		p.site = beat.Site
@@ -129,7 +175,7 @@ func (b *Board) applyBeat(in *input) {
 	}
 	offset := time.Duration(0)
 	if in.live && !beat.At.IsZero() {
-		offset = time.Until(beat.At).Round(time.Second)
+		offset = (time.Until(beat.At) + p.transit.age()).Round(time.Second)
 		if offset.Abs() < offsetShown {
 			offset = 0
 		}
@@ -138,7 +184,16 @@ func (b *Board) applyBeat(in *input) {
 		b.hopsDirty = true
 	}
 	p.offset = offset
+	wasUp := p.up
 	b.judgeProber(p)
+	if !wasUp && p.up && in.live && old.Epoch != 0 {
+		// What it saw meanwhile is on its way, or was missed.
+		p.back = b.now
+		for t := range p.owns {
+			b.show(t)
+		}
+		b.refreshSoon()
+	}
 	if in.live && !beat.Leaving && (p.roster == nil || p.roster.Epoch != beat.Epoch || p.roster.N < beat.Roster) {
 		b.refresh()
 	}
@@ -266,7 +321,7 @@ func (b *Board) drop(p *prober) {
 }
 
 func (b *Board) applyRoster(in *input) {
-	p := b.prober(in.subject)
+	p := b.prober(in.subject, in.age)
 	if p == nil {
 		b.refuseProber(in.subject.ProberID())
 		return

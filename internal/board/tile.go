@@ -41,6 +41,7 @@ type tile struct {
 	shown    shown
 	changed  field // not yet in a frame
 	arrived  time.Duration
+	held     time.Duration // when the store had nothing newer, for a sender without a name
 }
 
 type flicker struct {
@@ -79,7 +80,7 @@ func (b *Board) applyResult(in *input) {
 	var p *prober
 	if r.Prober != "" {
 		s := pharos.Subject{Site: in.subject.Site, Prober: r.Prober}
-		if p = b.prober(s); p == nil {
+		if p = b.prober(s, in.age); p == nil {
 			b.refuseProber(s.ProberID())
 			return
 		}
@@ -100,7 +101,14 @@ func (b *Board) applyResult(in *input) {
 		t = b.newTile(id, in.subject)
 	}
 	sent := b.now - in.age
+	if p != nil && in.live {
+		sent -= p.transit.age()
+	}
+	if p == nil && t.owner == nil && !in.live {
+		t.held = b.now
+	}
 	if t.known && !b.newer(t, p, r, in, sent) {
+		b.show(t)
 		return
 	}
 	if len(t.announcers) == 0 {
@@ -232,16 +240,17 @@ func (b *Board) remove(t *tile) {
 
 // stale reports whether nothing that is known of the tile is to be believed any
 // more: its next message is overdue, or its prober is silent, gone, another
-// process by now, or watches it no more.
+// process by now, or watches it no more; or there was a silence in which a
+// message may have been missed, and none has come since.
 func (b *Board) stale(t *tile) bool {
 	if t.known && b.now > t.deadline {
 		return true
 	}
 	if t.owner != nil {
-		return !t.owner.watching(t, t.result.Epoch)
+		return !t.owner.watching(t, t.result.Epoch) || t.arrived < t.owner.back
 	}
 	if t.known {
-		return false
+		return b.deaf() || max(t.arrived, t.held) < b.hearing
 	}
 	for _, p := range t.announcers {
 		if p.up {

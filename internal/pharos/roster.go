@@ -148,6 +148,7 @@ type Beat struct {
 	Rejected string    `json:"rejected,omitempty"` // why the newest file was refused, with its line
 	Denied   string    `json:"denied,omitempty"`   // a right that NATS refuses it, with the subject
 	Leaving  bool      `json:"leaving,omitempty"`  // goodbye
+	Uptime   float64   `json:"uptime,omitempty"`   // seconds, by a clock that nobody sets: tells how long the beat was on its way beside others
 	At       time.Time `json:"at"`                 // its wall clock, to tell people how far off it is
 }
 
@@ -158,8 +159,8 @@ func ParseBeat(data []byte) (Beat, error) {
 	if err := unmarshal(data, &b); err != nil {
 		return Beat{}, err
 	}
-	if b.Watchers < 0 || b.Watchers > maxWatchers || !(b.Lag >= 0 && b.Lag <= maxSeconds) {
-		return Beat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, %g s of lag", b.Watchers, b.Lag)}
+	if b.Watchers < 0 || b.Watchers > maxWatchers || !(b.Lag >= 0 && b.Lag <= maxSeconds) || !(b.Uptime >= 0 && b.Uptime <= maxSeconds) {
+		return Beat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, %g s of lag, up for %g s", b.Watchers, b.Lag, b.Uptime)}
 	}
 	b.Site, b.Prober = CleanLine(b.Site, MaxName), CleanLine(b.Prober, MaxName)
 	b.Version, b.Rejected, b.Denied = CleanLine(b.Version, MaxText), CleanLine(b.Rejected, MaxSummary), CleanLine(b.Denied, MaxSummary)
