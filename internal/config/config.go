@@ -122,12 +122,13 @@ func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Confi
 	c := r.parse(data)
 	replacer := r.secrets.replacer()
 	if len(r.errs) > 0 {
+		all := r.errs.told()
 		if replacer != nil {
-			for i := range r.errs {
-				r.errs[i].Message = replacer.Replace(r.errs[i].Message)
+			for i := range all {
+				all[i].Message = replacer.Replace(r.secrets.hideCut(all[i].Message))
 			}
 		}
-		return nil, r.errs.told()
+		return nil, all
 	}
 	c.Hash = sha256.Sum256(data)
 	c.secrets = replacer
@@ -324,10 +325,10 @@ func loopback(host string) bool {
 func hostPort(s string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(s)
 	if err != nil {
-		return "", "", fmt.Errorf(`want an address such as "127.0.0.1:4222" or ":8811", got %q`, short(s))
+		return "", "", fmt.Errorf(`want an address such as "127.0.0.1:4222" or ":8811", got %s`, shown(s))
 	}
 	if port != "0" && (port == "" || !validPort(port)) { // 0: any that is free
-		return "", "", fmt.Errorf("no port %q: want 0 to 65535", short(port))
+		return "", "", fmt.Errorf("want a port from 0 to 65535, got %s", shown(port))
 	}
 	return host, port, nil
 }

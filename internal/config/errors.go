@@ -102,7 +102,8 @@ func syntaxError(file string, data []byte, err error) Error {
 	}
 	line = min(max(line, 1), len(lines))
 	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
-		message = fmt.Sprintf("*%s refers to an anchor that is not there: write &%s where it is meant to point, above", m[1], m[1])
+		// The word is not told: it may be a password that begins with a "*".
+		message = `what begins with "*" refers to an anchor, and there is none of that name above: write "&" and the name where it is meant to point; a text that begins with "*" wants quotes`
 		if i := slices.IndexFunc(lines, func(l []byte) bool { return bytes.Contains(l, []byte("*"+m[1])) }); i >= 0 {
 			line = i + 1
 		}

@@ -211,6 +211,9 @@ func (r *reader) merge(n *yaml.Node, key string, seen map[string]*yaml.Node, pai
 			r.fail(k, "%swant a word for a key, got %s", label(key), describe(named))
 		default:
 			name := named.Value
+			if i := strings.IndexAny(name, ":="); i >= 0 {
+				r.secrets.add(name[i+1:]) // {password:hunter} lacks the space that makes it a key and its value
+			}
 			if first, doubled := own[name]; doubled {
 				r.fail(k, "%skey %q is there twice (first on line %d)", label(key), name, first)
 				continue
@@ -309,7 +312,25 @@ func describe(n *yaml.Node) string {
 	case yaml.SequenceNode:
 		return "a list"
 	}
-	return scalar{text: n.Value, tag: n.ShortTag()}.describe()
+	return scalar{tag: n.ShortTag()}.kind()
+}
+
+// kind says what sort of value it is and tells nothing of it: it may be a
+// password that stands in the wrong place.
+func (s scalar) kind() string {
+	switch s.tag {
+	case "!!null":
+		return "nothing"
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "true or false"
+	case "!!timestamp":
+		return "a date"
+	case "!!str":
+		return "a text"
+	}
+	return "something of a type of its own"
 }
 
 func (s scalar) describe() string {
@@ -327,10 +348,12 @@ func (s scalar) describe() string {
 // short cuts a text for a message.
 func short(s string) string {
 	if runes := []rune(s); len(runes) > 60 {
-		return string(runes[:60]) + "…"
+		return string(runes[:60]) + cut
 	}
 	return s
 }
+
+const cut = "…"
 
 // label begins a message about a key; an item of a list has none.
 func label(key string) string {

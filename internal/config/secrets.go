@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,9 +23,11 @@ var (
 // secrets are the texts of a file that nobody is to see.
 type secrets map[string]struct{}
 
-// add keeps a secret, and the forms in which it goes over the wire.
+// add keeps a secret, and the forms in which it goes over the wire or is quoted
+// in a message.
 func (s secrets) add(secret string) {
-	for _, form := range []string{secret, strings.TrimSpace(secret), url.QueryEscape(secret), url.PathEscape(secret)} {
+	quoted := strconv.Quote(secret)
+	for _, form := range []string{secret, strings.TrimSpace(secret), url.QueryEscape(secret), url.PathEscape(secret), quoted[1 : len(quoted)-1]} {
 		if len(form) >= minSecret {
 			s[form] = struct{}{}
 		}
@@ -67,6 +70,25 @@ func (s secrets) addURL(u *url.URL) {
 			}
 		}
 	}
+}
+
+// hideCut hides the beginnings of secrets that short has cut off.
+func (s secrets) hideCut(message string) string {
+	parts := strings.Split(message, cut)
+	for i, part := range parts[:len(parts)-1] {
+		begins := 0
+		for secret := range s {
+			for n := min(len(secret), len(part)); n >= minSecret && n > begins; n-- {
+				if strings.HasSuffix(part, secret[:n]) {
+					begins = n
+				}
+			}
+		}
+		if begins > 0 {
+			parts[i] = part[:len(part)-begins] + redacted
+		}
+	}
+	return strings.Join(parts, cut)
 }
 
 // replacer returns nil where there is nothing to hide.

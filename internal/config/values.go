@@ -55,9 +55,19 @@ func (r *reader) text(n *yaml.Node, key string) (string, bool) {
 type secret string
 
 func (t *secret) read(r *reader, n *yaml.Node, key string) {
-	if s, ok := r.text(n, key); ok {
-		*t = secret(s)
-		r.secrets.add(s)
+	s, ok := r.scalar(n, key, "a text")
+	if !ok {
+		return
+	}
+	if s.tag != "!!bool" && s.tag != "!!null" { // which are no secret, but words of our messages
+		r.secrets.add(s.text) // whatever is wrong with it
+	}
+	if s.typed && s.tag != "!!str" && s.tag != "!!null" {
+		r.fail(n, "%swant a text, got %s: write it in quotes", label(key), s.kind())
+		return
+	}
+	if text, ok := r.text(n, key); ok {
+		*t = secret(text)
 	}
 }
 
@@ -314,22 +324,44 @@ func (a *address) read(r *reader, n *yaml.Node, key string) {
 		if errors.As(err, &why) { // its text would quote the address, password and all
 			err = why.Err
 		}
-		r.fail(n, "%swant an http or https address: %v", label(key), err)
+		r.fail(n, "%swant an http or https address: %s%s", label(key), quotes.ReplaceAllString(err.Error(), ""), escapes(s))
 		return
 	}
 	r.secrets.addURL(u)
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
-		r.fail(n, `%swant an address that begins with "http://" or "https://", got %q`, label(key), short(u.Redacted()))
+		r.fail(n, `%swant an address that begins with "http://" or "https://", got %s`, label(key), shown(s))
 	case u.Hostname() == "":
-		r.fail(n, "%sno host in %q", label(key), short(u.Redacted()))
+		r.fail(n, "%sno host in %s", label(key), shown(s))
 	case strings.ContainsFunc(u.Host, func(c rune) bool { return c >= utf8.RuneSelf }):
-		r.fail(n, "%sthe host %q is not plain ASCII: write its xn-- form", label(key), short(u.Hostname()))
+		r.fail(n, "%sthe host is not plain ASCII: write its xn-- form, got %s", label(key), shown(s))
 	case !validPort(u.Port()):
-		r.fail(n, "%sno port %q: want 1 to 65535", label(key), u.Port())
+		r.fail(n, "%swant a port from 1 to 65535, got %s%s", label(key), shown(s), escapes(s))
+	case strings.Contains(u.Fragment, "@"):
+		r.fail(n, `%sa "#" ends an address, and an "@" stands behind it%s`, label(key), escapes(s))
 	default:
 		a.URL = u
 	}
+}
+
+// quotes are what the errors of net/url quote: it may be part of a password.
+var quotes = regexp.MustCompile(` "(\\.|[^"\\])*"`)
+
+// shown quotes an address in which there can be no user and password, however
+// it is mistyped.
+func shown(address string) string {
+	if strings.Contains(address, "@") {
+		return `one with an "@", which is not shown here`
+	}
+	return strconv.Quote(short(address))
+}
+
+// escapes says what an address with a user and password may lack.
+func escapes(address string) string {
+	if !strings.Contains(address, "@") {
+		return ""
+	}
+	return `; in a user or password write "#" as %23, "/" as %2F, "?" as %3F, "@" as %40, ":" as %3A and "%" as %25`
 }
 
 func validPort(port string) bool {
@@ -350,15 +382,19 @@ func (b *brokers) read(r *reader, n *yaml.Node, key string) {
 	}
 	for one := range strings.SplitSeq(s, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))
+		got := shown(s)
+		if !strings.Contains(s, "@") { // else a comma may have cut a password
+			got = shown(strings.TrimSpace(one))
+		}
 		switch {
 		case err != nil:
-			r.fail(n, `%swant addresses such as "nats://broker:4222", separated by commas`, label(key))
+			r.fail(n, `%swant addresses such as "nats://broker:4222", separated by commas%s`, label(key), escapes(s))
 			return
 		case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss", u.Hostname() == "":
-			r.fail(n, `%swant addresses such as "nats://broker:4222" (or tls://, ws://, wss://), got %q`, label(key), short(u.Redacted()))
+			r.fail(n, `%swant addresses such as "nats://broker:4222" (or tls://, ws://, wss://), got %s`, label(key), got)
 			return
 		case !validPort(u.Port()):
-			r.fail(n, "%sno port %q: want 1 to 65535", label(key), u.Port())
+			r.fail(n, "%swant a port from 1 to 65535, got %s%s", label(key), got, escapes(s))
 			return
 		}
 		r.secrets.addURL(u)
