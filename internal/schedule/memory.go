@@ -32,22 +32,46 @@ type spell struct {
 // This process may have seen something itself in the meantime.
 func (m *memory) restore(now time.Duration, r *pharos.Result) {
 	since := now - r.For
+	open := r.UnderWay()
+	began := now - open.Lasted
 	past := make([]spell, 0, len(r.Flickers)+1)
 	switch {
-	case r.Status == pharos.Waiting:
-	case m.status == pharos.Waiting:
-		m.status, m.since, m.began, m.worst = r.Status, since, since, r.Status
-		m.down = r.Status == pharos.Critical
-	case m.first == r.Status && m.since == m.firstAt:
-		m.since, m.began = since, since
-	case r.Status.Bad() && !m.first.Bad():
-		past = append(past, spell{r.Status, since, m.firstAt})
+	case m.status == pharos.Waiting: // seen nothing
+		m.status, m.since, m.began, m.worst = r.Status, since, began, open.Status
+		if r.Status == pharos.Waiting { // nor had the earlier process, but before it a spell began
+			m.status, m.since = open.Status, began
+		}
+		m.down = open.Status == pharos.Critical
+	case open.Status.Bad() && !m.first.Bad():
+		past = append(past, spell{open.Status, began, m.firstAt})
+	default:
+		if m.first == r.Status && m.since == m.firstAt {
+			m.since = since
+		}
+		if open.Status.Bad() {
+			m.reopen(began, open.Status)
+		}
 	}
 	for _, f := range r.Flickers {
 		past = append(past, spell{f.Status, now - f.Ago - f.Lasted, now - f.Ago})
 	}
 	m.spells = append(m.spells, past...)
 	m.spells = m.spells[:min(len(m.spells), pharos.MaxFlickers)]
+}
+
+// reopen lets the spell with which this process began be one with that in
+// which the earlier one ended.
+func (m *memory) reopen(began time.Duration, worst pharos.Status) {
+	if m.status.Bad() && m.began == m.firstAt {
+		m.began, m.worst = began, pharos.Worst(m.worst, worst)
+		m.down = m.down || worst == pharos.Critical
+		return
+	}
+	for i := range m.spells {
+		if s := &m.spells[i]; s.began == m.firstAt {
+			s.began, s.status = began, pharos.Worst(s.status, worst)
+		}
+	}
 }
 
 // judge applies fall and rise to the status of a run: the runs before the
@@ -96,6 +120,14 @@ func (m *memory) observe(now time.Duration, s pharos.Status) {
 		m.spells = append([]spell{{m.worst, m.began, now}}, m.spells[:min(len(m.spells), pharos.MaxFlickers-1)]...)
 	}
 	m.status, m.since = s, now
+}
+
+// underWay returns the spell under way; the zero OpenSpell while there is none.
+func (m *memory) underWay(now time.Duration) pharos.OpenSpell {
+	if !m.status.Bad() {
+		return pharos.OpenSpell{}
+	}
+	return pharos.OpenSpell{Status: m.worst, Lasted: now - m.began}
 }
 
 // recall returns for how long the status has lasted, and the spells that are

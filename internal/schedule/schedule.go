@@ -614,6 +614,10 @@ func (s *Scheduler) report(e *entry, now time.Duration, r pharos.Result, ended b
 func (s *Scheduler) tell(e *entry, now time.Duration, r pharos.Result) {
 	w := &e.job.Watcher
 	r.For, r.Flickers = e.memory.recall(now)
+	r.Spell = pharos.OpenSpell{}
+	if open := e.memory.underWay(now); open != r.UnderWay() { // more than status and for tell
+		r.Spell = open
+	}
 	r.Within = max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack
 	r.Missed = e.missed
 	e.told = r

@@ -597,6 +597,120 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 	})
 }
 
+// redThenYellow is what a process remembers that saw red for 30 s, then yellow
+// for 35 s.
+func redThenYellow() *pharos.Result {
+	return &pharos.Result{Status: pharos.Warning, For: 35 * time.Second, Spell: pharos.OpenSpell{Status: pharos.Critical, Lasted: 65 * time.Second}}
+}
+
+func TestASpellOutlivesARestartAsAWhole(t *testing.T) {
+	const second = time.Second
+	for name, c := range map[string]struct {
+		past   *pharos.Result
+		before []pharos.Status // seen by this process, each for a second, before it was reminded
+		after  []pharos.Status // and after it
+		want   pharos.Flicker
+	}{
+		"restarted in its yellow end": {redThenYellow(), nil, []pharos.Status{pharos.Warning, pharos.OK},
+			pharos.Flicker{Status: pharos.Critical, Lasted: 66 * second, Ago: second}},
+		"over when the process began": {redThenYellow(), nil, []pharos.Status{pharos.OK},
+			pharos.Flicker{Status: pharos.Critical, Lasted: 65 * second, Ago: second}},
+		"reminded late, in its yellow end": {redThenYellow(), []pharos.Status{pharos.Warning}, []pharos.Status{pharos.OK},
+			pharos.Flicker{Status: pharos.Critical, Lasted: 65 * second, Ago: second}},
+		"reminded late, when it was over": {redThenYellow(), []pharos.Status{pharos.OK}, []pharos.Status{pharos.OK},
+			pharos.Flicker{Status: pharos.Critical, Lasted: 64 * second, Ago: 2 * second}},
+		"reminded late, when its end had been seen": {redThenYellow(), []pharos.Status{pharos.Warning, pharos.OK}, []pharos.Status{pharos.OK},
+			pharos.Flicker{Status: pharos.Critical, Lasted: 64 * second, Ago: 2 * second}},
+		"yellow before, red since, reminded late": {&pharos.Result{Status: pharos.Warning, For: 8 * time.Minute},
+			[]pharos.Status{pharos.Critical, pharos.Critical}, []pharos.Status{pharos.OK},
+			pharos.Flicker{Status: pharos.Critical, Lasted: 8 * time.Minute, Ago: second}},
+		"nothing known between two restarts": {&pharos.Result{For: second, Spell: pharos.OpenSpell{Status: pharos.Critical, Lasted: 65 * second}},
+			nil, []pharos.Status{pharos.OK}, pharos.Flicker{Status: pharos.Critical, Lasted: 65 * second, Ago: second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var m memory
+			now := time.Hour
+			see := func(statuses []pharos.Status) {
+				for _, s := range statuses {
+					m.observe(now, s)
+					now += second
+				}
+			}
+			see(c.before)
+			m.restore(now, c.past)
+			see(c.after)
+			_, got := m.recall(now)
+			if diff := cmp.Diff([]pharos.Flicker{c.want}, got); diff != "" {
+				t.Error("remembered, want -, got +\n" + diff)
+			}
+		})
+	}
+}
+
+func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const o, w, c = pharos.OK, pharos.Warning, pharos.Critical
+		statuses := []pharos.Status{o, c, c, w, w, c, o}
+		run := func(context.Context) pharos.Result {
+			s := statuses[0]
+			if len(statuses) > 1 {
+				statuses = statuses[1:]
+			}
+			return pharos.Result{Status: s}
+		}
+		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(15*time.Second))
+		var got []pharos.OpenSpell
+		for _, r := range reports[:7] {
+			got = append(got, r.Result.Spell)
+		}
+		want := []pharos.OpenSpell{{}, {}, {}, {Status: c, Lasted: 4 * time.Second}, {Status: c, Lasted: 6 * time.Second}, {Status: c, Lasted: 8 * time.Second}, {}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error("spells told, want -, got +\n" + diff)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := page("w", nil)
+		reports, _ := play(t, Limits{}, []Job{{Watcher: w, Run: takes(3*time.Second, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
+			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: *redThenYellow()})
+			time.Sleep(5 * time.Second)
+		})
+		first := reports[0].Result
+		if first.Status != pharos.Waiting || first.Spell.Status != pharos.Critical || first.Spell.Lasted < 65*time.Second {
+			t.Errorf("while the first run after a restart takes its time, it tells %v in a spell of %v", first.Status, first.Spell)
+		}
+	})
+}
+
+func TestRiseOutlivesARestart(t *testing.T) {
+	const o, w, c = pharos.OK, pharos.Warning, pharos.Critical
+	for name, tc := range map[string]struct {
+		past     *pharos.Result
+		in, want []pharos.Status
+	}{
+		"in the yellow before it is ok again": {redThenYellow(), []pharos.Status{o, o, o}, []pharos.Status{w, w, o}},
+		"while red":                           {&pharos.Result{Status: c}, []pharos.Status{o, o, o}, []pharos.Status{w, w, o}},
+		"yellow that never was red":           {&pharos.Result{Status: w}, []pharos.Status{o, o}, []pharos.Status{o, o}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var m memory
+			m.restore(time.Hour, tc.past)
+			var got []pharos.Status
+			for _, s := range tc.in {
+				got = append(got, m.judge(s, 1, 3, true))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	var m memory
+	m.observe(time.Hour, m.judge(w, 1, 3, true))
+	m.restore(time.Hour+time.Second, redThenYellow())
+	if got := m.judge(o, 1, 3, true); got != w {
+		t.Errorf("reminded late, in the yellow: the first ok is %v, want warning", got)
+	}
+}
+
 func TestFallAndRise(t *testing.T) {
 	const o, c, w = pharos.OK, pharos.Critical, pharos.Warning
 	for name, tc := range map[string]struct {
