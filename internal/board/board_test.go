@@ -766,6 +766,31 @@ func TestCommonCause(t *testing.T) {
 		w.pass(time.Second)
 		w.wantStatus("p0", "critical")
 	})
+	in(t, Options{}, func(w *world) { // a canary that has long been red proves nothing, another does
+		say := w.town("berlin", 3, "gateway", "resolver")
+		say("gateway", "critical")
+		w.pass(2 * time.Minute)
+		for i := range 3 {
+			say(fmt.Sprint("p", i), "critical")
+		}
+		if got, want := notices(w), "[3 of berlin's 3 turned red within 1 s: is berlin itself cut off?]"; got != want {
+			t.Errorf("notices %s, want %s", got, want)
+		}
+		w.wantStatus("p0", "critical")
+		say("resolver", "critical")
+		w.pass(time.Second)
+		w.wantStatus("p0", "unknown")
+	})
+	in(t, Options{}, func(w *world) { // nor does one that is alone
+		say := w.town("berlin", 3, "gateway")
+		say("gateway", "critical")
+		w.pass(2 * time.Minute)
+		for i := range 3 {
+			say(fmt.Sprint("p", i), "critical")
+		}
+		w.pass(time.Second)
+		w.wantStatus("p0", "critical")
+	})
 }
 
 func TestARightThatNATSRefusesAProberIsNamed(t *testing.T) {

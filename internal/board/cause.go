@@ -85,28 +85,22 @@ func (b *Board) turnedTogether(p *prober) group {
 		return group{}
 	}
 	var since []time.Duration
-	var canaries, failing int
+	var canaries []*tile
 	out := group{p: p, window: togetherFor}
 	for _, t := range p.watches {
 		if t.owner != p || !t.known || b.stale(t) {
 			continue
 		}
-		red := t.result.Status == pharos.Critical
 		if t.canary {
-			canaries++
-			if red {
-				failing++
-				if out.canary == "" || t.name < out.canary {
-					out.canary = t.name
-				}
-			}
+			canaries = append(canaries, t)
+			continue
 		}
-		if !t.network || t.canary {
+		if !t.network {
 			continue
 		}
 		out.of++
-		out.window = max(out.window, min(togetherMax, time.Duration(t.interval*float64(time.Second))+pharos.BeatEvery))
-		if red {
+		out.window = max(out.window, within(t))
+		if t.result.Status == pharos.Critical {
 			since = append(since, t.since)
 		}
 	}
@@ -125,8 +119,29 @@ func (b *Board) turnedTogether(p *prober) group {
 	if out.n < togetherMin || 2*out.n <= out.of {
 		return group{}
 	}
-	out.cutOff = canaries > 0 && failing == canaries
+	out.cutOff, out.canary = out.fail(canaries)
 	return out
+}
+
+// within is how long a watcher may take to notice what others have.
+func within(t *tile) time.Duration {
+	return min(togetherMax, time.Duration(t.interval*float64(time.Second))+pharos.BeatEvery)
+}
+
+// fail reports whether all canaries turned red with the group, and the name of
+// one. One that has been red for longer has nothing to say of it.
+func (g *group) fail(canaries []*tile) (all bool, one string) {
+	for _, t := range canaries {
+		red := t.result.Status == pharos.Critical
+		switch {
+		case red && t.since < g.first-g.window:
+		case !red || t.since > g.last+max(g.window, within(t)):
+			return false, ""
+		case one == "" || t.name < one:
+			one = t.name
+		}
+	}
+	return one != "", one
 }
 
 // trouble puts a group into words.

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"encoding/json"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,30 @@ func TestAFullBoardSaysSo(t *testing.T) {
 		w.roster("berlin", "p1", 1, 3, set("s", "x", "y"))
 		w.pass(time.Second)
 		w.wantNotices()
+	})
+}
+
+// TestRostersAreBoundedTogether: of any number of probers, also where a part
+// never comes.
+func TestRostersAreBoundedTogether(t *testing.T) {
+	const most, senders, names = 10, 20, 15
+	in(t, Options{MaxWatchers: most}, func(w *world) {
+		var list []string
+		for i := range names {
+			list = append(list, fmt.Sprint("w", i))
+		}
+		for p := range senders {
+			half, _ := json.Marshal(pharos.Roster{Epoch: 1, N: 1, Parts: 2, Sets: []pharos.RosterSet{set("s", list...)}})
+			w.apply(pharos.RosterSubject("a", fmt.Sprint("p", p), 0), string(half), 0, true)
+		}
+		if got := w.b.names(); got > rostersOf*most || got == 0 {
+			t.Errorf("%d names are kept, want at most %d", got, rostersOf*most)
+		}
+		if got := w.b.Drops()["full"]; got < senders-rostersOf*most/names-1 {
+			t.Errorf("%d parts were counted as dropped", got)
+		}
+		w.pass(time.Second)
+		w.wantNotices(`not all that prober "a/p2" watches is shown: its roster is too long for max_watchers 10`)
 	})
 }
 

@@ -2,6 +2,7 @@ package board
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -337,6 +338,11 @@ func (b *Board) applyRoster(in *input) {
 	if len(p.parts) == 0 || p.parts[0] == nil && !slices.ContainsFunc(p.parts, func(q *pharos.Roster) bool { return q != nil }) || !samePieces(p.parts, r) {
 		p.parts = make([]*pharos.Roster, r.Parts)
 	}
+	if n := countNames(r); n > 0 && b.names()+n > rostersOf*b.o.MaxWatchers {
+		b.drops.count(pharos.ReasonFull, in.subject.ProberID(), errFull)
+		b.refuse(fmt.Sprintf("not all that prober %q watches is shown: its roster is too long for max_watchers %d", p.id, b.o.MaxWatchers))
+		r.Sets = nil
+	}
 	p.parts[r.Part] = r
 	if slices.Contains(p.parts, nil) {
 		return
@@ -348,6 +354,34 @@ func (b *Board) applyRoster(in *input) {
 	}
 	p.parts = nil
 	b.adopt(p, &whole)
+}
+
+// rostersOf is how many names the rosters may have together for each tile that
+// the board may hold: several probers may name the same watchers, and one that
+// restarts names them twice for a moment.
+const rostersOf = 4
+
+// names is how many watchers the rosters name, those that are not complete yet
+// included.
+func (b *Board) names() int {
+	n := 0
+	for _, p := range b.probers {
+		n += p.named
+		for _, part := range p.parts {
+			n += countNames(part)
+		}
+	}
+	return n
+}
+
+func countNames(r *pharos.Roster) int {
+	n := 0
+	if r != nil {
+		for _, set := range r.Sets {
+			n += 1 + len(set.Watchers)
+		}
+	}
+	return n
 }
 
 // samePieces reports whether r belongs to the roster that parts were collected
