@@ -39,7 +39,7 @@ type watcherKeys struct {
 	Command    command    `yaml:"command" doc:"A command to run: a text goes through sh -c, a list is run as it is. Exit code 0 is ok."`
 	Interval   duration   `yaml:"interval" doc:"From one look to the next: at least 100ms, at most 24h." default:"defaults, or 2s"`
 	Timeout    duration   `yaml:"timeout" doc:"After which a look is given up: critical. At most 1h." default:"defaults, or 10s"`
-	Thresholds thresholds `yaml:"thresholds" doc:"Bounds of the value; instead of those of defaults, not on top of them."`
+	Thresholds thresholds `yaml:"thresholds" doc:"Bounds of a page's time or of the number that a command says; instead of those of defaults, not on top of them."`
 	Fall       count      `yaml:"fall" doc:"Bad looks in a row until it is critical; before, warning." default:"defaults, or 1"`
 	Rise       count      `yaml:"rise" doc:"Good looks in a row until it is ok again; before, warning." default:"defaults, or 1"`
 	SSHHost    text       `yaml:"ssh_host" doc:"Look from there, through the system's ssh."`

@@ -449,10 +449,11 @@ func (r *reader) texts(items []*yaml.Node, key string) ([]string, bool) {
 }
 
 // valueRule says what a command's value is: neither number nor pattern is the
-// exit code.
+// exit code, if it is not a mistake that has been told.
 type valueRule struct {
-	number  bool
-	pattern *regexp.Regexp
+	exitCode bool
+	number   bool
+	pattern  *regexp.Regexp
 }
 
 type patternKey struct {
@@ -475,7 +476,9 @@ func (v *valueRule) read(r *reader, n *yaml.Node, key string) {
 	}
 	s, ok := r.scalar(n, key, "exit_code, number or {pattern: ...}")
 	switch {
-	case !ok, s.text == "exit_code":
+	case !ok:
+	case s.text == "exit_code":
+		v.exitCode = true
 	case s.text == "number":
 		v.number = true
 	default:

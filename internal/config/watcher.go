@@ -132,8 +132,12 @@ func (r *reader) watcher(d *defaultsKeys, inherited pageBounds, k *watcherKeys) 
 	case k.has("command"):
 		r.foreign(k, "command")
 		w.Command = r.command(k)
-		if k.has("thresholds") {
-			w.Thresholds = r.commandThresholds(&k.Thresholds, w.Command.Unit)
+		t := &k.Thresholds
+		switch {
+		case k.exitCode() && (t.TooFast.kind != boundMissing || t.Warning.kind != boundMissing || t.Critical.kind != boundMissing):
+			r.fail(k.at("thresholds"), "thresholds: an exit code has none, all but 0 is critical; write value: number, or a pattern")
+		case k.has("thresholds"):
+			w.Thresholds = r.commandThresholds(t, w.Command.Unit)
 		}
 	case isMapping(k.node):
 		r.fail(k.node, "watcher %q has nothing to look at: write page or command", w.Name)
@@ -161,6 +165,9 @@ func (r *reader) foreign(k *watcherKeys, kind string) {
 	}
 }
 
+// exitCode reports whether a command's value is its exit code.
+func (k *watcherKeys) exitCode() bool { return k.Value.exitCode || !k.has("value") }
+
 func (r *reader) command(k *watcherKeys) *pharos.Command {
 	c := &pharos.Command{
 		Shell: k.Command.shell, Args: k.Command.args,
@@ -170,7 +177,7 @@ func (r *reader) command(k *watcherKeys) *pharos.Command {
 	if len(c.Unit) > pharos.MaxUnit || pharos.CleanLine(c.Unit, pharos.MaxUnit) != c.Unit {
 		r.fail(k.at("unit"), "unit: want a word of at most %d bytes, got %q", pharos.MaxUnit, short(c.Unit))
 	}
-	if c.Unit != "" && !k.has("value") {
+	if c.Unit != "" && k.exitCode() {
 		r.fail(k.at("unit"), "unit: an exit code has none; write value: number, or a pattern")
 	}
 	for _, e := range k.Env {
