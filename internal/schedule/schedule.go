@@ -237,12 +237,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = wake.Close() }) // Wait returns; closed again below
 	defer stop()
 	for ctx.Err() == nil {
-		s.mu.Lock()
-		s.doubtLocked()
-		s.fireLocked(s.now())
-		s.armed = never
-		s.armLocked()
-		s.mu.Unlock()
+		s.turn()
 		if !wake.Wait() {
 			break
 		}
@@ -258,15 +253,30 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return wake.Close()
 }
 
+// turn does what is due, and sets the clock anew.
+func (s *Scheduler) turn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubtLocked()
+	s.fireLocked(s.now())
+	s.armed = never
+	s.armLocked()
+}
+
 // armLocked sets the clock to the next moment, if that is sooner than what it
-// is set to.
+// is set to. While a run is under way that is soon, whatever is due: only who
+// wanted to wake can see that he was kept from it.
 func (s *Scheduler) armLocked() {
 	if s.wake == nil || len(s.queue) == 0 {
 		return
 	}
-	if next := s.queue[0].wake(); next < s.armed {
+	next, now := s.queue[0].wake(), s.now()
+	if s.running.Load() > 0 {
+		next = min(next, now+stall)
+	}
+	if next < s.armed {
 		s.armed = next
-		s.wake.Arm(max(next-s.now(), 0))
+		s.wake.Arm(max(next-now, 0))
 	}
 }
 

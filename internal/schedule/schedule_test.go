@@ -270,6 +270,37 @@ func TestSleepDoesNotTurnARunRed(t *testing.T) {
 	}
 }
 
+func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
+	for name, c := range map[string]struct {
+		turns int // those of the scheduler while the run is under way, each after a fifth of a second
+		want  string
+	}{
+		"stopped from the start": {1, "[]"},
+		"stopped after a while":  {4, "[]"},
+		"not stopped":            {100, "[critical]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var said []string
+				s := New(Options{Report: func(r Report) { said = append(said, r.Result.Status.String()) }})
+				s.ctx, s.wake = t.Context(), newTimerWaker() // nobody waits for it: the process is stopped but for its turns
+				defer s.wake.Close()
+				w := page("w", func(w *pharos.Watcher) { w.Interval, w.Timeout = time.Minute, 2*time.Second })
+				s.Update([]Job{{Watcher: w, Run: takes(time.Hour, pharos.OK)}}, nil)
+				time.Sleep(firstRun)
+				for range c.turns {
+					s.turn()
+					time.Sleep(stall / 5 * 2)
+				}
+				s.runs.Wait()
+				if got := fmt.Sprint(said); got != c.want {
+					t.Errorf("a run that timed out said %v, want %s", said, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatComesAfterTheEndIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(Options{CoarseTimer: true, Report: func(Report) {}})
