@@ -8,7 +8,8 @@ import (
 
 var (
 	plain = regexp.MustCompile(`(?ms)^[ \t]*/\*.*?\*/\n|^[ \t]+|^\n`)
-	tight = strings.NewReplacer("; }", "}", ";\n}", "}", "\n", "", ": 0.", ":.", " 0.", " .", " > ", ">", ": ", ":", ", ", ",", " { ", "{", " {", "{", "{ ", "{", "; ", ";", " }", "}")
+	tight = strings.NewReplacer("; }", "}", ";\n}", "}", "\n", "", ": 0.", ":.", " 0.", " .", " > ", ">", ": ", ":", ", ", ",", " { ", "{", " {", "{", "{ ", "{", "; ", ";", " }", "}", ") * ", ")*", " !", "!")
+	lone  = regexp.MustCompile(`^\((\w+)\) =>`)
 )
 
 // leanPage and leanStyle leave out comments, indentation, and, of a
@@ -17,10 +18,11 @@ func leanPage(text string) []byte  { return plain.ReplaceAll([]byte(text), nil) 
 func leanStyle(text string) []byte { return []byte(tight.Replace(string(leanPage(text)))) }
 
 // leanScript leaves out what a screen has no use for: comments, indentation,
-// line breaks after which a statement cannot have ended, semicolons at the end
-// of a block, and spaces beside signs. It knows texts in quotes, but neither
-// templates nor regular expressions nor empty statements, which the modules do
-// without.
+// line breaks after which a statement cannot have ended or after a brace that
+// stands alone, semicolons at the end of a block, spaces beside signs, brackets
+// around a single parameter; and const is let. It knows texts in quotes, but
+// neither templates nor regular expressions nor empty statements, which the
+// modules do without, and they end their statements with semicolons.
 func leanScript(text string) []byte {
 	const signs = "=<>&|?:,;{}()[]*!+-/%\"'"
 	is := func(c byte, of string) bool { return strings.IndexByte(of, c) >= 0 }
@@ -47,8 +49,19 @@ func leanScript(text string) []byte {
 			}
 		case c == ' ' && (is(last, "\n"+signs) || is(next, signs)) && (last != next || last != '+' && last != '-'):
 		case c == '\n' && (is(last, "\n;{,([=&|?:") || is(first(in[i:]), "})].")):
+		case c == '\n' && i > 0 && in[i-1] == '}' && alone(in[:i-1]):
 		case c == '}' && last == ';':
 			out[len(out)-1] = '}'
+		case c == 'c' && bytes.HasPrefix(in[i:], []byte("const ")) && !letter(last):
+			out = append(out, "let"...)
+			i += len("const") - 1
+		case c == '(' && lone.Match(in[i:]):
+			name := lone.FindSubmatch(in[i:])[1]
+			if letter(last) {
+				out = append(out, ' ')
+			}
+			out = append(out, name...)
+			i += len(name) + 1
 		default:
 			out = append(out, c)
 		}
@@ -65,4 +78,15 @@ func first(text []byte) byte {
 		return text[0]
 	}
 	return '\n'
+}
+
+// alone says whether nothing but spaces stands before what follows, on its line.
+func alone(before []byte) bool {
+	before = bytes.TrimRight(before, " ")
+	return len(before) > 0 && before[len(before)-1] == '\n'
+}
+
+// letter says whether a letter may be part of a name.
+func letter(c byte) bool {
+	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
