@@ -160,7 +160,9 @@ func redirects(code int) bool {
 // redirected returns the request that follows an answer of 301, 302, 303, 307
 // or 308. Once a redirect has left the watcher's own origin, no credentials
 // are sent any more, wherever it leads; https on the same name's usual port
-// counts as the same origin, the way back to http does not.
+// counts as the same origin, the way back to http does not. Nor does a body
+// leave: a form holds a password. A redirect that would take it away is not
+// followed.
 func (p *page) redirected(h *hop, code int, location string) (*hop, error) {
 	ref, err := url.Parse(location)
 	if err != nil {
@@ -186,6 +188,9 @@ func (p *page) redirected(h *hop, code int, location string) (*hop, error) {
 	if h.trusted && (next.origin == h.origin || upgraded) {
 		u.User = h.url.User
 		return p.makeHop(u, method, body, true)
+	}
+	if body != "" {
+		return nil, fmt.Errorf("not following the redirect to %s: the body is for %s alone", next.origin, h.origin)
 	}
 	return next, nil
 }
