@@ -67,8 +67,7 @@ func schemaOf(t *testing.T, of reflect.Type) (schema object, word string) {
 		return ref("bound"), "bound"
 	case thresholds:
 		triple := object{"type": "array", "items": object{"type": "number"}, "minItems": 3, "maxItems": 3}
-		keys := schemaOfStruct(t, reflect.TypeFor[thresholdKeys]())
-		return anyOf(keys, triple), "thresholds"
+		return anyOf(sectionOf(t, reflect.TypeFor[thresholdKeys]()), triple), "thresholds"
 	case command:
 		return anyOf(object{"type": "string", "minLength": 1}, object{"type": "array", "items": plain, "minItems": 1}), "text, list"
 	case valueRule:
@@ -90,19 +89,25 @@ func schemaOf(t *testing.T, of reflect.Type) (schema object, word string) {
 		return anyOf(object{"type": "number", "minimum": 0.5, "maximum": 3}, ref("variable")), "number"
 	case views:
 		return object{
-			"type": "object", "additionalProperties": schemaOfStruct(t, reflect.TypeFor[viewKeys]()),
+			"type": "object", "additionalProperties": sectionOf(t, reflect.TypeFor[viewKeys]()),
 			"propertyNames": object{"pattern": viewWord.String(), "not": object{"enum": taken}},
 		}, "names: sections"
 	}
 	switch of.Kind() {
 	case reflect.Struct:
-		return schemaOfStruct(t, of), "section"
+		return sectionOf(t, of), "section"
 	case reflect.Slice:
-		item, _ := schemaOf(t, of.Elem())
-		return listOf(item), "list"
+		return listOf(schemaOfStruct(t, of.Elem())), "list"
 	}
 	t.Fatalf("no schema for %v", of)
 	return nil, ""
+}
+
+// sectionOf is the schema of a section under a key, which can be empty.
+func sectionOf(t *testing.T, of reflect.Type) object {
+	schema := schemaOfStruct(t, of)
+	schema["type"] = []string{"object", "null"}
+	return schema
 }
 
 func schemaOfStruct(t *testing.T, of reflect.Type) object {
