@@ -2,6 +2,7 @@ package pharos
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -90,14 +91,18 @@ type Command struct {
 }
 
 // Same reports whether two watchers are looked at in just the same way.
-func (w *Watcher) Same(o *Watcher) bool { return w.fingerprint() == o.fingerprint() }
+func (w *Watcher) Same(o *Watcher) bool {
+	a, boundsA := w.withoutBounds()
+	b, boundsB := o.withoutBounds()
+	return boundsA == boundsB && reflect.DeepEqual(a, b)
+}
 
-// fingerprint writes down all that the watcher is; == would not do, as bounds
-// that are not set are NaN.
-func (w *Watcher) fingerprint() string {
-	flat := *w
-	flat.Page, flat.Command = nil, nil
-	return fmt.Sprintf("%+v %+v %+v", flat, w.Page, w.Command)
+// withoutBounds returns the watcher without its bounds, and those as text:
+// NaN, which stands for none, is not equal to itself.
+func (w *Watcher) withoutBounds() (Watcher, string) {
+	bare := *w
+	bare.Thresholds, bare.PhaseThresholds = Thresholds{}, [len(PhaseNames)]Thresholds{}
+	return bare, fmt.Sprint(w.Thresholds, w.PhaseThresholds)
 }
 
 // Address returns what is looked at, in words: an address, a command line, and

@@ -26,7 +26,8 @@ func TestWatcherSame(t *testing.T) {
 	read := func() *Watcher {
 		return &Watcher{
 			ID: "a.b.c", Thresholds: NoThresholds(), PhaseThresholds: [len(PhaseNames)]Thresholds{NoThresholds()},
-			Page: &Page{URL: "https://shop.example/", Headers: []Header{{"Accept", "*/*"}}, Match: []*regexp.Regexp{regexp.MustCompile("x+")}},
+			Page:    &Page{URL: "https://shop.example/", Headers: []Header{{"Accept", "*/*"}}, Match: []*regexp.Regexp{regexp.MustCompile("x+")}},
+			Command: &Command{Args: []string{"printf", "%s|", "a b"}, Env: []string{"A=1 B=2"}},
 		}
 	}
 	if !read().Same(read()) {
@@ -40,6 +41,10 @@ func TestWatcherSame(t *testing.T) {
 		"pattern":   func(w *Watcher) { w.Page.Match[0] = regexp.MustCompile("y+") },
 		"ssh host":  func(w *Watcher) { w.SSHHost = "slw" },
 		"kind":      func(w *Watcher) { w.Page, w.Command = nil, &Command{Shell: "true"} },
+		"arguments": func(w *Watcher) { w.Command.Args = []string{"printf", "%s|", "a", "b"} },
+		"variables": func(w *Watcher) { w.Command.Env = []string{"A=1", "B=2"} },
+		"headers":   func(w *Watcher) { w.Page.Headers = []Header{{"Accept", "*/*} {Range 0-1"}} },
+		"patterns":  func(w *Watcher) { w.Page.Match = append(w.Page.Match, regexp.MustCompile("y+")) },
 	} {
 		w := read()
 		change(w)
