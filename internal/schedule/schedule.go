@@ -31,7 +31,7 @@ const (
 	// measured meanwhile: on a busy machine it is a few milliseconds.
 	stall = 500 * time.Millisecond
 	// firstRun bounds how long a watcher with a long interval waits for its
-	// first run.
+	// first run, and after a run that was not to be trusted for the next.
 	firstRun = 2 * time.Second
 )
 
@@ -395,7 +395,7 @@ func (s *Scheduler) place(e, old *entry, now time.Duration) {
 func (e *entry) next(now time.Duration) (due time.Duration, missed uint64) {
 	interval := e.job.Watcher.Interval
 	from := e.due
-	if e.grid > e.due { // the first run came before its phase
+	if e.grid > e.due { // the run came before its phase
 		from = e.grid - interval
 	}
 	passed := (now - from) / interval
@@ -587,6 +587,10 @@ func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
 	if e.stalled && r.Status != pharos.OK {
 		e.missed++
 		s.missed.Add(1)
+		if soon := end + firstRun; soon < e.due { // nothing is known, and would not be for long
+			e.grid, e.due = e.due, soon
+			heap.Fix(&s.queue, e.index)
+		}
 		return
 	}
 	s.finished.Add(1)

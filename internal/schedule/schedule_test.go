@@ -274,10 +274,11 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 	for name, c := range map[string]struct {
 		turns int // those of the scheduler while the run is under way, each after a fifth of a second
 		want  string
+		next  string // by the time that the next run is over
 	}{
-		"stopped from the start": {1, "[]"},
-		"stopped after a while":  {4, "[]"},
-		"not stopped":            {100, "[critical]"},
+		"stopped from the start": {1, "[]", "[ok]"},
+		"stopped after a while":  {4, "[]", "[ok]"},
+		"not stopped":            {11, "[critical]", "[critical]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -286,7 +287,13 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 				s.ctx, s.wake = t.Context(), newTimerWaker() // nobody waits for it: the process is stopped but for its turns
 				defer s.wake.Close()
 				w := page("w", func(w *pharos.Watcher) { w.Interval, w.Timeout = time.Minute, 2*time.Second })
-				s.Update([]Job{{Watcher: w, Run: takes(time.Hour, pharos.OK)}}, nil)
+				lasts := time.Hour
+				run := func(ctx context.Context) pharos.Result {
+					defer func() { lasts = 0 }()
+					return takes(lasts, pharos.OK)(ctx)
+				}
+				s.Update([]Job{{Watcher: w, Run: run}}, nil)
+				tick := s.entries[w.ID].grid
 				time.Sleep(firstRun)
 				for range c.turns {
 					s.turn()
@@ -295,6 +302,15 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 				s.runs.Wait()
 				if got := fmt.Sprint(said); got != c.want {
 					t.Errorf("a run that timed out said %v, want %s", said, c.want)
+				}
+				time.Sleep(firstRun)
+				s.turn()
+				s.runs.Wait()
+				if got := fmt.Sprint(said); got != c.next {
+					t.Errorf("soon after it they said %v, want %s", said, c.next)
+				}
+				if off := (s.entries[w.ID].due - tick) % w.Interval; off != 0 {
+					t.Errorf("its ticks moved by %v", off)
 				}
 			})
 		})
