@@ -1,9 +1,11 @@
 package prober
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ const (
 	spread       = time.Second // over which everything is published again
 	spreadStep   = 20 * time.Millisecond
 	againGap     = 2 * time.Second // between two such rounds at the least
+	rosterGap    = spread / 5      // and between two rosters that are asked for
 	restoreLimit = 2 * time.Second // for reading what an earlier process remembered
 	// valueDelay is how long a result may wait for others if it tells nothing
 	// but another value: ten that leave together cost little more than one.
@@ -30,9 +33,11 @@ const (
 // sent, the newest state is sent; while there is no connection, nothing is, and
 // everything once there is.
 type outbox struct {
-	p    *Prober
-	wake chan struct{} // holds one signal
-	lazy *time.Timer   // signals when values have waited long enough
+	p     *Prober
+	began time.Time
+	slept time.Duration // by the machine, before the process began
+	wake  chan struct{} // holds one signal
+	lazy  *time.Timer   // signals when values have waited long enough
 
 	mu       sync.Mutex // guards all below
 	items    map[pharos.WatcherID]*item
@@ -41,7 +46,7 @@ type outbox struct {
 	epoch    int64
 	n        uint64 // of results and beats
 	roster   uint64 // number of the newest roster; grows when it changes
-	sent     uint64 // number of the roster sent last
+	told     bool   // it was published
 	rejected string
 	again    bool // everything is to be published again
 }
@@ -53,7 +58,7 @@ type item struct {
 }
 
 func newOutbox(p *Prober, epoch int64) *outbox {
-	o := &outbox{p: p, epoch: epoch, wake: make(chan struct{}, 1), items: map[pharos.WatcherID]*item{}}
+	o := &outbox{p: p, began: time.Now(), slept: pharos.Slept(), epoch: epoch, wake: make(chan struct{}, 1), items: map[pharos.WatcherID]*item{}}
 	o.lazy = time.AfterFunc(time.Hour, o.signal)
 	return o
 }
@@ -96,7 +101,7 @@ func (o *outbox) adopt(c *config.Config, drop []pharos.WatcherID) {
 	for _, id := range drop {
 		delete(o.items, id)
 	}
-	o.config, o.rejected = c, ""
+	o.config, o.rejected, o.told = c, "", false
 	o.roster++
 	o.signal()
 }
@@ -111,7 +116,7 @@ func (o *outbox) reject(why string) {
 func (o *outbox) refresh() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.again = true
+	o.again, o.told = true, false
 	o.signal()
 }
 
@@ -125,8 +130,9 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 	var (
 		round   []*item // of everything, what is still to be sent
 		portion int
-		began   time.Time
-		ready   bool // connected once, and what an earlier process remembered has been taken over
+		began   time.Time // the round
+		told    time.Time // the roster, asked for or not
+		ready   bool      // connected once, and what an earlier process remembered has been taken over
 	)
 	for {
 		select {
@@ -151,7 +157,10 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 		if !ready {
 			continue
 		}
-		o.sendRoster(conn, false)
+		// Rosters are what a board asks for first; they do not wait for the round.
+		if time.Since(told) > rosterGap && o.sendRoster(conn) {
+			told = time.Now()
+		}
 		o.sendQueue(conn)
 		if len(round) > 0 {
 			n := min(portion, len(round))
@@ -160,41 +169,43 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 			}
 			round = round[n:]
 		}
-		if wait := againGap - time.Since(began); len(round) == 0 && o.wantsAgain() && wait > 0 {
-			step.Reset(wait)
-		} else if len(round) == 0 && o.takeAgain() {
+		again, roster := o.owed()
+		switch wait := againGap - time.Since(began); {
+		case len(round) > 0:
+			step.Reset(spreadStep)
+		case again && wait <= 0:
 			began = time.Now()
-			o.sendRoster(conn, true)
-			round = o.all()
+			round = o.takeAll()
 			portion = (len(round)*int(spreadStep) + int(spread) - 1) / int(spread)
 			step.Reset(0)
-		} else if len(round) > 0 {
-			step.Reset(spreadStep)
+		case again:
+			step.Reset(min(wait, rosterGap))
+		case roster:
+			step.Reset(rosterGap)
 		}
 	}
 }
 
-func (o *outbox) wantsAgain() bool {
+// owed reports whether everything is to be published again, and the roster.
+func (o *outbox) owed() (again, roster bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.again
+	return o.again, o.config != nil && !o.told
 }
 
-func (o *outbox) takeAgain() bool {
+// takeAll returns everything, to be published again.
+func (o *outbox) takeAll() []*item {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	again := o.again
 	o.again = false
-	return again
-}
-
-func (o *outbox) all() []*item {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	all := make([]*item, 0, len(o.items))
 	for _, it := range o.items {
 		all = append(all, it)
 	}
+	// What is not well first: a board that has missed it shows nothing meanwhile.
+	slices.SortStableFunc(all, func(x, y *item) int {
+		return cmp.Compare(y.report.Result.Status, x.report.Result.Status)
+	})
 	return all
 }
 
@@ -233,29 +244,26 @@ func (o *outbox) publish(conn *bus.Conn, subject string, data []byte) {
 	}
 }
 
-func (o *outbox) sendRoster(conn *bus.Conn, anyway bool) {
+// sendRoster sends the roster if it has changed or was asked for, and reports
+// whether it did.
+func (o *outbox) sendRoster(conn *bus.Conn) bool {
 	o.mu.Lock()
-	c := o.config
-	number, changed := o.roster, o.roster != o.sent
-	o.sent = number
+	c, number, epoch := o.config, o.roster, o.epoch
+	told := o.told
+	o.told = true
 	o.mu.Unlock()
-	if c == nil || !changed && !anyway {
-		return
+	if c == nil || told {
+		return false
 	}
-	parts, err := rosterOf(c, o.epochNow(), number).Split()
+	parts, err := rosterOf(c, epoch, number).Split()
 	if err != nil {
 		o.p.o.Log.Error("publishing the roster", "error", err)
-		return
+		return true // as often as if it could be
 	}
 	for i, part := range parts {
 		o.publish(conn, pharos.RosterSubject(o.p.site, o.p.name, i), part)
 	}
-}
-
-func (o *outbox) epochNow() int64 {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.epoch
+	return true
 }
 
 func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
@@ -282,6 +290,7 @@ func (o *outbox) beatNow(conn *bus.Conn, leaving bool) (subject string, data []b
 		Epoch: o.epoch, N: o.n, Version: o.p.o.Version, Missed: stats.Missed, Lag: stats.WorstLag.Seconds(),
 		Roster: o.roster, Rejected: o.rejected, Leaving: leaving, At: time.Now().UTC(),
 		Site: o.p.o.Config.Site, Prober: o.p.o.Config.Prober,
+		Uptime: (time.Since(o.began) + pharos.Slept() - o.slept).Round(time.Millisecond).Seconds(),
 	}
 	if o.config != nil {
 		b.Watchers = len(o.config.Watchers)

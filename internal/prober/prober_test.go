@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"net"
 	"os"
 	"strings"
@@ -185,6 +186,43 @@ func TestARefreshBringsAllAgain(t *testing.T) {
 	again := e.result("Seldom", any1) // it does not run for an hour
 	if again.N <= first.N || again.For <= first.For || again.Within >= first.Within {
 		t.Errorf("sent again as %+v, was %+v: want a later number, a longer time in the status, an earlier deadline", again, first)
+	}
+	// A board that comes now learns the names at once, and has beats to count by
+	// until the next round.
+	if err := nc.Publish(pharos.SubjectRefresh, nil); err != nil {
+		t.Fatal(err)
+	}
+	e.until("the roster", func(s pharos.Subject, _ []byte) bool { return s.Kind == pharos.KindRoster })
+	beats := 0
+	e.until("the result that does not run for an hour", func(s pharos.Subject, _ []byte) bool {
+		if s.Kind == pharos.KindBeat {
+			beats++
+		}
+		return s.Kind == pharos.KindResult && s.Watcher == pharos.Token("Seldom")
+	})
+	if beats == 0 {
+		t.Error("the roster waited for the round of the results")
+	}
+}
+
+// TestBeatsTellTheirOwnTime: boards tell by it which beats have waited somewhere.
+func TestBeatsTellTheirOwnTime(t *testing.T) {
+	s := server(t, embedded.Options{})
+	e := listen(t, s)
+	run(t, parse(t, two), bus.Options{InProcess: s})
+	var uptimes []float64
+	e.until("three beats", func(s pharos.Subject, data []byte) bool {
+		if s.Kind == pharos.KindBeat {
+			b, err := pharos.ParseBeat(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			uptimes = append(uptimes, b.Uptime)
+		}
+		return len(uptimes) == 3
+	})
+	if !slices.IsSorted(uptimes) || uptimes[0] <= 0 || uptimes[2] < 0.5 {
+		t.Errorf("uptimes of three beats: %v", uptimes)
 	}
 }
 
