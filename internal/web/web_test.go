@@ -240,6 +240,22 @@ func TestPageIsNotCachedAndItsAssetsAre(t *testing.T) {
 	})
 }
 
+// TestAssetOfAnotherBuild: a page that another dashboard sent still gets a script.
+func TestAssetOfAnotherBuild(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		for _, name := range []string{"app.js", "words.js", "board.css"} {
+			own := w.wantCode("/assets/"+ui.Build()+"/"+name, http.StatusOK)
+			got := w.wantCode("/assets/0123456789ab/"+name, http.StatusOK)
+			if !bytes.Equal(got.Body.Bytes(), own.Body.Bytes()) || got.Header().Get("Content-Type") != own.Header().Get("Content-Type") {
+				t.Errorf("%s of another build: got %d bytes, %s, wanted our own", name, got.Body.Len(), got.Header().Get("Content-Type"))
+			}
+			if cache := got.Header().Get("Cache-Control"); cache != "no-store" {
+				t.Errorf("%s of another build: Cache-Control: got %q, wanted no-store", name, cache)
+			}
+		}
+	})
+}
+
 func TestHeaders(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		for _, target := range []string{"/", "/api/v1/board", "/poll/json", "/metrics", "/healthz", "/readyz", "/nothing", "/api/v1/watchers/none", "/events?set="} {
