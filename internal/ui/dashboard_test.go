@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +32,7 @@ type dashboard struct {
 	refuse  bool // no new connections
 	carry   bool // pages carry the state
 	bare    bool // there are no assets
+	another bool // the next page is that of a dashboard of another build
 	build   string
 	details map[string]object
 	asked   []string // queries of /events
@@ -80,9 +83,14 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			panic(err)
 		}
+		d.mu.Lock()
+		if d.another {
+			d.another, page = false, bytes.ReplaceAll(page, []byte(Build()), []byte("0123456789ab"))
+		}
+		d.mu.Unlock()
 		w.Write(page)
 	case strings.HasPrefix(r.URL.Path, "/assets/"):
-		data, kind, ok := Asset(strings.TrimPrefix(r.URL.Path, "/assets/"))
+		data, kind, ok := Asset(Build() + "/" + path.Base(r.URL.Path)) // whatever the build that is asked for
 		d.mu.Lock()
 		ok = ok && !(d.bare && strings.HasSuffix(r.URL.Path, ".js"))
 		d.mu.Unlock()

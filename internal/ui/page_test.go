@@ -314,6 +314,15 @@ func TestNewBuildReloadsThePage(t *testing.T) {
 	p.wait("!window.old && document.querySelectorAll('.tile[aria-label]').length === 3 && document.querySelector('meta[name=pharos-build]').content === '0123456789ab'")
 }
 
+// TestPageOfAnotherBuildComesToLife: two dashboards of different age behind one address.
+func TestPageOfAnotherBuildComesToLife(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	d.set(func(d *dashboard) { d.another = true })
+	p := open(t, d.URL, 1280, 720)
+	p.wait(fmt.Sprintf("document.querySelector('meta[name=pharos-build]').content === %q && document.querySelectorAll('.tile[aria-label]').length === 3", Build()))
+}
+
 func TestAssets(t *testing.T) {
 	page, err := Page(Moment{})
 	if err != nil {
