@@ -50,8 +50,12 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 		"that the new process remembers as well": {result("critical", "p", 1, 1, `,"for":5`+seen),
 			result("ok", "p", 2, 1, `,"flickers":[{"status":"critical","lasted":5.8,"ago":0.1},{"status":"warning","lasted":2,"ago":11}]`),
 			result("ok", "p", 2, 2, `,"flickers":[{"status":"critical","lasted":5.8,"ago":1.1},{"status":"warning","lasted":2,"ago":12}]`), "critical 5.8s 1.1s, warning 2s 12s"},
-		"and the new process's own beside it": {result("ok", "p", 1, 1, seen), result("critical", "p", 2, 1, ""), result("ok", "p", 2, 2, `,"flickers":[{"status":"critical","lasted":1,"ago":0}]`), "critical 1s 0s, warning 2s 12s"},
-		"of a sender without a name":          {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
+		"and the new process's own beside it":            {result("ok", "p", 1, 1, seen), result("critical", "p", 2, 1, ""), result("ok", "p", 2, 2, `,"flickers":[{"status":"critical","lasted":1,"ago":0}]`), "critical 1s 0s, warning 2s 12s"},
+		"of the worst that a sender without a name said": {`{"status":"critical","for":10}`, `{"status":"warning"}`, `{"status":"ok"}`, "critical 12s 0s"},
+		"of the worst that an earlier process said": {result("critical", "p", 1, 1, `,"for":5`), result("warning", "p", 2, 1, ""),
+			result("ok", "p", 2, 2, `,"flickers":[{"status":"warning","lasted":1,"ago":0}]`), "critical 7s 0s"},
+		"of the whole spell that the sender tells": {result("warning", "p", 1, 1, `,"for":5,"spell":{"status":"critical","lasted":30}`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 31s 1s"},
+		"of a sender without a name":               {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in(t, Options{}, func(w *world) {
@@ -70,6 +74,21 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestASpellIsToldWholeWhileItLasts: a page that opens in its yellow end shows
+// what it was.
+func TestASpellIsToldWholeWhileItLasts(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.apply("pharos.result.a.s.x", `{"status":"critical","for":10}`, 0, true)
+		w.pass(2 * time.Second)
+		w.apply("pharos.result.a.s.x", `{"status":"warning"}`, 0, true)
+		w.pass(time.Second)
+		tile, _ := w.b.Tile(w.ctx, "a.s.x")
+		if want := (pharos.OpenSpell{Status: pharos.Critical, Lasted: 13 * time.Second}); tile.Result.Spell != want {
+			t.Errorf("the spell under way is %v, want %v", tile.Result.Spell, want)
+		}
+	})
 }
 
 func (w *world) wantNotices(want ...any) {

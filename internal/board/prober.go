@@ -488,7 +488,7 @@ func (b *Board) applyForget(f *pharos.Forget) {
 // disown makes a tile one of which nothing is known.
 func (b *Board) disown(t *tile) {
 	b.setOwner(t, nil)
-	t.result, t.known, t.since, t.heard = pharos.Result{}, false, b.now, b.now
+	t.result, t.known, t.since, t.heard, t.spell = pharos.Result{}, false, b.now, b.now, spell{}
 	b.show(t)
 	b.refreshSoon()
 }

@@ -38,10 +38,18 @@ type tile struct {
 	since    time.Duration // of the result's status
 	flickers []flicker     // newest first
 	before   []flicker     // those that the board saw before the process that has the tile now
+	spell    spell         // under way; zero while ok
 	shown    shown
 	changed  field // not yet in a frame
 	arrived  time.Duration
 	held     time.Duration // when the store had nothing newer, for a sender without a name
+}
+
+// spell is a time in which a tile is not ok, and that goes on.
+type spell struct {
+	status pharos.Status // the worst so far
+	began  time.Duration // board's clock
+	ours   bool          // its beginning is known to the board, and perhaps not to the sender
 }
 
 type flicker struct {
@@ -132,32 +140,60 @@ func (b *Board) applyResult(in *input) {
 }
 
 // remember adds to a result what its sender does not know: of one that keeps no
-// memory, for how long the status lasts and what is over; of a process that has
-// just taken over, what the board saw before.
+// memory, for how long the status and the spell last and what is over; of a
+// process that has just taken over, what the board saw before.
 func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
-	if p == nil || p != t.owner || r.Epoch != t.result.Epoch {
-		t.before = t.before[:0]
-		if t.known && t.result.Status.Bad() && !r.Status.Bad() {
-			t.before = append(t.before, flicker{t.result.Status, sent - t.since, sent})
-		}
-		t.before = append(t.before, t.flickers...)
+	took := p == nil || p != t.owner || r.Epoch != t.result.Epoch
+	if took {
+		t.before = append(t.before[:0], t.flickers...)
 	}
 	if p == nil && t.known && r.For == 0 && r.Status == t.result.Status {
 		r.For = sent - t.since
 	}
+	t.spellOn(r, sent, took)
 	told := r.Flickers
 	for _, f := range t.before {
 		ago := sent - f.ended
-		// Two that overlap are one: a watcher has one spell at a time.
-		if ago > pharos.FlickerSpan || slices.ContainsFunc(told, func(g pharos.Flicker) bool {
-			return ago <= g.Ago+g.Lasted+sameMoment && g.Ago <= ago+f.lasted+sameMoment
-		}) {
+		if ago > pharos.FlickerSpan {
 			continue
 		}
-		r.Flickers = append(r.Flickers, pharos.Flicker{Status: f.status, Lasted: f.lasted, Ago: max(0, ago)})
+		// Two that overlap are one: a watcher has one spell at a time.
+		same := slices.IndexFunc(told, func(g pharos.Flicker) bool {
+			return ago <= g.Ago+g.Lasted+sameMoment && g.Ago <= ago+f.lasted+sameMoment
+		})
+		switch {
+		case same < 0:
+			r.Flickers = append(r.Flickers, pharos.Flicker{Status: f.status, Lasted: f.lasted, Ago: max(0, ago)})
+		case f.status > r.Flickers[same].Status: // its worse part was over when the sender came
+			g := &r.Flickers[same]
+			g.Status, g.Lasted = f.status, max(g.Ago+g.Lasted, ago+f.lasted)-g.Ago
+		}
 	}
 	slices.SortStableFunc(r.Flickers, func(f, g pharos.Flicker) int { return cmp.Compare(f.Ago, g.Ago) })
 	r.Flickers = r.Flickers[:min(len(r.Flickers), pharos.MaxFlickers)]
+}
+
+// spellOn takes a result into the spell under way, begins one or ends it. Of one
+// that began with another sender, or with one that keeps no memory, the board
+// tells how long and how bad it was.
+func (t *tile) spellOn(r *pharos.Result, sent time.Duration, took bool) {
+	s := &t.spell
+	if !r.Status.Bad() {
+		if s.status.Bad() && (took || s.ours) {
+			t.before = append([]flicker{{s.status, sent - s.began, sent}}, t.before...)
+		}
+		*s = spell{}
+		return
+	}
+	told := r.UnderWay()
+	now := spell{status: told.Status, began: sent - told.Lasted}
+	if s.status.Bad() && (took || s.ours) {
+		now = spell{pharos.Worst(s.status, now.status), min(s.began, now.began), true}
+		if all := (pharos.OpenSpell{Status: now.status, Lasted: sent - now.began}); all.Status != r.Status || all.Lasted > r.For+sameMoment {
+			r.Spell = all
+		}
+	}
+	*s = now
 }
 
 // newer reports whether a result is to replace the tile's: of one prober the
