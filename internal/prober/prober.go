@@ -4,8 +4,11 @@ package prober
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -36,7 +39,20 @@ type Prober struct {
 	outbox    *outbox
 
 	mu       sync.Mutex // guards watchers
-	watchers map[pharos.WatcherID]*pharos.Watcher
+	watchers map[pharos.WatcherID]watched
+}
+
+// watched is a watcher that is in force.
+type watched struct {
+	*pharos.Watcher
+	files [sha256.Size]byte // of what the files hold that it names
+}
+
+// change is what another file changes.
+type change struct {
+	watchers map[pharos.WatcherID]watched // all that are in force then
+	put      []schedule.Job               // those that differ from what runs
+	drop     []pharos.WatcherID           // those that are no more
 }
 
 // New returns a prober that Run sets going. The error says which watcher cannot
@@ -44,18 +60,28 @@ type Prober struct {
 func New(o Options) (*Prober, error) {
 	p := &Prober{
 		o: o, site: pharos.Token(o.Config.Site), name: pharos.Token(o.Config.Prober),
-		engine:   probe.New(probe.Options{Version: o.Version, Log: o.Log}),
-		watchers: map[pharos.WatcherID]*pharos.Watcher{},
+		engine: probe.New(probe.Options{Version: o.Version, Log: o.Log}),
 	}
 	p.outbox = newOutbox(p, time.Now().UnixMilli())
 	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put})
-	put, _, err := p.prepare(o.Config)
-	if err != nil {
+	if err := p.apply(o.Config); err != nil {
 		return nil, fmt.Errorf("starting the prober: %w", p.closeAfter(err))
 	}
-	p.adopt(o.Config, nil)
-	p.scheduler.Update(put, nil)
 	return p, nil
+}
+
+// Check says which watchers of a file cannot be prepared, each on its line.
+func Check(c *config.Config) error {
+	e := probe.New(probe.Options{})
+	var all []error
+	for _, w := range c.Watchers {
+		look, err := e.Prepare(w)
+		if err == nil {
+			err = look.Close()
+		}
+		all = append(all, err)
+	}
+	return errors.Join(append(all, e.Close())...)
 }
 
 func (p *Prober) closeAfter(err error) error {
@@ -127,41 +153,35 @@ func (p *Prober) Reject(err error) { p.outbox.reject(config.Brief(err)) }
 func (p *Prober) apply(c *config.Config) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	put, drop, err := p.prepare(c)
+	to, err := p.prepare(c)
 	if err != nil {
-		for _, job := range put {
+		for _, job := range to.put {
 			job.Close()
 		}
 		return err
 	}
-	p.adopt(c, drop)
-	p.scheduler.Update(put, drop)
+	p.watchers = to.watchers
+	p.outbox.adopt(c, to.drop)
+	p.scheduler.Update(to.put, to.drop)
 	return nil
 }
 
-func (p *Prober) adopt(c *config.Config, drop []pharos.WatcherID) {
-	p.watchers = make(map[pharos.WatcherID]*pharos.Watcher, len(c.Watchers))
-	for i := range c.Watchers {
-		p.watchers[c.Watchers[i].ID] = &c.Watchers[i]
-	}
-	p.outbox.adopt(c, drop)
-}
-
-// prepare returns the jobs that differ from those that run, and the watchers
-// that are no more. The jobs are returned also with an error, to be closed.
-func (p *Prober) prepare(c *config.Config) (put []schedule.Job, drop []pharos.WatcherID, err error) {
-	there := make(map[pharos.WatcherID]bool, len(c.Watchers))
+// prepare returns what putting a file in force changes; also with an error, for
+// its jobs to be closed.
+func (p *Prober) prepare(c *config.Config) (change, error) {
+	to := change{watchers: make(map[pharos.WatcherID]watched, len(c.Watchers))}
 	for i := range c.Watchers {
 		w := &c.Watchers[i]
-		there[w.ID] = true
-		if old := p.watchers[w.ID]; old != nil && old.Same(w) {
+		now := watched{w, filesOf(w)} // before they are read for good: what changes meanwhile differs the next time
+		to.watchers[w.ID] = now
+		if old, ok := p.watchers[w.ID]; ok && old.Same(w) && old.files == now.files {
 			continue
 		}
 		look, err := p.engine.Prepare(*w)
 		if err != nil {
-			return put, nil, err
+			return to, err
 		}
-		put = append(put, schedule.Job{
+		to.put = append(to.put, schedule.Job{
 			Watcher: *w,
 			Run:     func(ctx context.Context) pharos.Result { return redacted(look.Run(ctx), c) },
 			Close: func() {
@@ -172,11 +192,26 @@ func (p *Prober) prepare(c *config.Config) (put []schedule.Job, drop []pharos.Wa
 		})
 	}
 	for id := range p.watchers {
-		if !there[id] {
-			drop = append(drop, id)
+		if _, stays := to.watchers[id]; !stays {
+			to.drop = append(to.drop, id)
 		}
 	}
-	return put, drop, nil
+	return to, nil
+}
+
+// filesOf returns a sum of what the files hold that a watcher names: they are
+// read when it is prepared, and a certificate that was changed wants that done
+// again. With an ssh host they are over there, and read by each look.
+func filesOf(w *pharos.Watcher) (sum [sha256.Size]byte) {
+	if w.Page == nil || w.SSHHost != "" || w.Page.TLS.CAFile == "" && w.Page.TLS.ClientCert == "" {
+		return sum
+	}
+	all := sha256.New()
+	for _, name := range []string{w.Page.TLS.CAFile, w.Page.TLS.ClientCert, w.Page.TLS.ClientKey} {
+		data, err := os.ReadFile(name)
+		fmt.Fprintf(all, "%x %v\n", sha256.Sum256(data), err)
+	}
+	return [sha256.Size]byte(all.Sum(nil))
 }
 
 // redacted returns the result without the file's secrets.
