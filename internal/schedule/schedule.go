@@ -141,6 +141,7 @@ type entry struct {
 	job    Job
 	class  Class
 	bounds pharos.Thresholds // those that a run under way can pass
+	phases *phases           // nil: there are none to be judged
 	place  uint64            // in the ring of its interval
 	grid   time.Duration     // the first tick of its phase
 
@@ -352,7 +353,7 @@ func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
 	now := s.now()
 	for _, job := range put {
 		w := &job.Watcher
-		e := &entry{job: job, class: ClassOf(w), index: -1}
+		e := &entry{job: job, class: ClassOf(w), index: -1, phases: phasesOf(w)}
 		e.bounds = pharos.NoThresholds()
 		if w.Page != nil { // a page's value is its time: it can be judged while it runs
 			e.bounds = w.Thresholds
@@ -473,6 +474,10 @@ func (s *Scheduler) start(e *entry) {
 	e.started.Store(0)
 	run, cancel := context.WithTimeout(s.ctx, e.job.Watcher.Timeout)
 	e.cancel = cancel
+	if e.phases != nil {
+		e.phases.begin()
+		run = pharos.WithPhases(run, func(phase int, at time.Time) { s.entered(e, phase, at) })
+	}
 	e.early = s.now() + e.after(0) + early
 	s.runs.Add(1)
 	go func() {
@@ -486,6 +491,21 @@ func (s *Scheduler) start(e *entry) {
 		s.finish(e, r, end)
 		s.armLocked()
 	}()
+}
+
+// entered takes note of a phase that the run under way has begun.
+func (s *Scheduler) entered(e *entry, phase int, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.gone || e.stalled {
+		return
+	}
+	e.phases.enter(phase, at.Sub(s.base)+time.Duration(s.asleep.Load()))
+	if next := e.phases.next(s.now()); next < e.early {
+		e.early = next
+		heap.Fix(&s.queue, e.index)
+		s.armLocked()
+	}
 }
 
 // after returns by how long a run will have lasted at the next moment that is
@@ -520,17 +540,29 @@ func (s *Scheduler) look(e *entry, now time.Duration) {
 	lasted := now - began - early
 	if lasted < 0 {
 		e.early = began + e.after(0) + early
+		if e.phases != nil {
+			e.early = min(e.early, e.phases.next(now))
+		}
 		return
 	}
 	e.early = began + e.after(max(lasted, 1)) + early
 	lasted += early
 	status, bound := e.bounds.Judge(lasted.Seconds())
+	summary := ""
+	if status.Bad() {
+		summary = "still running after " + words(lasted) + ", wanted under " + words(seconds(bound))
+	}
+	if p := e.phases; p != nil {
+		e.early = min(e.early, p.next(now))
+		if of, what := p.judge(now); of > status {
+			status, summary = of, what
+		}
+	}
 	r := pharos.Result{Running: true, Lag: max(began-e.tick, 0), At: time.Now().Add(-lasted)}
 	switch {
 	case status.Bad():
 		e.verdict = pharos.Worst(e.verdict, status)
-		r.Status, r.Value, r.Unit = status, pharos.Num(lasted.Seconds()), "s"
-		r.Summary = "still running after " + words(lasted) + ", wanted under " + words(seconds(bound))
+		r.Status, r.Value, r.Unit, r.Summary = status, pharos.Num(lasted.Seconds()), "s", summary
 	case lasted >= e.job.Watcher.Interval:
 		last := &e.last
 		if last.seen { // what this process has not seen itself is not told

@@ -459,6 +459,90 @@ func TestEarlyVerdicts(t *testing.T) {
 	}
 }
 
+// enters is a run that is in each phase for its time, one after the other, and
+// then ok.
+func enters(each ...phaseTime) func(context.Context) pharos.Result {
+	return func(ctx context.Context) pharos.Result {
+		var sum time.Duration
+		for _, p := range each {
+			pharos.PhasesOf(ctx)(slices.Index(pharos.PhaseNames[:], p.name), time.Now())
+			sum += p.lasts
+			select {
+			case <-time.After(p.lasts):
+			case <-ctx.Done():
+				return pharos.Result{Status: pharos.Critical, Summary: "timed out"}
+			}
+		}
+		return pharos.Result{Status: pharos.OK, Value: pharos.Num(sum.Seconds()), Unit: "s"}
+	}
+}
+
+type phaseTime struct {
+	name  string
+	lasts time.Duration
+}
+
+func TestEarlyVerdictsOnPhases(t *testing.T) {
+	const ms = time.Millisecond
+	bounded := func(phases ...string) func(*pharos.Watcher) {
+		return func(w *pharos.Watcher) {
+			w.Interval, w.Timeout = 20*time.Second, 2500*ms
+			for i, name := range pharos.PhaseNames {
+				w.PhaseThresholds[i] = pharos.NoThresholds()
+				if slices.Contains(phases, name) {
+					w.PhaseThresholds[i].Warning, w.PhaseThresholds[i].Critical = 0.1, 0.3
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*pharos.Watcher)
+		run    func(context.Context) pharos.Result
+		want   []seen
+	}{
+		"silent in connect it is yellow, then red at its thresholds": {bounded("connect"), enters(phaseTime{"lookup", 50 * ms}, phaseTime{"connect", time.Hour}), []seen{
+			{170 * ms, pharos.Warning, true, 0.17, "connect still running after 120 ms, wanted under 100 ms"},
+			{370 * ms, pharos.Critical, true, 0.37, "connect still running after 320 ms, wanted under 300 ms"},
+			{1370 * ms, pharos.Critical, true, 1.37, "connect still running after 1.32 s, wanted under 300 ms"},
+			{2370 * ms, pharos.Critical, true, 2.37, "connect still running after 2.32 s, wanted under 300 ms"},
+			{2500 * ms, pharos.Critical, false, 0, "timed out"},
+		}},
+		"a phase that is over is told of": {bounded("connect"), enters(phaseTime{"connect", 310 * ms}, phaseTime{"first_byte", 400 * ms}), []seen{
+			{120 * ms, pharos.Warning, true, 0.12, "connect still running after 120 ms, wanted under 100 ms"},
+			{320 * ms, pharos.Critical, true, 0.32, "connect took 310 ms, wanted under 300 ms"},
+			{710 * ms, pharos.Critical, false, 0.71, "took 710 ms"}, // a probe itself says more
+		}},
+		"as long as the run goes on": {bounded("connect"), enters(phaseTime{"connect", 350 * ms}, phaseTime{"first_byte", time.Second}), []seen{
+			{120 * ms, pharos.Warning, true, 0.12, "connect still running after 120 ms, wanted under 100 ms"},
+			{320 * ms, pharos.Critical, true, 0.32, "connect still running after 320 ms, wanted under 300 ms"},
+			{1320 * ms, pharos.Critical, true, 1.32, "connect took 350 ms, wanted under 300 ms"},
+			{1350 * ms, pharos.Critical, false, 1.35, "took 1.35 s"},
+		}},
+		"the same phase again adds to it": {bounded("first_byte"), enters(phaseTime{"first_byte", 60 * ms}, phaseTime{"lookup", 20 * ms}, phaseTime{"first_byte", 100 * ms}), []seen{
+			{140 * ms, pharos.Warning, true, 0.14, "first_byte still running after 120 ms, wanted under 100 ms"},
+			{180 * ms, pharos.Warning, false, 0.18, "took 180 ms"},
+		}},
+		"phases in time, or without a bound, have none": {bounded("connect", "transfer"),
+			enters(phaseTime{"lookup", 400 * ms}, phaseTime{"connect", 90 * ms}, phaseTime{"first_byte", 400 * ms}, phaseTime{"transfer", 99 * ms}), []seen{
+				{989 * ms, pharos.OK, false, 0.99, ""},
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				jobs := first("w", c.change, c.run)
+				offset := time.Duration(float64(phase(jobs[0].Watcher)) * float64(firstRun) / float64(jobs[0].Watcher.Interval))
+				reports, base := play(t, Limits{}, jobs, wait(offset+3*time.Second))
+				for i := range c.want {
+					c.want[i].After = c.want[i].After.Round(10 * ms)
+				}
+				if diff := cmp.Diff(c.want, show(reports, base.Add(offset))); diff != "" {
+					t.Error("reports, want -, got +\n" + diff)
+				}
+			})
+		})
+	}
+}
+
 func TestAHungClassTakesNothingFromAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var jobs []Job
