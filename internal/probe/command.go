@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 type command struct {
 	engine  *Engine
 	watcher pharos.Watcher
+	secrets *secrets
 	argv    []string
 	dir     string
 	env     []string
@@ -34,9 +36,9 @@ var number = regexp.MustCompile(`(?:^|[^\w.])([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+
 
 const maxValueText = 64 << 10 // bytes of the output in which a value is looked for
 
-func newCommand(e *Engine, w pharos.Watcher) (*command, error) {
+func newCommand(e *Engine, w pharos.Watcher, s *secrets) (*command, error) {
 	spec := w.Command
-	c := &command{engine: e, watcher: w, dir: spec.Dir, value: spec.Pattern}
+	c := &command{engine: e, watcher: w, secrets: s, dir: spec.Dir, value: spec.Pattern}
 	if spec.Number {
 		c.value = number
 	}
@@ -82,7 +84,7 @@ func (c *command) look(ctx context.Context, r *pharos.Result) {
 		said = &capture{head: make([]byte, 0, 256), most: maxValueText, headOnly: true}
 	}
 	state, err := c.run(ctx, &shown, said)
-	r.Detail = shown.String()
+	r.Detail = shown.text(c.secrets)
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:
 		summary := sayTimeout(ctx, start, c.watcher.Timeout)
@@ -93,7 +95,7 @@ func (c *command) look(ctx context.Context, r *pharos.Result) {
 	case err != nil:
 		fail(r, describeStart(err, c.argv[0]))
 	case c.script != "" && state.ExitCode() == sshFailed && !c.engine.ssh.alive(c.watcher.SSHHost):
-		fail(r, (&sshError{c.watcher.SSHHost, errors.New(shown.lastLine())}).Error())
+		fail(r, (&sshError{c.watcher.SSHHost, errors.New(shown.lastLine(c.secrets))}).Error())
 	default:
 		c.judge(r, state, &shown, said)
 	}
@@ -120,7 +122,7 @@ func (c *command) judge(r *pharos.Result, state *os.ProcessState, shown, said *c
 		}
 	} else {
 		r.Unit = c.watcher.Command.Unit
-		r.Value, numberless = valueIn(said.head, c.value)
+		r.Value, numberless = c.valueIn(said.head)
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		fail(r, fmt.Sprintf("killed by signal %d (%s)", status.Signal(), unix.SignalName(status.Signal())))
@@ -128,7 +130,7 @@ func (c *command) judge(r *pharos.Result, state *os.ProcessState, shown, said *c
 	}
 	if code != 0 {
 		summary := "exit code " + strconv.Itoa(code)
-		if line := shown.firstLine(); line != "" {
+		if line := shown.firstLine(c.secrets); line != "" {
 			summary += ": " + line
 		}
 		fail(r, summary)
@@ -143,18 +145,18 @@ func (c *command) judge(r *pharos.Result, state *os.ProcessState, shown, said *c
 
 // valueIn returns the number that the pattern's first group holds, or why
 // there is none.
-func valueIn(output []byte, pattern *regexp.Regexp) (pharos.Number, string) {
-	groups := pattern.FindSubmatch(output)
-	if groups == nil {
-		if pattern == number {
+func (c *command) valueIn(output []byte) (pharos.Number, string) {
+	at := c.value.FindSubmatchIndex(output)
+	if at == nil {
+		if c.value == number {
 			return pharos.Number{}, "no number in the output"
 		}
-		return pharos.Number{}, "no match for " + strconv.Quote(pattern.String()) + " in the output"
+		return pharos.Number{}, "no match for " + strconv.Quote(c.value.String()) + " in the output"
 	}
-	text := string(groups[1])
-	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	from, to := max(at[2], 0), max(at[3], 0) // -1: not part of the match
+	v, err := strconv.ParseFloat(string(bytes.TrimSpace(output[from:to])), 64)
 	if err != nil || v-v != 0 { // NaN and infinities are no values
-		return pharos.Number{}, fmt.Sprintf("%.40q in the output is not a number", text)
+		return pharos.Number{}, fmt.Sprintf("%.40q in the output is not a number", c.secrets.show(string(output), from, to))
 	}
 	return pharos.Num(v), ""
 }

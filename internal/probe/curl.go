@@ -37,7 +37,7 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	var stderr capture
 	script := remote{argv: []string{"curl", "-q", "-K", "-"}, input: p.curlConfig(ctx, h)}.script(p.engine.nursery.mark)
 	state, err := p.engine.run(ctx, running{argv: argv, input: script, shown: &stderr, said: &said, apart: true})
-	v.seen.stderr = stderr.String()
+	v.seen.stderr = stderr.text(p.secrets)
 	if err != nil {
 		return &sshError{host, errors.New(describeStart(err, argv[0]))}
 	}
@@ -50,12 +50,12 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 		case shellNotFound:
 			return fmt.Errorf("no curl on %s", host)
 		case sshFailed:
-			return &sshError{host, errors.New(stderr.lastLine())}
+			return &sshError{host, errors.New(stderr.lastLine(p.secrets))}
 		}
-		return fmt.Errorf("curl on %s: %s %s", host, state, stderr.lastLine())
+		return fmt.Errorf("curl on %s: %s %s", host, state, stderr.lastLine(p.secrets))
 	}
 	if code := state.ExitCode(); code != 0 {
-		return &curlError{code, strings.TrimSpace(stderr.lastLine())}
+		return &curlError{code, strings.TrimSpace(stderr.lastLine(p.secrets))}
 	}
 	v.intake = intake{source: bytes.NewReader(output), left: maxHead}
 	v.reader.Reset(&v.intake)

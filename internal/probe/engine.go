@@ -66,22 +66,24 @@ type looker interface {
 // Probe is a watcher made ready to be looked at, as often as one likes. One
 // run at a time.
 type Probe struct {
-	engine *Engine
-	id     pharos.WatcherID
-	kind   looker
+	engine  *Engine
+	id      pharos.WatcherID
+	kind    looker
+	secrets *secrets
 }
 
 // Prepare reads the files that the watcher names and compiles everything that
 // does not change from run to run. Its errors name the watcher.
 func (e *Engine) Prepare(w pharos.Watcher) (*Probe, error) {
-	kind, err := e.prepare(w)
+	s := new(secrets)
+	kind, err := e.prepare(w, s)
 	if err != nil {
 		return nil, fmt.Errorf("preparing watcher %q of set %q: %w", w.Name, w.Set, err)
 	}
-	return &Probe{engine: e, id: w.ID, kind: kind}, nil
+	return &Probe{engine: e, id: w.ID, kind: kind, secrets: s}, nil
 }
 
-func (e *Engine) prepare(w pharos.Watcher) (looker, error) {
+func (e *Engine) prepare(w pharos.Watcher, s *secrets) (looker, error) {
 	if err := checkSSHHost(w.SSHHost); err != nil {
 		return nil, err
 	}
@@ -89,16 +91,20 @@ func (e *Engine) prepare(w pharos.Watcher) (looker, error) {
 	case (w.Page == nil) == (w.Command == nil):
 		return nil, fmt.Errorf("want one of page and command")
 	case w.Page != nil:
-		return newPage(e, w)
+		return newPage(e, w, s)
 	default:
-		return newCommand(e, w)
+		return newCommand(e, w, s)
 	}
 }
 
+// Hide has redact take out what must not be shown, on top of the page's own
+// credentials, before anything is cut. It comes before the first run.
+func (p *Probe) Hide(redact func(string) string) { p.secrets.more = redact }
+
 // Run looks once. The deadline of ctx is the timeout: a run that meets it is
 // critical. A run whose ctx was canceled says nothing: its status is Waiting.
-// Run fills Status, Value, Unit, Summary, Detail, Facts, Phases, Self and At;
-// all else is the scheduler's.
+// Run fills Status, Value, Unit, Summary, Detail, Facts, Phases and At; all
+// else is the scheduler's.
 func (p *Probe) Run(ctx context.Context) (r pharos.Result) {
 	at := time.Now()
 	defer func() {
@@ -109,6 +115,7 @@ func (p *Probe) Run(ctx context.Context) (r pharos.Result) {
 		if ctx.Err() == context.Canceled {
 			r = pharos.Result{Status: pharos.Waiting}
 		}
+		p.secrets.hideIn(&r)
 		r.At = at
 	}()
 	p.kind.look(ctx, &r)

@@ -168,7 +168,7 @@ func (v *visit) readAnswer(h *hop) error {
 // looked at, else only what a detail would show.
 func (p *page) readBody(v *visit) error {
 	a := &v.seen
-	limit, kept := p.maxBody(), int64(keptBody)
+	limit, kept := p.maxBody(), int64(keptBody+slack)
 	if p.wantsBody() {
 		kept = limit
 	}

@@ -28,9 +28,9 @@ func judgeValue(r *pharos.Result, t pharos.Thresholds) {
 }
 
 // judgeTimes sets the status from the thresholds on a page's total and on its
-// phases. What was the prober's own delay does not count.
+// phases.
 func judgeTimes(r *pharos.Result, w *pharos.Watcher) {
-	total := time.Duration(r.Value.V*float64(time.Second)) - r.Self
+	total := seconds(r.Value.V)
 	status, bound := w.Thresholds.Judge(total.Seconds())
 	phases := r.Phases.Each()
 	if status != pharos.OK {
@@ -51,9 +51,6 @@ func judgeTimes(r *pharos.Result, w *pharos.Watcher) {
 			continue
 		}
 		took := phases[i]
-		if i == phaseFirstByte {
-			took -= r.Self
-		}
 		of, bound := t.Judge(took.Seconds())
 		if of <= status {
 			continue

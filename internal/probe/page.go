@@ -37,7 +37,7 @@ type page struct {
 	watcher pharos.Watcher
 	first   *hop
 	tls     *tls.Config // of the watcher's own origin
-	secrets []string    // never to be shown
+	secrets *secrets
 	fetch   func(ctx context.Context, v *visit, h *hop) error
 
 	mu   sync.Mutex
@@ -45,8 +45,8 @@ type page struct {
 	shut bool  // guarded by mu
 }
 
-func newPage(e *Engine, w pharos.Watcher) (*page, error) {
-	p := &page{engine: e, watcher: w}
+func newPage(e *Engine, w pharos.Watcher, s *secrets) (*page, error) {
+	p := &page{engine: e, watcher: w, secrets: s}
 	p.fetch = p.fetchHere
 	if w.SSHHost != "" {
 		p.fetch = p.fetchThere
@@ -75,7 +75,7 @@ func newPage(e *Engine, w pharos.Watcher) (*page, error) {
 	if p.first, err = p.makeHop(u, method, w.Page.Body, true); err != nil {
 		return nil, err
 	}
-	p.secrets = secretsOf(w.Page)
+	s.setOwn(secretsOf(w.Page))
 	return p, nil
 }
 
@@ -205,11 +205,27 @@ func (p *page) judgeAnswer(a *answer, body []byte) string {
 		}
 	}
 	for _, wrong := range p.watcher.Page.NotMatch {
-		if found := wrong.Find(body); found != nil {
-			return "found " + strconv.Quote(pharos.Cut(string(found), 80)) + ", wanted no match for " + strconv.Quote(wrong.String())
+		if at := wrong.FindIndex(body); at != nil {
+			return "found " + strconv.Quote(p.found(a, body, at[0], at[1])) + ", wanted no match for " + strconv.Quote(wrong.String())
 		}
 	}
 	return ""
+}
+
+// found returns what a pattern found in a body, as much of it as fits into a
+// summary.
+func (p *page) found(a *answer, body []byte, from, to int) string {
+	const most = 80
+	begin := max(0, from-slack)
+	around := string(body[begin:min(len(body), from+most+slack)])
+	if a.truncated {
+		around = p.secrets.dropBegun(around)
+	}
+	from, to = min(from-begin, len(around)), min(to-begin, len(around))
+	if to-from > most {
+		return p.secrets.show(around, from, from+most) + pharos.Ellipsis
+	}
+	return p.secrets.show(around, from, to)
 }
 
 func inRanges(code int, ranges []pharos.StatusRange) bool {
@@ -290,15 +306,25 @@ func (p *page) failureDetail(v *visit, err error) string {
 	}
 	if a := &v.seen; a.Response != nil {
 		b.WriteString(a.Proto + " " + a.Status + "\n")
-		writeHeader(&b, a.Header)
+		p.writeHeader(&b, a.Header)
 		b.WriteByte('\n')
-		b.WriteString(pharos.Cut(string(v.body[:min(len(v.body), keptBody)]), keptBody))
+		b.WriteString(p.shownBody(v, err))
 	}
-	detail := b.String()
-	for _, secret := range p.secrets {
-		detail = strings.ReplaceAll(detail, secret, "***")
+	return b.String()
+}
+
+// shownBody returns the beginning of the body, of which err may have cut the
+// end.
+func (p *page) shownBody(v *visit, err error) string {
+	body := string(v.body[:min(len(v.body), keptBody+slack)])
+	cut := v.seen.truncated || v.seen.size > keptBody
+	if cut || err != nil {
+		body = p.secrets.dropBegun(body)
 	}
-	return detail
+	if !cut {
+		return body
+	}
+	return p.secrets.show(body, 0, min(len(body), keptBody)) + pharos.Ellipsis
 }
 
 func (p *page) close() error {

@@ -381,26 +381,6 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 	}
 }
 
-func TestSecretsAreNotShown(t *testing.T) {
-	s, _ := recorder(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Set-Cookie", "session=abcdef")
-		w.WriteHeader(500)
-		r.Write(w)
-	})
-	w := pageAt(strings.Replace(s.URL, "http://", "http://anna:wonderland@", 1))
-	w.Page.Headers = []pharos.Header{{Name: "X-Api-Key", Value: "key-12345"}}
-	r := watch(t, w)
-	said := fmt.Sprint(r)
-	for _, secret := range []string{"wonderland", "key-12345", "session=abcdef", "YW5uYTp3b25kZXJsYW5k"} {
-		if strings.Contains(said, secret) {
-			t.Errorf("the result shows %q:\n%s", secret, r.Detail)
-		}
-	}
-	if !strings.Contains(r.Detail, "Authorization: Basic ***") {
-		t.Errorf("the server was not sent the address's own password:\n%s", r.Detail)
-	}
-}
-
 func TestKeptConnection(t *testing.T) {
 	var connections atomic.Int32
 	once := func(c net.Conn) { // answers twice, promises more and is gone
@@ -587,20 +567,19 @@ func TestSlowPagesAreJudged(t *testing.T) {
 	w.Thresholds = pharos.Thresholds{TooFast: 0.001, Warning: 0.1, Critical: 1}
 	w.PhaseThresholds[phaseTLS].Warning = 0.05
 	for name, test := range map[string]struct {
-		total, tls, self time.Duration
-		status           pharos.Status
-		summary          string
+		total, tls time.Duration
+		status     pharos.Status
+		summary    string
 	}{
-		"well":                {20 * time.Millisecond, 0, 0, pharos.OK, ""},
-		"slow":                {120 * time.Millisecond, 0, 0, pharos.Warning, "120 ms, wanted under 100 ms; first_byte took 120 ms"},
-		"at its bound":        {time.Second, 0, 0, pharos.Critical, "1 s, wanted under 1 s; first_byte took 1 s"},
-		"very slow":           {1840 * time.Millisecond, 20 * time.Millisecond, 0, pharos.Critical, "1.84 s, wanted under 1 s; first_byte took 1.82 s"},
-		"too fast":            {400 * time.Microsecond, 0, 0, pharos.Warning, "0.4 ms, wanted over 1 ms"},
-		"a phase is slow":     {90 * time.Millisecond, 60 * time.Millisecond, 0, pharos.Warning, "tls took 60 ms, wanted under 50 ms"},
-		"slow by our own way": {120 * time.Millisecond, 0, 30 * time.Millisecond, pharos.OK, ""},
+		"well":            {20 * time.Millisecond, 0, pharos.OK, ""},
+		"slow":            {120 * time.Millisecond, 0, pharos.Warning, "120 ms, wanted under 100 ms; first_byte took 120 ms"},
+		"at its bound":    {time.Second, 0, pharos.Critical, "1 s, wanted under 1 s; first_byte took 1 s"},
+		"very slow":       {1840 * time.Millisecond, 20 * time.Millisecond, pharos.Critical, "1.84 s, wanted under 1 s; first_byte took 1.82 s"},
+		"too fast":        {400 * time.Microsecond, 0, pharos.Warning, "0.4 ms, wanted over 1 ms"},
+		"a phase is slow": {90 * time.Millisecond, 60 * time.Millisecond, pharos.Warning, "tls took 60 ms, wanted under 50 ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := pharos.Result{Value: pharos.Num(test.total.Seconds()), Phases: pharos.Phases{TLS: test.tls, FirstByte: test.total - test.tls}, Self: test.self}
+			r := pharos.Result{Value: pharos.Num(test.total.Seconds()), Phases: pharos.Phases{TLS: test.tls, FirstByte: test.total - test.tls}}
 			judgeTimes(&r, &w)
 			if r.Status != test.status || r.Summary != test.summary {
 				t.Errorf("got %v %q, want %v %q", r.Status, r.Summary, test.status, test.summary)

@@ -234,52 +234,37 @@ func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) < 0
 }
 
-// secretsOf returns what must not be shown, even where a page echoes it.
-func secretsOf(spec *pharos.Page) []string {
-	u, _ := url.Parse(spec.URL)
-	secrets := []string{spec.Password, spec.Bearer}
-	if password, ok := u.User.Password(); ok {
-		secrets = append(secrets, password)
-	}
-	if auth := authorization(spec, u); auth != "" {
-		_, credentials, _ := strings.Cut(auth, " ")
-		secrets = append(secrets, credentials)
-	}
-	for _, h := range spec.Headers {
-		if name := http.CanonicalHeaderKey(h.Name); name != "Host" && !harmless[name] {
-			secrets = append(secrets, h.Value)
-		}
-	}
-	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 4 })
-}
-
 // sayURL returns an address without what may be secret in it.
 func sayURL(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
 	said := *u
-	if said.User != nil {
-		said.User = url.User("***")
-	}
+	said.User = nil
 	if said.RawQuery != "" {
 		said.RawQuery = "..."
+	}
+	if u.User != nil {
+		return strings.Replace(said.String(), "://", "://"+redacted+"@", 1)
 	}
 	return said.String()
 }
 
 // writeHeader writes an answer's header without its cookies.
-func writeHeader(b *strings.Builder, header http.Header) {
-	const most = 1 << 10
+func (p *page) writeHeader(b *strings.Builder, header http.Header) {
+	const most, mostOfOne = 1 << 10, 200
 	written := 0
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		for _, value := range header[name] {
 			if name == "Set-Cookie" {
-				value = "***"
+				value = redacted
 			}
-			line := name + ": " + pharos.Cut(value, 200) + "\n"
+			if len(value) > mostOfOne {
+				value = p.secrets.show(value, 0, mostOfOne) + pharos.Ellipsis
+			}
+			line := name + ": " + value + "\n"
 			if written += len(line); written > most {
-				b.WriteString("...\n")
+				b.WriteString(pharos.Ellipsis + "\n")
 				return
 			}
 			b.WriteString(line)

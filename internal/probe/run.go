@@ -1,11 +1,11 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 
 	"pharos/internal/pharos"
@@ -98,20 +98,20 @@ func feed(cmd *exec.Cmd, input string) (end func(), err error) {
 }
 
 // capture keeps the beginning and the end of an output. The zero value keeps
-// as much as a detail can show.
+// as much as a detail can show, and the slack.
 type capture struct {
-	most     int  // bytes of the head; 0: shownHead
+	most     int  // bytes of the head; 0: as above
 	headOnly bool // the end is not kept
 
 	mu      sync.Mutex // guards what follows, while the program runs
 	head    []byte
-	tail    []byte // at most twice shownTail
+	tail    []byte // at most twice keptTail
 	dropped bool
 }
 
 const (
-	shownHead = 3 << 10
-	shownTail = 900
+	shownHead, keptHead = 3 << 10, shownHead + slack
+	shownTail, keptTail = 900, shownTail + slack
 )
 
 func (c *capture) add(b []byte) {
@@ -119,7 +119,7 @@ func (c *capture) add(b []byte) {
 	defer c.mu.Unlock()
 	most := c.most
 	if most == 0 {
-		most = shownHead
+		most = keptHead
 	}
 	n := min(len(b), most-len(c.head))
 	c.head = append(c.head, b[:n]...)
@@ -129,40 +129,42 @@ func (c *capture) add(b []byte) {
 	case c.headOnly:
 		c.dropped = true
 		return
-	case len(b) > shownTail:
-		b, c.tail, c.dropped = b[len(b)-shownTail:], c.tail[:0], true
+	case len(b) > keptTail:
+		b, c.tail, c.dropped = b[len(b)-keptTail:], c.tail[:0], true
 	}
-	if c.tail = append(c.tail, b...); len(c.tail) > 2*shownTail {
-		c.tail = append(c.tail[:0], c.tail[len(c.tail)-shownTail:]...)
+	if c.tail = append(c.tail, b...); len(c.tail) > 2*keptTail {
+		c.tail = append(c.tail[:0], c.tail[len(c.tail)-keptTail:]...)
 		c.dropped = true
 	}
 }
 
-// String returns the head and the tail, and a mark where something is missing
-// between them.
-func (c *capture) String() string {
-	tail, dropped := c.tail, c.dropped
-	if len(tail) > shownTail {
-		tail, dropped = tail[len(tail)-shownTail:], true
+// text returns the head and the tail, and a mark where something is missing
+// between them, without secrets.
+func (c *capture) text(s *secrets) string {
+	head, tail := string(c.head), string(c.tail)
+	if !c.dropped {
+		whole := head + tail
+		if len(whole) <= shownHead+shownTail {
+			return s.hide(whole)
+		}
+		head, tail = whole, whole
 	}
-	if !dropped {
-		return string(c.head) + string(tail)
-	}
-	return string(c.head) + "\n" + pharos.Ellipsis + "\n" + string(tail)
+	return s.show(head, 0, shownHead) + "\n" + pharos.Ellipsis + "\n" + s.show(tail, len(tail)-shownTail, len(tail))
 }
 
-// firstLine returns the first line that is not empty, cut to a summary.
-func (c *capture) firstLine() string {
-	for line := range bytes.Lines(c.head) {
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			return pharos.CleanLine(string(line), 200)
+// firstLine returns the first line that is not empty, cut to a summary,
+// without secrets.
+func (c *capture) firstLine(s *secrets) string {
+	for line := range strings.Lines(s.show(string(c.head), 0, min(len(c.head), shownHead))) {
+		if line = strings.TrimSpace(line); line != "" {
+			return pharos.CleanLine(line, 200)
 		}
 	}
 	return ""
 }
 
-// lastLine returns the last line that is not empty, cut to a summary.
-func (c *capture) lastLine() string {
-	text := bytes.TrimSpace([]byte(c.String()))
-	return pharos.CleanLine(string(text[bytes.LastIndexByte(text, '\n')+1:]), 200)
+// lastLine is firstLine for the last one.
+func (c *capture) lastLine(s *secrets) string {
+	text := strings.TrimSpace(c.text(s))
+	return pharos.CleanLine(text[strings.LastIndexByte(text, '\n')+1:], 200)
 }

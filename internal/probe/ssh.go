@@ -198,7 +198,7 @@ func (s *sshHosts) run(m *master, argv []string) error {
 	}
 	state, err := s.nursery.wait(c)
 	errs.finish()
-	if line := stderr.lastLine(); line != "" {
+	if line := stderr.lastLine(nil); line != "" {
 		return errors.New(line)
 	}
 	if err != nil {

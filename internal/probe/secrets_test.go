@@ -1,0 +1,144 @@
+package probe
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pharos/internal/pharos"
+)
+
+func TestSecretsAreNotShown(t *testing.T) {
+	s, _ := recorder(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Set-Cookie", "session=abcdef")
+		w.WriteHeader(500)
+		r.Write(w)
+	})
+	w := pageAt(strings.Replace(s.URL, "http://", "http://anna:wonderland@", 1))
+	w.Page.Headers = []pharos.Header{{Name: "X-Api-Key", Value: "key-12345"}}
+	r := watch(t, w)
+	said := fmt.Sprint(r)
+	for _, secret := range []string{"wonderland", "key-12345", "session=abcdef", "YW5uYTp3b25kZXJsYW5k"} {
+		if strings.Contains(said, secret) {
+			t.Errorf("the result shows %q:\n%s", secret, r.Detail)
+		}
+	}
+	if !strings.Contains(r.Detail, "Authorization: Basic •••") {
+		t.Errorf("the server was not sent the address's own password:\n%s", r.Detail)
+	}
+}
+
+func TestAddressesAreShownWithoutUserAndQuery(t *testing.T) {
+	e := New(Options{})
+	defer e.Close()
+	_, err := e.Prepare(pageAt("http://anna:wonderland@example.com:0/a?token=x"))
+	if want := `address "http://•••@example.com:0/a?..."`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s in it", err, want)
+	}
+}
+
+func TestCutsShowNoHalfOfASecret(t *testing.T) {
+	const secret = "wonderland-1234567890"
+	x, y := func(n int) string { return strings.Repeat("x", n) }, strings.Repeat("y", 2*keptHead)
+	broken := func(body string) string { return "HTTP/1.1 500 No\r\n\r\n" + body }
+	well := func(body string) string { return "HTTP/1.1 200 OK\r\n\r\n" + body }
+	not := func(pattern string) func(*pharos.Page) {
+		return func(p *pharos.Page) { p.NotMatch = []*regexp.Regexp{regexp.MustCompile(pattern)} }
+	}
+	for name, test := range map[string]struct {
+		answer string
+		edit   func(*pharos.Page)
+		shown  string
+	}{
+		"a body within":               {broken("a " + secret + " b"), nil, "a ••• b"},
+		"a body's cut":                {broken(x(keptBody-10) + secret + y), nil, "xx…"},
+		"a body's cut at its end":     {broken(x(keptBody-10) + secret), nil, "xx…"},
+		"a body of secrets":           {broken(strings.Repeat(secret+" ", 500)), nil, "••• •••"},
+		"a body past the limit":       {broken("a " + secret), func(p *pharos.Page) { p.MaxBody = 12 }, "\na …"},
+		"a body that ends too early":  {"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\na " + secret[:10], nil, "\na "},
+		"a header's cut":              {"HTTP/1.1 500 No\r\nX-Echo: " + x(190) + secret + y + "\r\n\r\n", nil, "xx…\n"},
+		"a text that was found":       {well("error: " + x(70) + secret + y), not("error: .*"), `xx…"`},
+		"a pattern that ends in it":   {well("key: " + secret), not("key: .{9}"), `found "key: "`},
+		"a pattern that begins in it": {well(secret + " is"), not(".{9} is"), `found " is"`},
+		"a find at the limit":         {well("key: " + secret), func(p *pharos.Page) { p.MaxBody = 14; not("key: .*")(p) }, `found "key: "`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := pageAt("http://" + listen(t, says(test.answer)) + "/")
+			w.Page.Bearer = secret
+			if test.edit != nil {
+				test.edit(w.Page)
+			}
+			r := watch(t, w)
+			showsNoHalf(t, r, secret)
+			if said := r.Summary + "\n" + r.Detail; !strings.Contains(said, test.shown) {
+				t.Errorf("got %q, want %q in it", said, test.shown)
+			}
+		})
+	}
+	say := func(text string) pharos.Command { return pharos.Command{Args: []string{"printf", "%s", text}} }
+	fails := func(text string) pharos.Command {
+		return pharos.Command{Args: []string{"sh", "-c", `printf %s "$0"; exit 1`, text}}
+	}
+	for name, test := range map[string]struct {
+		command pharos.Command
+		shown   string
+	}{
+		"the head of an output":      {say(x(shownHead-10) + secret + y), "xx\n…\nyy"},
+		"the tail of an output":      {say(y + secret + x(shownTail-10)), "yy\n…\nxx"},
+		"both of a short one":        {say(x(shownHead-10) + secret + x(300) + secret + x(shownTail-10)), "xx\n…\nxx"},
+		"an output of secrets":       {say(strings.Repeat(secret+" ", 5000)), "••• •••"},
+		"a first line":               {fails(secret + x(170) + secret + "\n" + y), "exit code 1: •••xx"},
+		"a value that is no number":  {pharos.Command{Shell: "echo key: " + secret, Pattern: regexp.MustCompile("key: (.{9})")}, `"" in the output is not a number`},
+		"a value that is not a half": {pharos.Command{Shell: "echo key: " + secret, Pattern: regexp.MustCompile("key: (.*)")}, `"•••" in the output is not a number`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := none()
+			w.Command = &test.command
+			e := New(Options{})
+			defer e.Close()
+			p, err := e.Prepare(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Hide(func(s string) string { return strings.ReplaceAll(s, secret, redacted) })
+			r := run(t, p, 0)
+			showsNoHalf(t, r, secret)
+			if said := r.Summary + "\n" + r.Detail; !strings.Contains(said, test.shown) {
+				t.Errorf("got %q, want %q in it", said, test.shown)
+			}
+		})
+	}
+}
+
+func showsNoHalf(t *testing.T, r pharos.Result, secret string) {
+	t.Helper()
+	said := fmt.Sprint(r)
+	for i := range len(secret) - 3 {
+		if strings.Contains(said, secret[i:i+4]) {
+			t.Fatalf("the result shows %q of the secret: %q", secret[i:i+4], said)
+		}
+	}
+}
+
+func TestCutsKeepRunesWhole(t *testing.T) {
+	for _, before := range []string{"", "x", "xx"} {
+		text := before + strings.Repeat("€", 2*keptHead)
+		w := none()
+		w.Command = &pharos.Command{Args: []string{"printf", "%s", text}}
+		page := pageAt("http://" + listen(t, says("HTTP/1.1 500 No\r\nX-Long: "+text[:999]+"\r\n\r\n"+text)) + "/")
+		limited := page
+		limited.Page = &pharos.Page{URL: page.Page.URL, MaxBody: 100}
+		for _, w := range []pharos.Watcher{w, page, limited} {
+			r := watch(t, w)
+			if !utf8.ValidString(r.Detail) {
+				t.Errorf("of %s, with %q before, the detail has half a rune: %q", w.Kind(), before, r.Detail)
+			}
+			if w.Page != nil && !strings.HasSuffix(r.Detail, "€…") {
+				t.Errorf("the cut of a body is not marked: %q", r.Detail)
+			}
+		}
+	}
+}
