@@ -230,8 +230,9 @@ func (r remote) script(mark string) string {
 	if r.dir != "" {
 		b.WriteString("cd " + quote(r.dir) + " || exit\n")
 	}
+	own := remoteMarkName + "=" + mark + "-$$_" // the end tells 12 from 123
 	b.WriteString("if command -v setsid >/dev/null 2>&1; then s=setsid g=-; else s= g=; fi\n" +
-		"m=" + remoteMarkName + "=" + mark + "-$$\n" + remoteMarkName + "=" + mark + "-$$ $s")
+		"m=" + own + "\n" + own + " $s")
 	for _, arg := range r.argv {
 		b.WriteString(" " + quote(arg))
 	}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -198,6 +200,13 @@ func TestScriptEndsWithItsInput(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// Another run there, of a script whose number begins with this one's.
+	other := exec.Command("sleep", "300")
+	other.Env = []string{fmt.Sprintf("%s=END-%d0_", remoteMarkName, cmd.Process.Pid)}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Process.Kill() })
 	io.WriteString(stdin, remote{argv: []string{"sh", "-c", "sleep 300 & setsid sleep 300 & echo begun; sleep 300; true"}}.script("END"))
 	if _, err := io.ReadFull(stdout, make([]byte, len("begun\n"))); err != nil {
 		t.Fatal(err)
@@ -208,6 +217,11 @@ func TestScriptEndsWithItsInput(t *testing.T) {
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("the script ended well, want the exit code of a killed command")
+	}
+	other.Process.Signal(syscall.SIGTERM)
+	other.Wait()
+	if how := other.ProcessState.Sys().(syscall.WaitStatus); how.Signal() != syscall.SIGTERM {
+		t.Error("the script killed another run's process")
 	}
 }
 
