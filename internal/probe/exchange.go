@@ -41,7 +41,8 @@ type intake struct {
 	source io.Reader
 	left   int64
 	first  time.Time
-	err    error // the last one
+	err    error                         // the last one
+	told   func(phase int, at time.Time) // of the first byte, at once; may be nil
 }
 
 var errLongHead = errors.New("the answer's header is longer than 64 KiB")
@@ -54,6 +55,9 @@ func (in *intake) Read(b []byte) (int, error) {
 	n, err := in.source.Read(b[:min(int64(len(b)), in.left)])
 	if n > 0 && in.first.IsZero() {
 		in.first = time.Now()
+		if in.told != nil { // the rest of the header may take its time
+			in.told(phaseTransfer, in.first)
+		}
 	}
 	in.left -= int64(n)
 	in.err = err
@@ -116,7 +120,7 @@ func (p *page) exchange(ctx context.Context, v *visit, h *hop, c *conn) (err err
 		c.cert = certificateOf(secure.ConnectionState().PeerCertificates)
 	}
 	v.seen.cert = c.cert
-	v.intake = intake{source: c.Conn, left: maxHead}
+	v.intake = intake{source: c.Conn, left: maxHead, told: v.entered}
 	v.reader.Reset(&v.intake)
 	v.enter(phaseFirstByte)
 	// A server may answer and close before it has read all; what it said

@@ -83,7 +83,8 @@ func newPage(e *Engine, w pharos.Watcher, s *secrets) (*page, error) {
 type visit struct {
 	*scratch
 	start, mark time.Time
-	phase       int // under way
+	phase       int                           // under way
+	entered     func(phase int, at time.Time) // told of each phase; nil: nobody is
 	phases      [len(pharos.PhaseNames)]time.Duration
 	total       time.Duration // up to the last byte
 	via         string        // the ssh host, where there is one
@@ -108,13 +109,16 @@ func (v *visit) enter(phase int) { v.enterAt(phase, time.Now()) }
 func (v *visit) enterAt(phase int, now time.Time) {
 	v.phases[v.phase] += now.Sub(v.mark)
 	v.phase, v.mark = phase, now
+	if v.entered != nil {
+		v.entered(phase, now)
+	}
 }
 
 func (p *page) look(ctx context.Context, r *pharos.Result) {
 	s := p.engine.scratch()
 	defer p.engine.scratches.Put(s)
 	now := time.Now()
-	v := visit{scratch: s, start: now, mark: now}
+	v := visit{scratch: s, start: now, mark: now, entered: pharos.PhasesOf(ctx)}
 	err := p.follow(ctx, &v)
 	r.Phases = pharos.Phases{Lookup: v.phases[phaseLookup], Connect: v.phases[phaseConnect], TLS: v.phases[phaseTLS],
 		FirstByte: v.phases[phaseFirstByte], Transfer: v.phases[phaseTransfer]}

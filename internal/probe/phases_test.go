@@ -1,0 +1,61 @@
+package probe
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/pharos"
+)
+
+func TestPhasesAreToldAsTheyBegin(t *testing.T) {
+	transfers := make(chan struct{})
+	address := listen(t, func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nConte")
+		select { // the first byte is told of before the rest of the header has come
+		case <-transfers:
+			io.WriteString(c, "nt-Length: 2\r\n\r\nok")
+		case <-t.Context().Done():
+		}
+	})
+	var names []string
+	var took [len(pharos.PhaseNames)]time.Duration
+	now, since := -1, time.Time{}
+	ctx := pharos.WithPhases(contextOf(10*time.Second), func(phase int, at time.Time) {
+		if now >= 0 {
+			took[now] += at.Sub(since)
+		}
+		if phase == phaseTransfer && now != phaseTransfer {
+			close(transfers)
+		}
+		now, since = phase, at
+		names = append(names, pharos.PhaseNames[phase])
+	})
+	e := New(Options{})
+	defer e.Close()
+	p, err := e.Prepare(pageAt("http://" + address + "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	r := p.Run(ctx)
+	if r.Status != pharos.OK {
+		t.Fatalf("%v %q", r.Status, r.Summary)
+	}
+	if diff := cmp.Diff([]string{"connect", "first_byte", "transfer"}, slices.Compact(names)); diff != "" {
+		t.Error("phases told, want -, got +\n" + diff)
+	}
+	// What is told early is what the end says.
+	ended := r.Phases.Each()
+	ended[phaseLookup] = 0 // the moment before the first phase
+	if diff := cmp.Diff(ended, took); diff != "" {
+		t.Error("their times, want -, got +\n" + diff)
+	}
+}
