@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
@@ -29,6 +28,10 @@ const (
 	DefaultMaxWatchers = 10_000
 	DefaultMaxScreens  = 5_000
 )
+
+// internalUser is who the all-in-one's own connections are, where its server
+// knows users.
+const internalUser = "pharos-internal"
 
 // Config is one file, read and checked. It is not changed once it is in use.
 type Config struct {
@@ -253,7 +256,7 @@ func (r *reader) nats(k *natsKeys) NATS {
 		URL: string(k.URL), Credentials: string(k.Credentials), NKey: string(k.NKey),
 		User: string(k.User), Password: string(k.Password), Token: string(k.Token),
 		CAFile: string(k.CAFile), CertFile: string(k.CertFile), KeyFile: string(k.KeyFile),
-		Listen: string(k.Listen), StoreDir: string(k.StoreDir),
+		Listen: strings.ToLower(string(k.Listen)), StoreDir: string(k.StoreDir), // localhost is known by its small letters alone
 	}
 	var ways []string
 	for _, key := range []string{"credentials", "nkey", "user", "token"} {
@@ -272,6 +275,9 @@ func (r *reader) nats(k *natsKeys) NATS {
 		if u.Name == "" {
 			r.fail(u.at("name"), "nats.users: a user wants a name")
 			continue
+		}
+		if u.Name == internalUser {
+			r.fail(u.at("name"), "nats.users: %q is the all-in-one's own name: choose another", string(u.Name))
 		}
 		if u.Password == "" {
 			r.fail(u.at("password"), "nats.users: user %q wants a password", string(u.Name))
@@ -315,11 +321,8 @@ func (n NATS) CheckListen() error {
 }
 
 func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func hostPort(s string) (host, port string, err error) {

@@ -232,6 +232,8 @@ func TestCheckListen(t *testing.T) {
 		{"loopback of version 6", NATS{Listen: "[::1]:4222"}, ""},
 		{"mapped loopback", NATS{Listen: "[::ffff:127.0.0.1]:0"}, ""},
 		{"localhost", NATS{Listen: "localhost:4222"}, ""},
+		{"localhost in capitals", parse(t, "nats: {listen: 'LOCALHOST:4222'}", env()).NATS, ""},
+		{"loopback with a zone", NATS{Listen: "[::1%lo]:4222"}, "without users"},
 		{"everywhere with users", NATS{Listen: ":4222", Users: []User{{"a", "b"}}}, ""},
 		{"everywhere", NATS{Listen: ":4222"}, "without users"},
 		{"all of version 4", NATS{Listen: "0.0.0.0:4222"}, "without users"},
