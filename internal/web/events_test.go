@@ -1,12 +1,15 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -246,6 +249,64 @@ func TestCloseWaitsForNobody(t *testing.T) {
 		}
 		if n := w.s.count.Load(); n != 0 {
 			t.Errorf("%d screens are counted", n)
+		}
+	})
+}
+
+// pipes is a listener whose connections are made by dial.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (p *pipes) dial(t testing.TB, request string) net.Conn {
+	here, there := net.Pipe()
+	t.Cleanup(func() { here.Close() })
+	p.conns <- there
+	if _, err := io.WriteString(here, request); err != nil {
+		t.Fatal(err)
+	}
+	return here
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
+
+// TestServeEndsInOneGrace: a screen that takes no byte and a request that does
+// not come to its end have the same half a second, not one after the other.
+func TestServeEndsInOneGrace(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+		ctx, cancel := context.WithCancel(w.Context())
+		served := make(chan error, 1)
+		go func() { served <- w.s.Serve(ctx, l) }()
+		stuck := l.dial(w, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+		if _, err := io.ReadFull(stuck, make([]byte, 64)); err != nil {
+			w.Fatal(err)
+		}
+		l.dial(w, "GET /healthz HTTP/1.1\r\nHost")
+		synctest.Wait()
+		began := time.Now()
+		cancel()
+		if err := <-served; err != nil {
+			w.Error(err)
+		}
+		if took := time.Since(began); took > shutdownGrace+100*time.Millisecond {
+			w.Errorf("it took %v, want %v", took, shutdownGrace)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -114,12 +115,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	s.Close()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
+	var streams sync.WaitGroup
+	streams.Go(s.Close) // Shutdown knows nothing of them; both have the same half a second
 	if srv.Shutdown(grace) != nil {
 		err = srv.Close()
 	}
+	streams.Wait()
 	<-served
 	return err
 }
