@@ -37,9 +37,10 @@ type Follow struct {
 }
 
 // Follow brings the results, rosters and beats of all sites, those that are
-// stored and those that arrive, and pharos.forget, until ctx ends. It subscribes first and takes the snapshot second; it takes it
-// again after each reconnect, when messages were dropped, and when the store
-// was made anew or emptied, which it notices within two seconds. Without a
+// stored and those that arrive, and pharos.forget, until ctx ends. It subscribes
+// first and takes the snapshot second; it takes it again after each reconnect,
+// when messages were dropped, and when the store was made anew, which it notices
+// within two seconds. One that was purged fills up with what comes. Without a
 // store it asks the probers to publish again. A Conn can be followed once at a
 // time. The error is nil or ErrClosed.
 func (c *Conn) Follow(ctx context.Context, f Follow) error {
