@@ -197,7 +197,15 @@ func TestScriptEndsWithItsInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	over, held, err := os.Pipe() // held by all of them, and by what ends them
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer over.Close()
+	cmd.ExtraFiles = []*os.File{held, held} // the script has a use of its own for the first
+	err = cmd.Start()
+	held.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
 	// Another run there, of a script whose number begins with this one's.
@@ -212,7 +220,7 @@ func TestScriptEndsWithItsInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdin.Close()
-	if _, err := io.ReadAll(stdout); err != nil { // held until the last of them is gone
+	if _, err := io.ReadAll(over); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err == nil {
