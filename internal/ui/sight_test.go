@@ -1,14 +1,19 @@
 package ui
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -21,6 +26,8 @@ var visions = map[string][3][3]float64{
 	"no colours":   {{0.2126, 0.7152, 0.0722}, {0.2126, 0.7152, 0.0722}, {0.2126, 0.7152, 0.0722}},
 }
 
+var themes = []string{"", "?theme=light", "?theme=contrast", "?palette=blue", "?theme=light&palette=blue", "?theme=contrast&palette=blue"}
+
 // sighted is a tile as it is rendered.
 type sighted struct {
 	State   string    `json:"state"`
@@ -31,7 +38,7 @@ type sighted struct {
 	Edge    []float64 `json:"edge"`
 }
 
-const looks = `["ok", "warning", "critical", "unknown", "stale"].map((state) => {
+const looks = `["ok", "warning", "critical", "unknown", "stale", "waiting"].map((state) => {
   const tile = document.querySelector(".tile[data-s=" + state + "]"), mark = tile.querySelector(".mark");
   const style = getComputedStyle(tile), drawn = getComputedStyle(mark), numbers = (c) => c.match(/[\d.]+/g).slice(0, 3).map(Number);
   return {state: state, back: numbers(style.backgroundColor), mark: numbers(drawn.backgroundColor), hatched: style.backgroundImage !== "none", edge: numbers(style.boxShadow),
@@ -75,7 +82,7 @@ func TestStatesAreToldApartWithoutColours(t *testing.T) {
 	t.Parallel()
 	d := newDashboard(t, states)
 	p := open(t, "about:blank", 1920, 1080)
-	for _, query := range []string{"", "?theme=light", "?theme=contrast", "?palette=blue", "?theme=light&palette=blue", "?theme=contrast&palette=blue"} {
+	for _, query := range themes {
 		p.do(chromedp.Navigate(d.URL + query))
 		p.wait("document.querySelectorAll('.tile[aria-label]').length === 9 && !document.documentElement.classList.contains('still')")
 		p.do(chromedp.Evaluate[chromedp.Void]("document.querySelectorAll('.tile').forEach(e => { e.style.transition = 'none' }); undefined"))
@@ -104,6 +111,224 @@ func TestStatesAreToldApartWithoutColours(t *testing.T) {
 			text += fmt.Sprintf(" %s %.0f/%.0f/%.0f", l.State, lightness(linear(visions["usual"], l.Back)), lightness(linear(visions["protanopia"], l.Back)), lightness(linear(visions["deuteranopia"], l.Back)))
 		}
 		t.Logf("%q: lightness as usual, with protanopia, with deuteranopia:%s", query, text)
+	}
+}
+
+// faint lists the texts that are seen and have too little contrast to what is behind them, as it is rendered: 7:1 for names
+// and values, 4.5:1 for the rest. Behind a hatched tile there are two colours. The last of the list is how many texts there are.
+const faint = `(() => {
+  const out = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const colours = (text) => (text.match(/rgba?\([^)]*\)/g) || []).map((c) => c.match(/[\d.]+/g).map(Number)).map((c) => c.length < 4 ? c.concat(1) : c);
+  const over = (top, under) => [0, 1, 2].map((i) => top[i] * top[3] + under[i] * (1 - top[3]));
+  const linear = (v) => v / 255 <= 0.04045 ? v / 255 / 12.92 : Math.pow((v / 255 + 0.055) / 1.055, 2.4);
+  const bright = (c) => 0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2]);
+  const apart = (a, b) => (Math.max(bright(a), bright(b)) + 0.05) / (Math.min(bright(a), bright(b)) + 0.05);
+  const behind = (e) => {
+    if (!e) return [[255, 255, 255]];
+    const style = getComputedStyle(e), own = colours(style.backgroundColor)[0], stripes = colours(style.backgroundImage).filter((c) => c[3] > 0);
+    const flat = own[3] === 1 ? [own] : behind(e.parentElement).map((c) => over(own, c));
+    return stripes.reduce((all, stripe) => all.concat(flat.map((c) => over(stripe, c))), flat);
+  };
+  let n = 0;
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const e = node.parentElement, box = e.getBoundingClientRect();
+    if (!node.data.trim() || box.width < 2 || box.height < 2 || getComputedStyle(e).visibility !== "visible") continue;
+    let front = colours(getComputedStyle(e).color)[0].slice();
+    for (let up = e; up; up = up.parentElement) front[3] *= getComputedStyle(up).opacity;
+    if (!front[3]) continue;
+    n++;
+    const least = Math.min(...behind(e).map((c) => apart(over(front, c), c))), want = e.closest(".name, .value") ? 7 : 4.5;
+    const of = e.closest("[data-s]");
+    if (least < want) out.push((e.id || e.className || e.tagName) + " " + (of ? of.getAttribute("data-s") + " " : "") + JSON.stringify(node.data.slice(0, 30)) + ": got " + least.toFixed(2) + ":1, wanted " + want + ":1");
+  }
+  return out.concat(String(n));
+})()`
+
+func TestContrastAsRendered(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, states)
+	day := func(board func(at float64) object) func(at float64) object {
+		return func(at float64) object {
+			b := board(at)
+			b["hops"] = object{
+				"nats": object{"up": false, "f": at - 9, "error": "permissions violation"},
+				"probers": []object{
+					{"site": "berlin", "name": "p1", "up": true, "watchers": 14, "missed": 3},
+					{"site": "oslo", "name": "p1", "up": false, "f": at - 9, "watchers": 14},
+					{"site": "virginia", "name": "p1", "up": false, "left": true, "f": at - 100, "watchers": 1},
+				},
+				"notices": []string{"pharos.yaml: line 14: unknown key"},
+			}
+			return b
+		}
+	}
+	d.set(func(d *dashboard) {
+		for i := range 6 {
+			d.details[fmt.Sprintf("berlin.set-0.tile-%d", i)] = checkout()
+		}
+	})
+	p := open(t, "about:blank", 1920, 1080)
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}); err != nil {
+		t.Fatal(err) // a colour that fades in is none that is read
+	}
+	check := func(query, what string, some int) {
+		t.Helper()
+		list := painted[[]string](p, faint)
+		if n, err := strconv.Atoi(list[len(list)-1]); err != nil || n < some {
+			t.Errorf("%q, %s: got %d texts, wanted %d or more", query, what, n, some)
+		}
+		for _, text := range list[:len(list)-1] {
+			t.Errorf("%q, %s: contrast of %s", query, what, text)
+		}
+	}
+	for _, query := range themes {
+		d.show(day(states))
+		p.do(chromedp.Navigate(d.URL + query))
+		p.wait("document.querySelectorAll('.tile[aria-label]').length === 9 && document.getElementById('pulse').textContent.startsWith('live')")
+		check(query, "nine tiles", 40)
+		for i := range 6 {
+			p.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("document.getElementById('tile-%d').click()", i)))
+			p.wait("document.querySelector('#detail pre')")
+			check(query, "one opened", 80)
+			p.do(chromedp.KeyEvent(kb.Escape))
+		}
+		p.do(chromedp.KeyEvent("?"))
+		check(query, "the keys", 50)
+		d.show(day(wall(1000)))
+		p.wait("document.querySelectorAll('.tile[aria-label]').length === 1000 && document.querySelectorAll('#rail li').length > 5")
+		check(query, "a thousand tiles and the rail", 20)
+	}
+}
+
+// hears is a piece of the accessibility tree: what who hears the board is told.
+type hears struct{ role, name, of string }
+
+func hearing(p *tab) (list []hears) {
+	p.t.Helper()
+	tree, err := chromedp.Call(p.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	word := func(v *accessibility.Value) (out string) {
+		if v != nil && json.Unmarshal(v.Value, &out) != nil {
+			p.t.Fatalf("reading the accessibility tree: got %s, wanted a text", v.Value)
+		}
+		return out
+	}
+	nodes := map[accessibility.NodeID]*accessibility.Node{}
+	for _, n := range tree.Nodes {
+		nodes[n.NodeID] = n
+	}
+	for _, n := range tree.Nodes {
+		if n.Ignored {
+			continue
+		}
+		of := nodes[n.ParentID]
+		for of != nil && (of.Ignored || word(of.Name) == "" || word(of.Role) == "listitem") {
+			of = nodes[of.ParentID]
+		}
+		one := hears{role: word(n.Role), name: word(n.Name)}
+		if of != nil {
+			one.of = word(of.Role) + " " + word(of.Name)
+		}
+		list = append(list, one)
+	}
+	return list
+}
+
+// TestBoardIsHeard: the accessibility tree has the board as lists of named items.
+func TestBoardIsHeard(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, states)
+	d.set(func(d *dashboard) { d.details["berlin.set-0.tile-2"] = checkout() })
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 9 && document.title.startsWith('\u2715 1')")
+	list := hearing(p)
+	defer func() {
+		if t.Failed() {
+			t.Logf("the accessibility tree: %q", list)
+		}
+	}()
+	const page = "RootWebArea \u2715 1 \u00b7 Pharos"
+	for _, want := range []hears{
+		{"heading", "Pharos", page}, {"list", "Watchers by state", page}, {"list", "Where the news comes from", page}, {"main", "Watchers", page},
+		{"heading", "States", "main Watchers"}, {"list", "States", "main Watchers"}, {"list", "Memories", "main Watchers"},
+		{"button", "Well, ok", "list States"}, {"button", "Warning, warning", "list States"}, {"button", "Critical, critical", "list States"},
+		{"button", "Unknown, unknown", "list States"}, {"button", "No data, no data", "list States"}, {"button", "Waiting, waiting", "list States"},
+		{"button", "Was red, ok", "list Memories"}, {"button", "Was yellow, ok", "list Memories"}, {"button", "Still running, ok", "list Memories"},
+	} {
+		if !slices.Contains(list, want) {
+			t.Errorf("the accessibility tree: got no %s %q in the %s", want.role, want.name, want.of)
+		}
+	}
+	for _, one := range list {
+		if one.name == "" && slices.Contains([]string{"button", "list", "main", "heading", "dialog"}, one.role) {
+			t.Errorf("the accessibility tree: got a %s without a name in the %s", one.role, one.of)
+		}
+	}
+	d.frame(object{"i": 0, "s": "critical", "f": d.now()})
+	p.wait("document.getElementById('announce').textContent === 'Well, critical'")
+	if list = hearing(p); !slices.ContainsFunc(list, func(one hears) bool { return one.role == "StaticText" && one.name == "Well, critical" }) {
+		t.Errorf("the accessibility tree: got nothing of what is announced")
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("document.getElementById('tile-2').click()"))
+	p.wait("document.querySelector('#detail pre')")
+	list = hearing(p)
+	for _, want := range [][2]string{{"button", "close"}, {"button", "resume"}, {"heading", "Critical"}, {"term", "certificate"}} {
+		if !slices.Contains(list, hears{want[0], want[1], "dialog Critical"}) {
+			t.Errorf("the accessibility tree: got no %s %q in the dialog that is open", want[0], want[1])
+		}
+	}
+	if got := eval[string](p, "document.documentElement.lang + ' ' + document.getElementById('announce').getAttribute('aria-live')"); got != "en polite" {
+		t.Errorf("language of the page, and how news are told: got %q, wanted English and politely", got)
+	}
+}
+
+// TestTextsRunTheirOwnWay: what people wrote runs from the right to the left where it begins so, whatever stands around it.
+func TestTextsRunTheirOwnWay(t *testing.T) {
+	t.Parallel()
+	const hebrew = "\u05e9\u05e8\u05ea"
+	foreign := func(n int) func(at float64) object {
+		return func(at float64) object {
+			tiles := []object{}
+			for i := range n {
+				tiles = append(tiles, object{"name": hebrew, "site": hebrew, "s": []string{"ok", "critical", "stale"}[i%3], "v": []string{"5", ""}[i%2], "m": hebrew, "f": at - 700})
+			}
+			b := board([]string{hebrew, hebrew}, []int{n / 2, n - n/2}, tiles)
+			b["title"], b["tagline"] = hebrew, hebrew
+			b["hops"] = object{"nats": object{"up": true}, "probers": []object{{"site": hebrew, "name": hebrew, "up": false, "left": true, "f": at - 9, "watchers": 2}}, "notices": []string{hebrew}}
+			return b
+		}
+	}
+	d := newDashboard(t, foreign(9))
+	d.set(func(d *dashboard) {
+		detail := checkout()
+		for _, key := range []string{"set", "site", "name", "summary", "detail", "prober"} {
+			detail[key] = hebrew
+		}
+		detail["facts"] = [][]string{{"status", hebrew}}
+		d.details["berlin.set-0.tile-0"] = detail
+	})
+	p := open(t, d.URL, 1920, 1080)
+	// Of a row that is put together, the words of ours that it begins with say the way.
+	const against = `[...document.querySelectorAll("body, body *:not(script)")].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && /^[^A-Za-z]*[\u0590-\u06ff]/.test(n.data))
+		&& getComputedStyle(e).direction !== "rtl").map((e) => e.tagName + " " + (e.id || e.className) + " " + e.textContent)`
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 9 && document.querySelector('#notices li').textContent")
+	if got := painted[[]string](p, against); len(got) > 0 {
+		t.Errorf("texts that run the wrong way: %q", got)
+	}
+	if got := eval[string](p, "getComputedStyle(document.querySelector('#tile-0 .line')).direction"); got != "ltr" {
+		t.Errorf("the duration in a tile of such a name: got %s, wanted ltr", got)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void]("document.getElementById('tile-0').click()"))
+	p.wait("document.querySelector('#detail pre')")
+	if got := painted[[]string](p, against); len(got) > 0 {
+		t.Errorf("texts of a detail that run the wrong way: %q", got)
+	}
+	d.show(foreign(1000))
+	p.wait("document.querySelectorAll('#rail li').length > 5")
+	if got := painted[[]string](p, against); len(got) > 0 {
+		t.Errorf("texts of the rail that run the wrong way: %q", got)
 	}
 }
 
