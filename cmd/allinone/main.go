@@ -23,10 +23,17 @@ func main() {
 	var l net.Listener
 	cli.Main(cli.Program{
 		Name: "allinone", Help: "Watches systems and shows them on a board: prober, NATS and dashboard in one.",
-		Flags: &flags, Common: &flags.Flags, Place: &flags.PlaceFlags,
+		Flags: &flags, Common: &flags.Flags,
+		Overrides: []cli.Override{&flags.ListenFlags, &flags.PlaceFlags},
+		Fixed:     allinone.Fixed(),
+		Check:     allinone.Check,
 		Default: func() (data []byte, err error) {
 			// The sample watches the program's own pages: it needs their address.
-			if l, err = flags.ListenOn(context.Background(), config.Default()); err != nil {
+			c := config.Default()
+			if err = flags.ListenFlags.Override(c); err != nil {
+				return nil, err
+			}
+			if l, err = cli.Listen(context.Background(), c); err != nil {
 				return nil, err
 			}
 			return config.Sample(allinone.URL(l)), nil
@@ -35,7 +42,7 @@ func main() {
 			hint := ""
 			if l != nil {
 				hint = "This is the built-in sample. To watch your own: write pharos.yaml (docs/config.md) and add -c pharos.yaml\n"
-			} else if l, err = flags.ListenOn(ctx, s.Config); err != nil {
+			} else if l, err = cli.Listen(ctx, s.Config); err != nil {
 				return err
 			}
 			a, err := allinone.New(allinone.Options{Config: s.Config, Version: pharos.Version, Listener: l, Sample: hint != "", Log: s.Log})
@@ -45,7 +52,7 @@ func main() {
 			fmt.Printf("Pharos is watching: %s/\n%s", allinone.URL(l), hint)
 			g, ctx := errgroup.WithContext(ctx)
 			g.Go(func() error { return a.Run(ctx) })
-			g.Go(func() error { return s.Follow(ctx, &flags.PlaceFlags, a.Apply, a.Reject) })
+			g.Go(func() error { return s.Follow(ctx, a.Apply, a.Reject) })
 			return g.Wait()
 		},
 	})

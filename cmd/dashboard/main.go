@@ -27,20 +27,22 @@ func main() {
 	cli.Main(cli.Program{
 		Name: "dashboard", Help: "Shows what the probers see, live, on a board for every screen.",
 		Flags: &flags, Common: &flags.Flags,
-		Default: func() ([]byte, error) { return []byte("title: Pharos\n"), nil },
+		Overrides: []cli.Override{&flags.NATSFlags, &flags.ListenFlags},
+		Fixed:     dashboard.Fixed(),
+		Default:   func() ([]byte, error) { return []byte("title: Pharos\n"), nil },
 		Run: func(ctx context.Context, s *cli.Setup) error {
 			name, err := os.Hostname()
 			if err != nil {
 				name = "dashboard"
 			}
-			o, err := flags.Bus(s.Config, "dashboard")
+			o, err := cli.Bus(s.Config, "dashboard")
 			if err != nil {
 				return err
 			}
 			if s.Command == "forget" {
 				return forget(ctx, o, pharos.Forget{Prober: flags.Forget.Prober, Watcher: pharos.WatcherID(flags.Forget.Watcher)})
 			}
-			l, err := flags.ListenOn(ctx, s.Config)
+			l, err := cli.Listen(ctx, s.Config)
 			if err != nil {
 				return err
 			}
@@ -48,7 +50,7 @@ func main() {
 			g, ctx := errgroup.WithContext(ctx)
 			g.Go(func() error { return d.Run(ctx) })
 			g.Go(func() error {
-				return s.Follow(ctx, nil, func(c *config.Config) error { d.Apply(c); return nil }, d.Reject)
+				return s.Follow(ctx, func(c *config.Config) error { d.Apply(c); return nil }, d.Reject)
 			})
 			return g.Wait()
 		},

@@ -21,12 +21,15 @@ func main() {
 	}
 	cli.Main(cli.Program{
 		Name: "prober", Help: "Looks at systems as a user would, and publishes what it sees to NATS.",
-		Flags: &flags, Common: &flags.Flags, Place: &flags.PlaceFlags,
+		Flags: &flags, Common: &flags.Flags,
+		Overrides: []cli.Override{&flags.NATSFlags, &flags.PlaceFlags},
+		Fixed:     prober.Fixed(),
+		Check:     prober.Check,
 		Default: func() ([]byte, error) {
 			return nil, errors.New("no file says what to watch: give one with -c FILE")
 		},
 		Run: func(ctx context.Context, s *cli.Setup) error {
-			o, err := flags.Bus(s.Config, pharos.Token(s.Config.Prober))
+			o, err := cli.Bus(s.Config, pharos.Token(s.Config.Prober))
 			if err != nil {
 				return err
 			}
@@ -36,9 +39,7 @@ func main() {
 			}
 			g, ctx := errgroup.WithContext(ctx)
 			g.Go(func() error { return p.Run(ctx) })
-			g.Go(func() error {
-				return s.Follow(ctx, &flags.PlaceFlags, p.Apply, p.Reject)
-			})
+			g.Go(func() error { return s.Follow(ctx, p.Apply, p.Reject) })
 			return g.Wait()
 		},
 	})

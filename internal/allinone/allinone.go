@@ -68,6 +68,15 @@ func New(o Options) (*AllInOne, error) {
 	return &AllInOne{server, p, d}, nil
 }
 
+// Fixed is what Apply cannot change. What the file says of the way to NATS is
+// for the other programs.
+func Fixed() []config.Keys {
+	return []config.Keys{config.PlaceKeys, config.ServerKeys, config.BoardKeys}
+}
+
+// Check says what keeps a file that can be read from being put in force.
+func Check(c *config.Config) error { return prober.Check(c) }
+
 // NATS returns the "host:port" on which remote probers reach the server inside,
 // or nothing.
 func (a *AllInOne) NATS() string { return a.server.Addr() }

@@ -21,6 +21,8 @@ import (
 	"pharos/internal/pharos"
 )
 
+const formatVariable = "PHAROS_LOG_FORMAT"
+
 // Flags are those of every program. A flag goes before its variable, the
 // variable before the file.
 type Flags struct {
@@ -31,10 +33,27 @@ type Flags struct {
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 }
 
+// Override is a group of flags that go before the file.
+type Override interface {
+	// Override writes what the flags say into the configuration.
+	Override(c *config.Config) error
+}
+
 // NATSFlags say where NATS is.
 type NATSFlags struct {
 	NATSURL         string `name:"nats-url" env:"PHAROS_NATS_URL" placeholder:"URL" help:"Address of NATS: nats://host:4222, several with commas."`
 	NATSCredentials string `name:"nats-credentials" env:"PHAROS_NATS_CREDENTIALS" placeholder:"FILE" help:"Credentials file for NATS."`
+}
+
+// Override implements Override.
+func (f *NATSFlags) Override(c *config.Config) error {
+	if f.NATSURL != "" {
+		c.NATS.URL = f.NATSURL
+	}
+	if f.NATSCredentials != "" {
+		c.NATS.Credentials = f.NATSCredentials
+	}
+	return nil
 }
 
 // PlaceFlags say who this prober is.
@@ -43,31 +62,33 @@ type PlaceFlags struct {
 	Prober string `env:"PHAROS_PROBER" help:"Its name; the host's where nobody says."`
 }
 
+// Override implements Override.
+func (f *PlaceFlags) Override(c *config.Config) error { return c.Place(f.Site, f.Prober) }
+
 // ListenFlags say where the board is served.
 type ListenFlags struct {
 	Listen string `env:"PHAROS_LISTEN" placeholder:"HOST:PORT" help:"Where the board is served."`
-	Port   int    `short:"P" placeholder:"PORT" help:"The same, on all addresses; goes before --listen."`
+	Port   *int   `short:"P" placeholder:"PORT" help:"The same, on all addresses; 0: a free port. Goes before --listen."`
 }
 
-// Address returns the address to listen on: the flags', else the file's.
-func (f ListenFlags) Address(c *config.Config) (string, error) {
+// Override implements Override.
+func (f *ListenFlags) Override(c *config.Config) error {
 	switch {
-	case f.Port < 0 || f.Port > 65535:
-		return "", fmt.Errorf("--port %d: want 1 to 65535", f.Port)
-	case f.Port != 0:
-		return ":" + strconv.Itoa(f.Port), nil
-	case f.Listen != "":
-		return f.Listen, nil
+	case f.Port == nil:
+		if f.Listen != "" {
+			c.Dashboard.Listen = f.Listen
+		}
+	case *f.Port < 0 || *f.Port > 65535:
+		return fmt.Errorf("--port %d: want 0 to 65535", *f.Port)
+	default:
+		c.Dashboard.Listen = ":" + strconv.Itoa(*f.Port)
 	}
-	return c.Dashboard.Listen, nil
+	return nil
 }
 
-// ListenOn opens the listener that the flags or the file name.
-func (f ListenFlags) ListenOn(ctx context.Context, c *config.Config) (net.Listener, error) {
-	address, err := f.Address(c)
-	if err != nil {
-		return nil, err
-	}
+// Listen opens the listener of the board.
+func Listen(ctx context.Context, c *config.Config) (net.Listener, error) {
+	address := c.Dashboard.Listen
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listening on %q: another program does already; choose another port with -P", address)
@@ -78,18 +99,12 @@ func (f ListenFlags) ListenOn(ctx context.Context, c *config.Config) (net.Listen
 	return l, nil
 }
 
-// Bus returns how to connect to the user's NATS: the flags, else the file.
-func (f NATSFlags) Bus(c *config.Config, inbox string) (bus.Options, error) {
+// Bus returns how to connect to the user's NATS.
+func Bus(c *config.Config, inbox string) (bus.Options, error) {
 	n := c.NATS
 	o := bus.Options{
 		URL: n.URL, Credentials: n.Credentials, NKey: n.NKey, User: n.User, Password: n.Password, Token: n.Token,
 		CAFile: n.CAFile, CertFile: n.CertFile, KeyFile: n.KeyFile, Inbox: inbox,
-	}
-	if f.NATSURL != "" {
-		o.URL = f.NATSURL
-	}
-	if f.NATSCredentials != "" {
-		o.Credentials = f.NATSCredentials
 	}
 	if o.URL == "" {
 		return o, errors.New(`no address of NATS: give one with --nats-url nats://host:4222 or "nats: {url: ...}" in the file (the all-in-one has NATS inside)`)
@@ -102,7 +117,8 @@ type Setup struct {
 	Config  *config.Config
 	Log     *slog.Logger
 	Command string // of those that the program's flags name; empty: they name none
-	path    string // of the file; empty: none was given
+	program Program
+	hup     <-chan os.Signal
 }
 
 // Program is one of the three.
@@ -110,8 +126,13 @@ type Program struct {
 	Name, Help string
 	Flags      any    // pointer to a struct that embeds Flags
 	Common     *Flags // the one that is embedded
-	// Place, if not nil, says who the prober is, before the file does.
-	Place *PlaceFlags
+	// Overrides are those flags that go before the file.
+	Overrides []Override
+	// Fixed is what a reload cannot change.
+	Fixed []config.Keys
+	// Check, if not nil, says what --check finds wrong with a file that can be
+	// read.
+	Check func(*config.Config) error
 	// Default returns the file that is used when none is given; an error says
 	// that one must be.
 	Default func() ([]byte, error)
@@ -122,6 +143,12 @@ type Program struct {
 // Main runs a program with the process's arguments and exits: 0 when it was
 // asked to stop and did, 1 with an error.
 func Main(p Program) {
+	// From here on: unheard, the signal ends the process.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	if os.Getenv(formatVariable) == "" { // as every other empty variable; kong takes it for a format
+		os.Unsetenv(formatVariable)
+	}
 	parsed := kong.Parse(p.Flags, kong.Name(p.Name), kong.Description(p.Help), kong.Vars{"version": "pharos " + pharos.Version})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -130,18 +157,23 @@ func Main(p Program) {
 		// much again is room enough for what comes and goes.
 		debug.SetGCPercent(50)
 	}
-	if err := run(ctx, p, parsed.Command()); err != nil {
+	if err := run(ctx, p, parsed.Command(), hup); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", p.Name, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, p Program, command string) error {
+func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) error {
 	c, err := read(p)
 	if err != nil {
 		return err
 	}
 	if p.Common.Check {
+		if p.Check != nil {
+			if err := p.Check(c); err != nil {
+				return fmt.Errorf("checking %q: %w", p.Common.Config, err)
+			}
+		}
 		sets := map[string]bool{}
 		for _, w := range c.Watchers {
 			sets[w.Set] = true
@@ -149,7 +181,7 @@ func run(ctx context.Context, p Program, command string) error {
 		fmt.Printf("%s: fine: %d watchers in %d sets\n", p.Common.Config, len(c.Watchers), len(sets))
 		return nil
 	}
-	return p.Run(ctx, &Setup{Config: c, Log: logger(p.Common), Command: command, path: p.Common.Config})
+	return p.Run(ctx, &Setup{Config: c, Log: logger(p.Common), Command: command, program: p, hup: hup})
 }
 
 func read(p Program) (*config.Config, error) {
@@ -166,10 +198,19 @@ func read(p Program) (*config.Config, error) {
 			c, err = config.Parse("the built-in file", data, os.LookupEnv)
 		}
 	}
-	if err == nil && p.Place != nil {
-		err = c.Place(p.Place.Site, p.Place.Prober)
+	if err == nil {
+		err = p.override(c)
 	}
 	return c, err
+}
+
+func (p *Program) override(c *config.Config) error {
+	for _, o := range p.Overrides {
+		if err := o.Override(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func logger(f *Flags) *slog.Logger {
@@ -182,31 +223,30 @@ func logger(f *Flags) *slog.Logger {
 }
 
 // Follow hands each new content of the file to apply, as soon as it is there or
-// SIGHUP asks for it, until ctx is done. A content that cannot be read, or that
-// apply refuses, goes to reject, and nothing else happens.
-func (s *Setup) Follow(ctx context.Context, place *PlaceFlags, apply func(*config.Config) error, reject func(error)) error {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+// SIGHUP asks for it, until ctx is done. A content that cannot be read, that
+// changes what is fixed, or that apply refuses, goes to reject, and nothing else
+// happens.
+func (s *Setup) Follow(ctx context.Context, apply func(*config.Config) error, reject func(error)) error {
 	refuse := func(err error) {
 		s.Log.Error("the new file is not in force, the old one stays", "error", err)
 		reject(err)
 	}
-	if s.path == "" {
+	path := s.program.Common.Config
+	if path == "" {
 		for {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-hup:
+			case <-s.hup:
 				s.Log.Warn("there is no file to be read again")
 			}
 		}
 	}
-	o := config.Options{Path: s.path, Getenv: os.LookupEnv, Seen: s.Config.Hash, Hup: hup}
+	o := config.Options{Path: path, Getenv: os.LookupEnv, Seen: s.Config.Hash, Hup: s.hup}
 	return config.Follow(ctx, o, func(c *config.Config) {
-		err := error(nil)
-		if place != nil {
-			err = c.Place(place.Site, place.Prober)
+		err := s.program.override(c)
+		if err == nil {
+			err = s.Config.CheckReload(c, s.program.Fixed...)
 		}
 		if err == nil {
 			err = apply(c)

@@ -48,18 +48,21 @@ func program() Program {
 		ListenFlags
 	}
 	return Program{
-		Name: "example", Help: "Says what it was run with.", Flags: &flags, Common: &flags.Flags, Place: &flags.PlaceFlags,
+		Name: "example", Help: "Says what it was run with.", Flags: &flags, Common: &flags.Flags,
+		Overrides: []Override{&flags.NATSFlags, &flags.PlaceFlags, &flags.ListenFlags},
+		Check: func(c *config.Config) error {
+			if c.Title == "cannot run" {
+				return errors.New("this cannot run")
+			}
+			return nil
+		},
 		Default: func() ([]byte, error) { return []byte("title: built in\nnats: {url: 'nats://built-in:4222'}\n"), nil },
 		Run: func(ctx context.Context, s *Setup) error {
-			address, err := flags.Address(s.Config)
+			bus, err := Bus(s.Config, "example")
 			if err != nil {
 				return err
 			}
-			bus, err := flags.Bus(s.Config, "example")
-			if err != nil {
-				return err
-			}
-			out := told{Listen: address, NATS: bus.URL, Credentials: filepath.Base(bus.Credentials), Site: s.Config.Site, Prober: s.Config.Prober, Title: s.Config.Title}
+			out := told{Listen: s.Config.Dashboard.Listen, NATS: bus.URL, Credentials: filepath.Base(bus.Credentials), Site: s.Config.Site, Prober: s.Config.Prober, Title: s.Config.Title}
 			for _, w := range s.Config.Watchers {
 				out.ID = string(w.ID)
 			}
@@ -71,6 +74,13 @@ func program() Program {
 			switch s.Config.Title {
 			case "waits":
 				<-ctx.Done()
+			case "is asked before it follows":
+				if _, err := io.ReadAll(os.Stdin); err != nil { // until the test has asked
+					return err
+				}
+				following, end := context.WithCancel(ctx)
+				defer end()
+				return s.Follow(following, func(*config.Config) error { end(); return nil }, func(error) {})
 			case "fails":
 				return errors.New("running: it was asked to fail")
 			}
@@ -148,6 +158,8 @@ func TestAFlagGoesBeforeItsVariableAndThatBeforeTheFile(t *testing.T) {
 		{"listen: variable", []string{"PHAROS_LISTEN=127.0.0.1:2"}, []string{"-c", path}, with(func(w *told) { w.Listen = "127.0.0.1:2" })},
 		{"listen: flag", []string{"PHAROS_LISTEN=127.0.0.1:2"}, []string{"-c", path, "--listen", "127.0.0.1:3"}, with(func(w *told) { w.Listen = "127.0.0.1:3" })},
 		{"port: flag", []string{"PHAROS_LISTEN=127.0.0.1:2"}, []string{"-c", path, "-P", "5"}, with(func(w *told) { w.Listen = ":5" })},
+		{"port: any", nil, []string{"-c", path, "-P", "0", "--listen", "127.0.0.1:3"}, with(func(w *told) { w.Listen = ":0" })},
+		{"empty variables", []string{"PHAROS_LOG_FORMAT=", "PHAROS_LISTEN=", "PHAROS_NATS_URL=", "PHAROS_SITE=", "PHAROS_PROBER="}, []string{"-c", path}, fromFile},
 		{"nats: variables", []string{"PHAROS_NATS_URL=nats://env:1", "PHAROS_NATS_CREDENTIALS=env.creds"}, []string{"-c", path},
 			with(func(w *told) { w.NATS, w.Credentials = "nats://env:1", "env.creds" })},
 		{"nats: flags", []string{"PHAROS_NATS_URL=nats://env:1", "PHAROS_NATS_CREDENTIALS=env.creds"}, []string{"-c", path, "--nats-url", "nats://flag:1", "--nats-credentials=flag.creds"},
@@ -187,8 +199,9 @@ func TestExitCodes(t *testing.T) {
 		{"a file that is not there", nil, []string{"-c", "/nowhere/pharos.yaml"}, 1, "", `example: reading "/nowhere/pharos.yaml": no such file or directory` + "\n"},
 		{"a bad site is checked", nil, []string{"--check", "-c", good, "--site", " x"}, 1, "", `example: naming the site " x": spaces at an end of " x"` + "\n"},
 		{"a bad prober", nil, []string{"--prober", strings.Repeat("x", 81)}, 1, "", "want at most 80 characters, got 81\n"},
-		{"no port", nil, []string{"--port", "65536"}, 1, "", "example: --port 65536: want 1 to 65535\n"},
-		{"a negative port", nil, []string{"--port=-1"}, 1, "", "example: --port -1: want 1 to 65535\n"},
+		{"a file that cannot be run is checked", nil, []string{"--check", "-c", file(t, "title: cannot run\n")}, 1, "", "/pharos.yaml\": this cannot run\n"},
+		{"no port", nil, []string{"--port", "65536"}, 1, "", "example: --port 65536: want 0 to 65535\n"},
+		{"a negative port", nil, []string{"--port=-1"}, 1, "", "example: --port -1: want 0 to 65535\n"},
 		{"no NATS", nil, []string{"-c", file(t, "title: none\n")}, 1, "", "example: no address of NATS: give one with --nats-url nats://host:4222"},
 		{"a failure", nil, []string{"-c", file(t, "title: fails\nnats: {url: 'nats://x:4222'}\n")}, 1, `{"Listen":":8811"`, "example: running: it was asked to fail\n"},
 		{"the version", nil, []string{"--version"}, 0, "pharos 0.1.0\n", ""},
@@ -259,19 +272,48 @@ func TestASignalEndsItWell(t *testing.T) {
 	}
 }
 
-func TestListenOn(t *testing.T) {
+func TestASignalThatComesBeforeItFollowsIsAnswered(t *testing.T) {
+	cmd := command(t, nil, "-c", file(t, "title: is asked before it follows\nnats: {url: 'nats://x:4222'}\n"))
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
+		t.Error(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Error(err)
+	}
+	if err := stdin.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestListen(t *testing.T) {
 	c := &config.Config{Dashboard: config.Dashboard{Listen: "127.0.0.1:0"}}
-	l, err := ListenFlags{}.ListenOn(t.Context(), c)
+	l, err := Listen(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	taken := l.Addr().String()
 	want := fmt.Sprintf("listening on %q: another program does already; choose another port with -P", taken)
-	if _, err := (ListenFlags{Listen: taken}).ListenOn(t.Context(), c); err == nil || err.Error() != want {
+	c.Dashboard.Listen = taken
+	if _, err := Listen(t.Context(), c); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if _, err := (ListenFlags{Listen: "127.0.0.1:none"}).ListenOn(t.Context(), c); err == nil || !strings.HasPrefix(err.Error(), `listening on "127.0.0.1:none": `) {
+	c.Dashboard.Listen = "127.0.0.1:none"
+	if _, err := Listen(t.Context(), c); err == nil || !strings.HasPrefix(err.Error(), `listening on "127.0.0.1:none": `) {
 		t.Errorf("got %v", err)
 	} else if _, ok := errors.AsType[*net.OpError](err); !ok {
 		t.Errorf("the cause of %v cannot be found", err)
@@ -279,18 +321,22 @@ func TestListenOn(t *testing.T) {
 }
 
 // followed is a Setup whose Follow runs; what happens comes by the channel.
-func followed(t *testing.T, path string, seen string, place *PlaceFlags, apply func(*config.Config) error) <-chan string {
+func followed(t *testing.T, path string, seen string, hup <-chan os.Signal, p Program, apply func(*config.Config) error) <-chan string {
 	t.Helper()
 	c, err := config.Parse(path, []byte(seen), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Setup{Config: c, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), path: path}
+	p.Common = &Flags{Config: path}
+	s := &Setup{Config: c, Log: slog.New(slog.DiscardHandler), program: p, hup: hup}
+	if err := p.override(c); err != nil {
+		t.Fatal(err)
+	}
 	events := make(chan string, 10)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- s.Follow(ctx, place, func(c *config.Config) error {
+		ended <- s.Follow(ctx, func(c *config.Config) error {
 			err := apply(c)
 			if err == nil {
 				events <- "applied " + c.Title + " of " + c.Site
@@ -321,41 +367,51 @@ func wantEvent(t *testing.T, events <-chan string, want string) {
 
 func TestFollow(t *testing.T) {
 	path := file(t, "title: two\n")
+	hup := make(chan os.Signal)
 	write := func(content string) { // and asks for it
 		t.Helper()
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
+		hup <- syscall.SIGHUP
 	}
-	events := followed(t, path, "title: one\n", &PlaceFlags{Site: "oslo"}, func(c *config.Config) error {
+	p := Program{
+		Overrides: []Override{&PlaceFlags{Site: "oslo"}, &NATSFlags{NATSURL: "nats://flag:4222"}},
+		Fixed:     []config.Keys{config.PlaceKeys, config.BrokerKeys},
+	}
+	events := followed(t, path, "title: one\n", hup, p, func(c *config.Config) error {
 		if c.Title == "three" {
 			return errors.New("applying: three is too many")
 		}
 		return nil
 	})
-	wantEvent(t, events, "applied two of oslo") // was there when it began; now signals are caught
+	wantEvent(t, events, "applied two of oslo") // was there when it began
 	write("title: three\n")
 	wantEvent(t, events, "rejected: applying: three is too many")
 	write("title: [\n")
 	wantEvent(t, events, "rejected: "+path+": line 2: reading YAML: something here is not YAML")
-	write("title: four\nsite: berlin\n")
+	write("title: four\nsite: berlin\nnats: {url: 'nats://file:4222'}\n") // flags go before all that
 	wantEvent(t, events, "applied four of oslo")
+	write("title: five\nprober: another\nnats: {user: anna, password: hunter2}\n")
+	wantEvent(t, events, "rejected: applying the file: a change of prober, nats.user, nats.password takes a restart")
+	write("title: six\ndashboard: {listen: ':1'}\n") // which is no matter of this program
+	wantEvent(t, events, "applied six of oslo")
 }
 
-func TestFollowRefusesAPlaceThatIsNone(t *testing.T) {
-	path := file(t, "title: two\n")
-	events := followed(t, path, "title: one\n", &PlaceFlags{Site: " "}, func(*config.Config) error { return nil })
-	wantEvent(t, events, `rejected: naming the site " ": spaces at an end of " "`)
+func TestOverridesThatAreWrongAreRefused(t *testing.T) {
+	for _, o := range []Override{&PlaceFlags{Site: " "}, &PlaceFlags{Prober: " "}, &ListenFlags{Port: new(-1)}} {
+		p := Program{Overrides: []Override{o}}
+		if err := p.override(config.Default()); err == nil {
+			t.Errorf("%+v: no error", o)
+		}
+	}
 }
 
 func TestFollowWithoutAFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	s := &Setup{Log: slog.New(slog.DiscardHandler)}
-	if err := s.Follow(ctx, nil, nil, nil); err != nil {
+	s := &Setup{Log: slog.New(slog.DiscardHandler), program: Program{Common: &Flags{}}}
+	if err := s.Follow(ctx, nil, nil); err != nil {
 		t.Error(err)
 	}
 }

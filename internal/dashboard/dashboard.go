@@ -133,16 +133,14 @@ func (d *Dashboard) counters() map[string]uint64 {
 	}
 }
 
-// Apply puts another file in force. What takes a restart is said and left as
-// it is.
+// Fixed is what Apply cannot change.
+func Fixed() []config.Keys { return []config.Keys{config.BrokerKeys, config.BoardKeys} }
+
+// Apply puts another file in force, but for what is fixed.
 func (d *Dashboard) Apply(c *config.Config) {
 	d.web.SetViews(c.Dashboard.Views) // before the screens are told of the new build
 	d.board.Describe(c.Title, c.Tagline, build(c))
 	d.board.SetNotice("")
-	now, then := c.Dashboard, d.o.Config.Dashboard
-	if now.Listen != then.Listen || now.MaxWatchers != then.MaxWatchers || now.MaxScreens != then.MaxScreens || c.NATS.URL != d.o.Config.NATS.URL {
-		d.o.Log.Warn("what the file says of nats and dashboard has changed: this takes a restart")
-	}
 }
 
 // build is what a page of this program and these views is known by: one of

@@ -70,6 +70,9 @@ func New(o Options) (*Prober, error) {
 	return p, nil
 }
 
+// Fixed is what Apply cannot change.
+func Fixed() []config.Keys { return []config.Keys{config.PlaceKeys, config.BrokerKeys} }
+
 // Check says which watchers of a file cannot be prepared, each on its line.
 func Check(c *config.Config) error {
 	e := probe.New(probe.Options{})
@@ -136,11 +139,8 @@ func stopped(ctx context.Context, err error) error {
 }
 
 // Apply puts another file in force while Run runs: all of it, or nothing and an
-// error.
+// error. What is fixed is as it was.
 func (p *Prober) Apply(c *config.Config) error {
-	if pharos.Token(c.Site) != p.site || pharos.Token(c.Prober) != p.name {
-		return fmt.Errorf("applying the file: site %q and prober %q were %q and %q: this takes a restart", c.Site, c.Prober, p.o.Config.Site, p.o.Config.Prober)
-	}
 	if err := p.apply(c); err != nil {
 		return fmt.Errorf("applying the file: %w", err)
 	}
