@@ -81,7 +81,7 @@ func (c *command) look(ctx context.Context, r *pharos.Result) {
 	var shown capture
 	var said *capture
 	if c.value != nil {
-		said = &capture{head: make([]byte, 0, 256), most: maxValueText, headOnly: true}
+		said = &capture{head: make([]byte, 0, 256), most: maxValueText}
 	}
 	state, err := c.run(ctx, &shown, said)
 	r.Detail = shown.text(c.secrets)

@@ -32,43 +32,52 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	if err := p.engine.ssh.ready(ctx, host); err != nil {
 		return err
 	}
-	limit := p.maxBody()
-	said := capture{most: int(limit) + maxHead}
-	var stderr capture
-	script := remote{argv: []string{"curl", "-q", "-K", "-"}, input: p.curlConfig(ctx, h)}.script(p.engine.nursery.mark)
+	most := int(p.maxBody()) + maxHead
+	said, stderr := capture{most: most}, capture{}
+	script := remote{argv: []string{"sh", "-c", p.curlLine(most)}, input: p.curlConfig(ctx, h)}.script(p.engine.nursery.mark)
 	state, err := p.engine.run(ctx, running{argv: argv, input: script, shown: &stderr, said: &said, apart: true})
-	v.seen.stderr = stderr.text(p.secrets)
 	if err != nil {
 		return &sshError{host, errors.New(describeStart(err, argv[0]))}
 	}
+	times, code := stderr.cutCurl(p.engine.nursery.mark)
+	v.seen.stderr = stderr.text(p.secrets)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return fmt.Errorf("curl on %s had not ended", host)
 	}
-	output, trailer, ok := said.cutTrailer(p.curlMark())
-	if !ok || !v.addCurl(trailer) {
-		switch state.ExitCode() {
-		case shellNotFound:
+	line := stderr.lastLine(p.secrets)
+	if !v.addCurl(times) {
+		switch {
+		case code == shellNotFound:
 			return fmt.Errorf("no curl on %s", host)
-		case sshFailed:
-			return &sshError{host, errors.New(stderr.lastLine(p.secrets))}
+		case code < 0 && state.ExitCode() == sshFailed:
+			return &sshError{host, errors.New(line)}
 		}
-		return fmt.Errorf("curl on %s: %s %s", host, state, stderr.lastLine(p.secrets))
+		return fmt.Errorf("curl on %s: %s %s", host, state, line)
 	}
-	if code := state.ExitCode(); code != 0 {
-		return &curlError{code, strings.TrimSpace(stderr.lastLine(p.secrets))}
+	bounded := len(said.head) == most
+	if code != 0 && !bounded {
+		return &curlError{code, line}
 	}
-	v.intake = intake{source: bytes.NewReader(output), left: maxHead}
+	v.intake = intake{source: bytes.NewReader(said.head), left: maxHead}
 	v.reader.Reset(&v.intake)
 	if err := v.readAnswer(h); err != nil {
 		return err
 	}
 	if err := p.readBody(v); err != nil {
-		if !said.dropped {
+		if !bounded {
 			return err
 		}
 		v.seen.truncated = true
 	}
 	return nil
+}
+
+// curlLine returns the shell's line that runs curl over there. What it fetches
+// passes a bound, so that a page without end costs no more there than here;
+// its times go to standard error, and then its exit code, each after a mark.
+// (Its own way there, %{stderr}, came only with 7.63.)
+func (p *page) curlLine(most int) string {
+	return `trap "" PIPE; { curl -q -K - -o /dev/fd/3 3>&1 >&2; echo "` + p.engine.nursery.mark + ` $?" >&2; } | head -c ` + strconv.Itoa(most)
 }
 
 // curlConfig returns the request as a file of options for curl. It goes in by
@@ -127,7 +136,7 @@ func (p *page) curlConfig(ctx context.Context, h *hop) string {
 	if deadline, ok := ctx.Deadline(); ok { // in case that the far side does not hear of our end
 		option("max-time", strconv.FormatFloat(time.Until(deadline).Seconds()+1, 'f', 3, 64))
 	}
-	option("write-out", p.curlMark()+"%{time_namelookup} %{time_connect} %{time_appconnect} %{time_starttransfer} %{time_total} %{remote_ip} %{remote_port}\n")
+	option("write-out", p.engine.nursery.mark+" %{time_namelookup} %{time_connect} %{time_appconnect} %{time_starttransfer} %{time_total} %{remote_ip} %{remote_port}\n")
 	u := *h.url
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
 	option("url", strings.ReplaceAll(u.String(), " ", "%20"))
@@ -136,28 +145,29 @@ func (p *page) curlConfig(ctx context.Context, h *hop) string {
 
 var curlQuote = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\v", `\v`)
 
-// curlMark precedes curl's times in its output.
-func (p *page) curlMark() string { return "\n" + p.engine.nursery.mark + " " }
-
-// cutTrailer returns what was captured up to the last mark, and what follows
-// it.
-func (c *capture) cutTrailer(mark string) (output, trailer []byte, ok bool) {
-	all := append(c.head, c.tail...)
-	at := bytes.LastIndex(all, []byte(mark))
-	if at < 0 {
-		return nil, nil, false
+// cutCurl takes curl's times and its exit code, each after a mark, off the end
+// of its standard error. The code is negative where there is none.
+func (c *capture) cutCurl(mark string) (times string, code int) {
+	said, rest, ok := strings.Cut(string(append(c.head, c.tail...)), mark)
+	if !ok {
+		return "", -1
 	}
-	output = all[:at]
-	if c.dropped {
-		output = c.head
+	c.head, c.tail, c.dropped = []byte(said), nil, false
+	times, last, ok := strings.Cut(rest, mark)
+	if !ok {
+		times, last = "", rest
 	}
-	return output, all[at+len(mark):], true
+	code, err := strconv.Atoi(strings.TrimSpace(last))
+	if err != nil {
+		return "", -1
+	}
+	return times, code
 }
 
 // addCurl adds the phases of one request as curl says them: each counted from
 // the start, in seconds.
-func (v *visit) addCurl(trailer []byte) bool {
-	fields := strings.Fields(string(trailer))
+func (v *visit) addCurl(times string) bool {
+	fields := strings.Fields(times)
 	if len(fields) < 5 {
 		return false
 	}

@@ -100,8 +100,7 @@ func feed(cmd *exec.Cmd, input string) (end func(), err error) {
 // capture keeps the beginning and the end of an output. The zero value keeps
 // as much as a detail can show, and the slack.
 type capture struct {
-	most     int  // bytes of the head; 0: as above
-	headOnly bool // the end is not kept
+	most int // bytes of the head, which then is all that is kept; 0: as above
 
 	mu      sync.Mutex // guards what follows, while the program runs
 	head    []byte
@@ -126,7 +125,7 @@ func (c *capture) add(b []byte) {
 	switch b = b[n:]; {
 	case len(b) == 0:
 		return
-	case c.headOnly:
+	case c.most > 0:
 		c.dropped = true
 		return
 	case len(b) > keptTail:

@@ -121,7 +121,7 @@ func (s *sshHosts) ready(ctx context.Context, host string) error {
 	case <-m.dead:
 		return &sshError{host, m.err}
 	case <-ctx.Done():
-		return &sshError{host, ctx.Err()}
+		return &sshError{host, errors.New("not connected yet")}
 	}
 }
 

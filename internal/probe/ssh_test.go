@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -237,7 +238,7 @@ func TestPageThroughSSH(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Fatal("pages through ssh need curl (apt-get install curl): ", err)
 	}
-	withFakeSSH(t)
+	dir := withFakeSSH(t)
 	away, seenAway := recorder(t, func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "away") })
 	home, seenHome := recorder(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -312,11 +313,55 @@ func TestPageThroughSSH(t *testing.T) {
 			}
 		})
 	}
+	t.Run("HEAD has no body", func(t *testing.T) {
+		w := there(pageAt("http://" + listen(t, hangs("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")) + "/"))
+		w.Page.Method = "HEAD"
+		if r := watch(t, w); r.Status != pharos.OK {
+			t.Errorf("got %v %q\n%s", r.Status, r.Summary, r.Detail)
+		}
+	})
+	t.Run("a page without end is fetched up to the limit", func(t *testing.T) {
+		sent := make(chan int, 1)
+		w := there(pageAt("http://" + listen(t, func(c net.Conn) {
+			says("HTTP/1.1 200 OK\r\n\r\n")(c)
+			n := 0
+			for chunk := []byte(strings.Repeat("x", 64<<10)); ; {
+				more, err := c.Write(chunk)
+				if n += more; err != nil {
+					sent <- n
+					return
+				}
+			}
+		}) + "/"))
+		w.Page.MaxBody = 100_000
+		r := watch(t, w)
+		if r.Status != pharos.OK || fact(r, "size") != "100000 bytes, then cut off" || r.Phases.FirstByte == 0 {
+			t.Errorf("got %v %q %v %+v\n%s", r.Status, r.Summary, r.Facts, r.Phases, r.Detail)
+		}
+		if n := <-sent; n > 20<<20 { // sockets and pipes hold some
+			t.Errorf("%d bytes were sent", n)
+		}
+	})
 	t.Run("a stall is a timeout", func(t *testing.T) {
 		w := there(pageAt("http://" + listen(t, hangs("")) + "/"))
-		w.Timeout = time.Second
-		if r := watch(t, w); r.Status != pharos.Critical || r.Summary != "timed out after 1 s through ssh to slw" {
-			t.Errorf("got %v %q", r.Status, r.Summary)
+		w.Timeout = 3 * time.Second
+		if r := watch(t, w); r.Status != pharos.Critical || r.Summary != "timed out after 3 s through ssh to slw" || r.Detail != "curl on slw had not ended\n" {
+			t.Errorf("got %v %q %q", r.Status, r.Summary, r.Detail)
+		}
+	})
+	t.Run("there is no curl", func(t *testing.T) {
+		for _, program := range []string{"sh", "head", "cat", "sleep", "grep", "kill"} {
+			path, err := exec.LookPath(program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(path, filepath.Join(dir, program)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("PATH", dir)
+		if r := watch(t, there(pageAt(home.URL))); r.Status != pharos.Critical || r.Summary != "no curl on slw" {
+			t.Errorf("got %v %q\n%s", r.Status, r.Summary, r.Detail)
 		}
 	})
 }
