@@ -9,9 +9,19 @@ import (
 // Slept returns for how long the machine has been suspended since it was
 // started. Go's monotonic clock, like the kernel's CLOCK_MONOTONIC, does not
 // count that time; CLOCK_BOOTTIME does (clock_gettime(2)).
-func Slept() time.Duration {
-	const monotonic, boottime = 1, 7
-	return clock(boottime) - clock(monotonic)
+func Slept() time.Duration { return slept(clock) }
+
+const monotonic, boottime = 1, 7
+
+// slept reads both clocks close together: on a busy machine a thread may be
+// kept waiting between them, which looks like sleep.
+func slept(clock func(id uintptr) time.Duration) time.Duration {
+	for {
+		before, boot := clock(monotonic), clock(boottime)
+		if clock(monotonic)-before < 5*time.Millisecond {
+			return boot - before
+		}
+	}
 }
 
 func clock(id uintptr) time.Duration {
