@@ -52,7 +52,7 @@ func takes(d time.Duration, s pharos.Status) func(context.Context) pharos.Result
 // the scheduler's start.
 func play(t *testing.T, limits Limits, jobs []Job, then func(ctx context.Context, s *Scheduler)) (reports []Report, base time.Time) {
 	t.Helper()
-	s := New(Options{Limits: limits, CoarseTimer: true, Report: func(r Report) { reports = append(reports, r) }})
+	s := New(Options{Limits: limits, CoarseTimer: true, Slept: awake, Report: func(r Report) { reports = append(reports, r) }})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -64,6 +64,9 @@ func play(t *testing.T, limits Limits, jobs []Job, then func(ctx context.Context
 	}
 	return reports, s.base
 }
+
+// awake is the sleep of a machine whose clock is a fake one.
+func awake() time.Duration { return 0 }
 
 func wait(d time.Duration) func(context.Context, *Scheduler) {
 	return func(context.Context, *Scheduler) { time.Sleep(d) }
@@ -283,7 +286,7 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var said []string
-				s := New(Options{Report: func(r Report) { said = append(said, r.Result.Status.String()) }})
+				s := New(Options{Slept: awake, Report: func(r Report) { said = append(said, r.Result.Status.String()) }})
 				s.ctx, s.wake = t.Context(), newTimerWaker() // nobody waits for it: the process is stopped but for its turns
 				defer s.wake.Close()
 				w := page("w", func(w *pharos.Watcher) { w.Interval, w.Timeout = time.Minute, 2*time.Second })
@@ -319,7 +322,7 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 
 func TestWhatComesAfterTheEndIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Options{CoarseTimer: true, Report: func(Report) {}})
+		s := New(Options{CoarseTimer: true, Slept: awake, Report: func(Report) {}})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := s.Run(ctx); err != nil {
