@@ -8,7 +8,7 @@ import (
 )
 
 // The events of /events are Server-Sent Events (WHATWG HTML, section 9.2) whose
-// data is JSON; docs/events.md describes them.
+// data is JSON; docs/wire.md describes them.
 
 // appendTime appends a time of the board's clock, in seconds, exact to the
 // millisecond.
