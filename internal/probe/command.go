@@ -93,7 +93,7 @@ func (c *command) look(ctx context.Context, r *pharos.Result) {
 		}
 		fail(r, summary)
 	case err != nil:
-		fail(r, describeStart(err, c.argv[0]))
+		fail(r, describeStart(err, c.argv[0], c.dir))
 	case c.script != "" && state.ExitCode() == sshFailed && !c.engine.ssh.alive(c.watcher.SSHHost):
 		fail(r, (&sshError{c.watcher.SSHHost, errors.New(shown.lastLine(c.secrets))}).Error())
 	default:
@@ -161,9 +161,14 @@ func (c *command) valueIn(output []byte) (pharos.Number, string) {
 	return pharos.Num(v), ""
 }
 
-func describeStart(err error, program string) string {
+func describeStart(err error, program, dir string) string {
 	if _, ok := errors.AsType[*sshError](err); ok {
 		return err.Error()
+	}
+	if dir != "" { // the error does not tell its lack from the program's
+		if _, err := os.Stat(dir + "/."); err != nil {
+			return fmt.Sprintf("folder %q: %v", dir, errors.Unwrap(err))
+		}
 	}
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):

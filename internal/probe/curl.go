@@ -37,7 +37,7 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	script := remote{argv: []string{"sh", "-c", p.curlLine(most)}, input: p.curlConfig(ctx, h)}.script(p.engine.nursery.mark)
 	state, err := p.engine.run(ctx, running{argv: argv, input: script, shown: &stderr, said: &said, apart: true})
 	if err != nil {
-		return &sshError{host, errors.New(describeStart(err, argv[0]))}
+		return &sshError{host, errors.New(describeStart(err, argv[0], ""))}
 	}
 	times, code := stderr.cutCurl(p.engine.nursery.mark)
 	v.seen.stderr = stderr.text(p.secrets)

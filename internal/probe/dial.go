@@ -2,10 +2,13 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -30,13 +33,9 @@ func (p *page) dial(ctx context.Context, v *visit, h *hop) (*conn, error) {
 		return nil, err
 	}
 	v.enter(phaseConnect)
-	v.seen.address = netip.AddrPortFrom(ips[0], h.port).String()
 	tcp, at, err := dialRace(ctx, ips, h.port)
-	if err != nil {
+	if v.seen.address = netip.AddrPortFrom(at, h.port).String(); err != nil {
 		return nil, err
-	}
-	if at != ips[0] {
-		v.seen.address = netip.AddrPortFrom(at, h.port).String()
 	}
 	return &conn{Conn: tcp, tcp: tcp, origin: h.origin, address: v.seen.address}, nil
 }
@@ -48,7 +47,8 @@ func dialOne(ctx context.Context, address string) (net.Conn, error) {
 
 // dialRace tries the addresses in order, each when the one before it failed or
 // took longer than the stagger. It returns when all attempts are over. When
-// none succeeds, the error is that of the first.
+// none succeeds, address and error are those of the first to which there is a
+// way.
 func dialRace(ctx context.Context, ips []netip.Addr, port uint16) (net.Conn, netip.Addr, error) {
 	if len(ips) == 1 {
 		tcp, err := dialOne(ctx, netip.AddrPortFrom(ips[0], port).String())
@@ -94,13 +94,21 @@ func dialRace(ctx context.Context, ips []netip.Addr, port uint16) (net.Conn, net
 			}
 			errs[a.i] = a.err
 			if failed++; failed == len(ips) {
-				return nil, netip.Addr{}, errs[0]
+				i := max(0, slices.IndexFunc(errs, func(err error) bool { return !wayless(err) }))
+				return nil, ips[i], errs[i]
 			}
 			if started < len(ips) {
 				next.Reset(0)
 			}
 		}
 	}
+}
+
+// wayless reports whether an attempt ended for lack of a way to the address,
+// as that to ::1 does where there is no IPv6: it says nothing of the page.
+func wayless(err error) bool {
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) ||
+		errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH)
 }
 
 // lookup returns the addresses of a host, families in turn, the better one (by

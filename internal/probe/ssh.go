@@ -194,7 +194,7 @@ func (s *sshHosts) run(m *master, argv []string) error {
 	c, err := s.nursery.start(cmd)
 	closeEnds(cmd)
 	if err != nil {
-		return errors.New(describeStart(err, argv[0]))
+		return errors.New(describeStart(err, argv[0], ""))
 	}
 	state, err := s.nursery.wait(c)
 	errs.finish()
