@@ -9,13 +9,27 @@ import (
 var (
 	plain = regexp.MustCompile(`(?ms)^[ \t]*/\*.*?\*/\n|^[ \t]+|^\n`)
 	tight = strings.NewReplacer("; }", "}", ";\n}", "}", "\n", "", ": 0.", ":.", " 0.", " .", " > ", ">", ": ", ":", ", ", ",", " { ", "{", " {", "{", "{ ", "{", "; ", ";", " }", "}", ") * ", ")*", " !", "!")
+	named = regexp.MustCompile(`--(critical|warning|unknown|stale|waiting)(-text|-soft|-edge|-glow|-stripe)?\b(-icon)?`)
 	lone  = regexp.MustCompile(`^\((\w+)\) =>`)
 )
 
 // leanPage and leanStyle leave out comments, indentation, and, of a
-// style, spaces beside its signs.
+// style, spaces beside its signs and most of the names of its colours.
 func leanPage(text string) []byte  { return plain.ReplaceAll([]byte(text), nil) }
-func leanStyle(text string) []byte { return []byte(tight.Replace(string(leanPage(text)))) }
+func leanStyle(text string) []byte { return []byte(short(tight.Replace(string(leanPage(text))))) }
+
+// short makes --c-te of --critical-text. The script asks for the icons' colours by
+// their names.
+func short(style string) string {
+	return named.ReplaceAllStringFunc(style, func(name string) string {
+		parts := named.FindStringSubmatch(name)
+		if parts[3] != "" {
+			return name
+		}
+		letter := map[string]string{"critical": "c", "warning": "y", "unknown": "q", "stale": "s", "waiting": "i"}[parts[1]]
+		return "--" + letter + parts[2][:min(3, len(parts[2]))]
+	})
+}
 
 // leanScript leaves out what a screen has no use for: comments, indentation,
 // line breaks after which a statement cannot have ended or after a brace that

@@ -314,13 +314,19 @@ func (b *state) hops() string {
 		if sites[p.Site] > 1 {
 			name += "/" + p.Name
 		}
+		watched := " \u00b7 " + strconv.Itoa(p.Watchers) + " watchers"
+		if p.Watchers == 1 {
+			watched = " \u00b7 1 watcher"
+		}
 		switch {
 		case p.Up:
-			up.put(`<li class="up" dir="auto">`, name, `</li>`)
+			up.put(`<li class="up" dir="auto">`, name+watched, `</li>`)
 		case p.Left:
-			up.put(`<li class="odd" dir="auto">`, name+" left "+brief(b.now-p.F)+" ago", `</li>`)
+			up.put(`<li class="odd" dir="auto">`, name+" left "+brief(b.now-p.F)+" ago"+watched, `</li>`)
+		case !b.Hops.NATS.Up: // whose fault that is, nobody knows
+			up.put(`<li class="odd" dir="auto">`, name+" unheard"+watched, `</li>`)
 		default:
-			bad.put(`<li class="bad" dir="auto">`, name+" silent for "+brief(b.now-p.F), `</li>`)
+			bad.put(`<li class="bad" dir="auto">`, name+" silent for "+brief(b.now-p.F)+watched, `</li>`)
 		}
 	}
 	return bad.String() + up.String()

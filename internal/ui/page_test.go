@@ -51,7 +51,7 @@ func TestBoardIsShown(t *testing.T) {
 		"document.querySelector('.set-name').textContent":                              "Shop",
 		"document.getElementById('pills').innerText.replace(/\\s+/g, ' ')":             "1 warning 2 ok",
 		"document.getElementById('tile-1').getAttribute('aria-label')":                 "Checkout, warning",
-		"[...document.querySelectorAll('#hops li')].map(e => e.textContent).join('|')": "dashboard|NATS|berlin|oslo",
+		"[...document.querySelectorAll('#hops li')].map(e => e.textContent).join('|')": "dashboard|NATS|berlin \u00b7 14 watchers|oslo \u00b7 3 watchers",
 		"document.getElementById('icon').href.slice(0, 22)":                            "data:image/png;base64,",
 		"getComputedStyle(document.body).backgroundColor":                              "rgb(238, 241, 243)",
 	} {
@@ -176,9 +176,9 @@ func TestBrokenHopsAreNamed(t *testing.T) {
 	got := eval[[]string](p, "[...document.querySelectorAll('#hops li')].map(e => e.className + ': ' + e.textContent)")
 	want := []string{
 		"bad: NATS away for 7 min \u00b7 permissions violation",
-		"bad: berlin/p2 silent for 9 min \u00b7 14 watchers",
 		"up: dashboard",
-		"odd: berlin/p1 \u00b7 3 runs missed",
+		"odd: berlin/p1 \u00b7 3 runs missed \u00b7 14 watchers",
+		"odd: berlin/p2 unheard \u00b7 14 watchers",
 		"odd: oslo left 1 min ago \u00b7 1 watcher",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -278,7 +278,8 @@ function round(n) {
 
 function below() {
   const where = pages.length > 1 ? "page " + (page + 1) + " of " + pages.length + " \u00b7 " : "";
-  if (bars.below(hops, stream.now(), stream.late, stream.silence(), where) && plan) arrange();
+  const width = window.innerWidth, room = width < 600 ? width / 12 : width / (19 * zoom * scale(width, window.innerHeight));
+  if (bars.below(hops, stream.now(), stream.late, stream.silence(), where, room, measure) && plan) arrange();
 }
 
 function veiled() {
@@ -308,8 +309,9 @@ function tick() {
   bars.tick();
   keys.tick();
   shift();
-  if (!plan || stream.silence()) return;
+  if (stream.silence()) return;
   below();
+  if (!plan) return;
   tiles.forEach((t, i) => dirty.add(i));
   if (tiles.length < 100) rest = 0; // few enough to move on the second, whatever it costs
   show();
@@ -354,7 +356,10 @@ function awake() {
   if (navigator.wakeLock && !document.hidden) navigator.wakeLock.request("screen").catch(() => 0);
 }
 
-window.addEventListener("resize", arrange);
+window.addEventListener("resize", () => {
+  arrange();
+  below();
+});
 document.addEventListener("visibilitychange", () => {
   awake();
   veiled();

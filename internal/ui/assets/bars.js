@@ -3,6 +3,8 @@
 import {SIGNS, NAMES, STATES, behind, brief, clock, count} from "./words.js";
 import {by, item, make, put, rows} from "./page.js";
 
+const DOT = " \u00b7 ";
+
 export class Bars {
   constructor() {
     this.title = by("title");
@@ -14,6 +16,7 @@ export class Bars {
     this.pulse = by("pulse");
     this.icon = by("icon");
     this.shown = "";
+    this.high = 0;
   }
 
   name(title, tagline) {
@@ -42,7 +45,7 @@ export class Bars {
     });
     const worst = contact ? there[0] : "stale";
     const sign = contact ? (worst ? SIGNS[worst] + " " + counts[worst] : "") : "? no contact";
-    document.title = (sign ? sign + " \u00b7 " : "") + this.title.textContent;
+    document.title = (sign ? sign + DOT : "") + this.title.textContent;
     this.icon.href = icon(worst || "waiting");
   }
 
@@ -50,40 +53,66 @@ export class Bars {
     put(this.clock, clock(new Date()));
   }
 
-  // below shows the hops. It says whether its own height may have changed.
-  below(hops, now, late, silent, page) {
+  // below shows the hops, in one row if they fit into that many heights of their letters. It says whether its own height
+  // has changed.
+  below(hops, now, late, silent, page, room, measure) {
+    const pulse = page + (silent ? "not live" : late < 0 ? "connecting" : "live" + DOT + behind(late) + " behind");
     let list = [];
-    list.push(silent ? ["bad", "this screen: no contact for " + brief(silent)] : ["up", "dashboard"]);
-    const nats = hops.nats;
-    if (nats) {
-      if (!nats.up) list.push(["bad", "NATS away for " + brief(now - nats.f) + (nats.error ? " \u00b7 " + nats.error : "")]);
-      else list.push(nats.error ? ["odd", "NATS \u00b7 " + nats.error] : ["up", nats.store === false ? "NATS without memory" : "NATS"]);
-    }
+    const add = (state, text, kind, n, short, title) => list.push({state: state, text: text, kind: kind, n: n, short: short, title: title || ""});
+    if (silent) add("bad", "this screen: no contact for " + brief(silent));
+    else add("up", "dashboard");
+    const nats = hops.nats || {up: true};
+    if (!nats.up) add("bad", "NATS away for " + brief(now - nats.f) + (nats.error ? DOT + nats.error : ""));
+    else if (hops.nats) add(nats.error ? "odd" : "up", (nats.store === false ? "NATS without memory" : "NATS") + (nats.error ? DOT + nats.error : ""));
     const probers = hops.probers || [];
-    const sites = {};
-    for (const p of probers) sites[p.site] = (sites[p.site] || 0) + 1;
+    const sites = {}, versions = {};
     for (const p of probers) {
-      const name = sites[p.site] > 1 ? p.site + "/" + p.name : p.site;
-      if (p.up) list.push([p.missed ? "odd" : "up", name + (p.missed ? " \u00b7 " + p.missed + " runs missed" : "")]);
-      else list.push([p.left ? "odd" : "bad", name + (p.left ? " left " + brief(now - p.f) + " ago" : " silent for " + brief(now - p.f)) + " \u00b7 " + count(p.watchers, "watcher")]);
+      sites[p.site] = (sites[p.site] || 0) + 1;
+      versions[p.version] = 1;
     }
-    if (!probers.length) list.push(["odd", "no prober yet"]);
-    // What is broken comes first, so that it is the last to be cut off.
-    list = list.filter((hop) => hop[0] === "bad").concat(list.filter((hop) => hop[0] !== "bad"));
+    const mixed = Object.keys(versions).length > 1;
+    for (const p of probers) {
+      const name = sites[p.site] > 1 ? p.site + "/" + p.name : p.site, age = brief(now - p.f);
+      const version = mixed && p.version ? DOT + p.version : "", tail = DOT + count(p.watchers, "watcher") + version;
+      const amiss = (p.missed ? DOT + p.missed + " runs missed" : "") + (p.offset ? DOT + "clock " + brief(Math.abs(p.offset)) + (p.offset > 0 ? " ahead" : " behind") : "");
+      const tell = (state, kind, more, short) => add(state, name + more + tail, kind, p.watchers, name + short, p.version);
+      if (p.up) tell(amiss ? "odd" : "up", amiss ? "amiss" : "up", amiss, amiss + version);
+      else if (p.left) tell("odd", "left", " left " + age + " ago", " " + age);
+      else if (!nats.up) tell("odd", "unheard", " unheard", ""); // whose fault that is, nobody knows
+      else tell("bad", "silent", " silent for " + age, " " + age);
+    }
+    if (!probers.length) add("odd", "no prober yet");
+    // Probers of a kind are told as one where there is no room for each: first those that are well.
+    const full = () => list.reduce((sum, hop) => sum + (hop.wide || measure(hop.text) * (hop.state === "bad" ? 1 : 0.9)) + 2.4, measure(pulse) + 4) > room;
+    for (const kind of ["up", "unheard", "left", "amiss", "silent"]) {
+      const of = list.filter((hop) => hop.kind === kind);
+      if (of.length < 2 || !full()) continue;
+      list = list.filter((hop) => hop.kind !== kind || hop === of[0]);
+      of[0].text = of.length + " " + kind + DOT + count(of.reduce((sum, hop) => sum + hop.n, 0), "watcher") + ": " + of.map((hop) => hop.short).join(", ");
+      of[0].title = "";
+      of[0].wide = kind === "silent" ? 0 : 12; // more of it may be cut off
+    }
+    const tall = full(), box = this.hops.parentNode;
+    box.classList.toggle("tall", tall);
+    // What is broken comes first.
+    list = list.filter((hop) => hop.state === "bad").concat(list.filter((hop) => hop.state !== "bad"));
     rows(this.hops, list.length, item);
     list.forEach((hop, n) => {
       const li = this.hops.children[n];
-      if (li.className !== hop[0]) li.className = hop[0];
-      put(li, hop[1]);
+      if (li.className !== hop.state) li.className = hop.state;
+      li.style.flexShrink = hop.wide ? 1 : 0;
+      if (li.title !== hop.title) li.title = hop.title;
+      put(li, hop.text);
     });
-    put(this.pulse, page + (silent ? "not live" : late < 0 ? "connecting" : "live \u00b7 " + behind(late) + " behind"));
+    put(this.pulse, pulse);
     const notices = hops.notices || [];
     const some = notices.length > 3 ? notices.slice(0, 2).concat("and " + (notices.length - 2) + " more notices") : notices;
-    const before = this.notices.children.length;
     rows(this.notices, some.length, item);
     some.forEach((text, n) => put(this.notices.children[n], text));
     this.notices.hidden = !some.length;
-    return before !== some.length;
+    const was = this.high;
+    this.high = some.length + (tall ? box.offsetHeight : 0);
+    return this.high !== was;
   }
 }
 
