@@ -182,9 +182,10 @@ func TestParseBeat(t *testing.T) {
 		{"the least", `{}`, Beat{}, ""},
 		{"texts are cleaned", `{"site":"a\nb","rejected":"\u0000x","version":"1\t0","new":true}`, Beat{Site: "a b", Rejected: "x", Version: "1 0"}, ""},
 		{"no JSON", `beat`, Beat{}, "reading a message: not_json: invalid character 'b' looking for beginning of value"},
-		{"negative watchers", `{"watchers":-1}`, Beat{}, "reading a message: invalid: -1 watchers, 0 s of lag"},
-		{"too many watchers", `{"watchers":100001}`, Beat{}, "reading a message: invalid: 100001 watchers, 0 s of lag"},
-		{"negative lag", `{"lag":-1}`, Beat{}, "reading a message: invalid: 0 watchers, -1 s of lag"},
+		{"negative watchers", `{"watchers":-1}`, Beat{}, "reading a message: invalid: -1 watchers, 0 s of lag, up for 0 s"},
+		{"too many watchers", `{"watchers":100001}`, Beat{}, "reading a message: invalid: 100001 watchers, 0 s of lag, up for 0 s"},
+		{"negative lag", `{"lag":-1}`, Beat{}, "reading a message: invalid: 0 watchers, -1 s of lag, up for 0 s"},
+		{"negative uptime", `{"uptime":-1}`, Beat{}, "reading a message: invalid: 0 watchers, 0 s of lag, up for -1 s"},
 	} {
 		got, err := ParseBeat([]byte(tt.data))
 		if text := fmt.Sprint(err); err != nil && text != tt.err || err == nil && tt.err != "" {
