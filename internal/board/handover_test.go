@@ -54,8 +54,9 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 		"of the worst that a sender without a name said": {`{"status":"critical","for":10}`, `{"status":"warning"}`, `{"status":"ok"}`, "critical 12s 0s"},
 		"of the worst that an earlier process said": {result("critical", "p", 1, 1, `,"for":5`), result("warning", "p", 2, 1, ""),
 			result("ok", "p", 2, 2, `,"flickers":[{"status":"warning","lasted":1,"ago":0}]`), "critical 7s 0s"},
-		"of the whole spell that the sender tells": {result("warning", "p", 1, 1, `,"for":5,"spell":{"status":"critical","lasted":30}`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 31s 1s"},
-		"of a sender without a name":               {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
+		"of the whole spell that the sender tells":                     {result("warning", "p", 1, 1, `,"for":5,"spell":{"status":"critical","lasted":30}`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 31s 1s"},
+		"of a spell that goes on while the new process has not looked": {result("critical", "p", 1, 1, `,"for":5`), result("waiting", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 7s 0s"},
+		"of a sender without a name":                                   {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in(t, Options{}, func(w *world) {

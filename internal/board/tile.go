@@ -178,6 +178,10 @@ func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
 // tells how long and how bad it was.
 func (t *tile) spellOn(r *pharos.Result, sent time.Duration, took bool) {
 	s := &t.spell
+	if r.Status == pharos.Waiting { // nobody has looked: it goes on, or has ended since
+		s.ours = s.ours || took
+		return
+	}
 	if !r.Status.Bad() {
 		if s.status.Bad() && (took || s.ours) {
 			t.before = append([]flicker{{s.status, sent - s.began, sent}}, t.before...)
