@@ -257,5 +257,5 @@ say "the all-in-one starts"
 quietly timeout 600 docker build -q -f Dockerfile --target allinone -t pharos-allinone ..
 began=$EPOCHREALTIME
 quietly docker run -d --name "$alone" --read-only --tmpfs /tmp --cap-drop ALL -p "$PHAROS_BOARD:8811" pharos-allinone
-await 20 "it shows its sample" '.nats.up and (.probers | length == 1) and .counts.waiting == 0 and .counts.stale == 0 and .counts.ok > 0'
+await 20 "it shows its sample" '.nats.up and (.probers | length == 1) and .counts.waiting == 0 and .counts.stale == 0 and .counts.unknown == 0 and .counts.ok > 0'
 await_healthy "$alone" "the all-in-one"

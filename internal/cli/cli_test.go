@@ -74,6 +74,8 @@ func program() Program {
 			switch s.Config.Title {
 			case "waits":
 				<-ctx.Done()
+			case "hangs":
+				select {}
 			case "is asked before it follows":
 				if _, err := io.ReadAll(os.Stdin); err != nil { // until the test has asked
 					return err
@@ -268,6 +270,38 @@ func TestASignalEndsItWell(t *testing.T) {
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("%v: %v", signal, err)
+		}
+	}
+}
+
+func TestASecondSignalEndsOneThatHangs(t *testing.T) {
+	cmd := command(t, nil, "-c", file(t, "title: hangs\nnats: {url: 'nats://x:4222'}\n"))
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
+		t.Error(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for limit := time.After(20 * time.Second); ; {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Error(err)
+		}
+		select {
+		case err := <-ended:
+			if err == nil {
+				t.Error("it ended by itself")
+			}
+			return
+		case <-limit:
+			_ = cmd.Process.Kill() // for the test to end
+			t.Fatalf("it goes on: %v", <-ended)
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
