@@ -134,6 +134,8 @@ func clockTurned(w *world, l *ledger) {
 	}
 	// Started again with the clock an hour back: the process is younger than the
 	// one before it, and says that it is older.
+	const again = "prober started again with its clock 1 h back"
+	untrue := 0
 	for range 2 {
 		s.prober.signal(w.T, syscall.SIGUSR1)
 		s.screen.await(w, "the clock's offset", func(v *view) bool { return v.hops.Probers[0].Offset != 0 })
@@ -142,10 +144,16 @@ func clockTurned(w *world, l *ledger) {
 		s.screen.await(w, "a green board", s.green)
 		s.prober.kill()
 		s.screen.await(w, "stale tiles", s.stale)
+		s.targets[0].turn(w, errors5) // nobody looks
 		began := time.Now()
 		s.prober = w.startProber("berlin", "p1", s.watchers)
-		l.took("prober started again with its clock 1 h back", "all green", s.screen.await(w, "a green board", s.green).Sub(began), 2*interval)
+		right := s.screen.await(w, "the right board", s.oneRed)
+		l.took(again, "red what turned red meanwhile, the rest green", right.Sub(began), 2*interval)
+		untrue += s.screen.greens(id(0), began, right)
+		s.targets[0].turn(w, good)
+		s.screen.await(w, "a green board", s.green)
 	}
+	l.lost(again, fmt.Sprintf("%d times green before somebody had looked", untrue), untrue > 0)
 }
 
 // agesOf returns for how long each tile has had its status, in seconds.

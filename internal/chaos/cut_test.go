@@ -129,6 +129,17 @@ func (n *wires) listen(name string) func(string) (net.Listener, error) {
 	}
 }
 
+// afterglowOn returns what a tile tells of its last flicker.
+func (s *screen) afterglowOn(id string) (all []afterglow) {
+	s.look(func(v *view) {
+		if t := v.tiles[id]; t != nil && t.Flicker != nil {
+			ago := v.t + time.Since(v.at).Seconds() - t.Flicker.Ended
+			all = append(all, afterglow{t.Flicker.Status, time.Duration(t.Flicker.Lasted * 1e9), time.Duration(ago * 1e9)})
+		}
+	})
+	return all
+}
+
 func networkCut(w *world, l *ledger) {
 	const (
 		interval = time.Second
@@ -144,6 +155,7 @@ func networkCut(w *world, l *ledger) {
 		s.targets = append(s.targets, g)
 		s.watchers = append(s.watchers, watched{fmt.Sprintf("w%d", i), g, interval, 0})
 	}
+	s.addSlow(rounds, n.listen("prober"))
 	run := func(where, name string, argv ...string) *process {
 		return start(w.T, w.dir, name, append(n.begin(where), argv...)...)
 	}
@@ -164,13 +176,16 @@ func networkCut(w *world, l *ledger) {
 		{"glass", "the veil", far, func(v *view) bool { return v.blind }},
 	} {
 		missing := 0
+		var red slowReds
 		cut, healed := fmt.Sprintf("network cut, %s side", c.side), fmt.Sprintf("network back after 20 s, %s side", c.side)
-		for range rounds {
-			s.screen.await(w, "a green board", s.green)
+		for round := range rounds {
+			s.slowGreen(s.screen, round)
 			far.await(w, "a green board", s.green)
 			w.anyMoment(time.Second)
 			began := n.cut(c.side)
 			l.took(cut, c.said, c.screen.await(w, c.said, c.named).Sub(began), barCut)
+			s.turnSlow(round, errors5)
+			dark := time.Now()
 			g := s.targets[0]
 			g.turn(w, errors5)
 			w.pause(interval * 12 / 10)
@@ -178,9 +193,14 @@ func networkCut(w *world, l *ledger) {
 			w.anyMoment(time.Second)
 			w.pause(time.Until(began.Add(lasting)))
 			back := n.heal(c.side)
-			l.took(healed, "all green", c.screen.await(w, "a green board", s.green).Sub(back), barHealed)
-			missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.truth(), interval)
+			l.took(healed, "red what turned red meanwhile, the rest green", s.healed(c.screen, round, dark, back, &red).Sub(back), barHealed)
+			s.turnSlow(round, good)
+			truth := g.truth()
+			missing += remembers(w, afterglowOf(w, c.screen, id(0)), truth, interval)
+			if c.screen == far { // there the tile itself must tell
+				missing += remembers(w, far.afterglowOn(id(0)), truth[len(truth)-1:], interval)
+			}
 		}
-		l.lost(healed, fmt.Sprintf("%d flickers inside the cut", missing), missing > 0)
+		l.lost(healed, fmt.Sprintf("%d flickers inside the cut; %s", missing, red), missing > 0 || red.bad())
 	}
 }

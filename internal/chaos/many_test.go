@@ -101,7 +101,7 @@ func publishedTwice(w *world, l *ledger) {
 		w.pause(2 * time.Second)
 		stopped := time.Now()
 		other.stop(w.T)
-		l.took("the second one stopped", "no more of it, all green", s.screen.await(w, "no notice", s.green).Sub(stopped), 12*time.Second)
+		l.took("the second one stopped", "no more of it, all green", s.screen.await(w, "no notice", s.green).Sub(stopped), barGoodbye)
 	}
 	changes := 0
 	s.screen.look(func(v *view) {

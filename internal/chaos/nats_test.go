@@ -187,11 +187,12 @@ func permissionMissing(w *world, l *ledger) {
 			fault             string
 			dashboard, prober string
 			reason            func(*view) string
+			green             bool // results come all the same
 		}{
-			{"dashboard may not hear results", "deaf", "all", error("pharos.result.>")},
-			{"dashboard may not ask the store", "forgetful", "all", error("$JS.API")},
-			{"prober may not publish results", "dashboard", "mute", notice("pharos.result.berlin")},
-			{"prober may not publish its roster", "dashboard", "nameless", notice("pharos.roster.berlin")},
+			{"dashboard may not hear results", "deaf", "all", error("pharos.result.>"), false},
+			{"dashboard may not ask the store", "forgetful", "all", error("$JS.API"), true},
+			{"prober may not publish results", "dashboard", "mute", notice("pharos.result.berlin"), false},
+			{"prober may not publish its roster", "dashboard", "nameless", notice("pharos.roster.berlin"), true},
 		} {
 			began := time.Now()
 			dashboard := w.launchDashboard(address, c.dashboard)
@@ -199,6 +200,22 @@ func permissionMissing(w *world, l *ledger) {
 			said := ""
 			named := s.await(w, "the reason for: "+c.fault, func(v *view) bool { said = c.reason(v); return said != "" && v.at.After(began) })
 			l.took(c.fault, said, named.Sub(began), barStore)
+			if c.green {
+				s.await(w, "green tiles", func(v *view) bool { return v.all(len(targets), "ok") })
+			} else {
+				// What the store knew at the start is true until the next result is
+				// overdue, within four seconds: then nobody knows anything.
+				w.pause(time.Until(began.Add(2 * barStore)))
+				untrue := 0
+				s.look(func(v *view) {
+					for _, t := range v.tiles {
+						if t.Status == "ok" {
+							untrue++
+						}
+					}
+				})
+				l.lost(c.fault, fmt.Sprintf("%d tiles green for nothing", untrue), untrue > 0)
+			}
 			prober.signal(w.T, syscall.SIGKILL)
 			<-prober.ended
 			dashboard.kill()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,9 +32,15 @@ type view struct {
 	numbers  map[int]*seen
 	hops     hops
 	blind    bool // the page shows the veil
-	boards   int  // snapshots so far
+	boards   []snapshot
 	moments  []moment
 	problems []string // what the page could not make sense of
+}
+
+// snapshot is one that came, and a sum over its bytes.
+type snapshot struct {
+	at  time.Time
+	sum [sha256.Size]byte
 }
 
 // seen is a tile.
@@ -65,6 +72,7 @@ type hops struct {
 		ID     string  `json:"id"`
 		Up     bool    `json:"up"`
 		Left   bool    `json:"left"`
+		From   float64 `json:"f"` // when it was heard last, where it is not up
 		Offset float64 `json:"offset"`
 	} `json:"probers"`
 	Notices []string `json:"notices"`
@@ -255,7 +263,7 @@ func (s *screen) hear(name string, data []byte) bool {
 	before := v.tiles
 	updates := e.U
 	if name == "board" {
-		v.boards++
+		v.boards = append(v.boards, snapshot{now, sha256.Sum256(data)})
 		v.tiles, v.numbers = map[string]*seen{}, map[int]*seen{}
 		updates = e.Tiles
 	}
