@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 1
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build test race vet fuzz bench chaos browser schema clean
+.PHONY: all build test race vet fuzz bench chaos soak browser schema clean
 
 all: build
 
@@ -42,13 +42,21 @@ fuzz:
 		done; \
 	done
 
-# Every fault of docs/faults.md, many times, with real processes: about 25
-# minutes. It takes root, for network namespaces of its own. One case alone:
-# make chaos CASE=flickers.
+# Every fault of docs/faults.md, many times, with real processes, and the soak
+# after them, whatever was missed before: about half an hour. It takes root, for
+# network namespaces of its own. One case alone: make chaos CASE=flickers.
 CASE ?=
-chaos:
+SOAK = $(GO) test -count=1 -timeout 15m -run TestSoak -soak 1h -v ./internal/ui
+chaos: browser
 	$(GO) vet -tags chaos ./internal/chaos
-	$(GO) test -tags chaos -count=1 -timeout 45m -run 'TestFaults/$(CASE)' -v ./internal/chaos
+	@status=0; \
+	$(GO) test -tags chaos -count=1 -timeout 45m -run 'TestFaults/$(CASE)' -v ./internal/chaos || status=1; \
+	$(if $(CASE),,$(SOAK) || status=1;) \
+	exit $$status
+
+# An hour's worth of frames in Chromium, at ten times the speed: six minutes.
+soak: browser
+	$(SOAK)
 
 # The figures of docs/speed.md, as ratios to what is run beside it: four minutes.
 # The benchmarks of single functions are go test -bench . ./internal/...
