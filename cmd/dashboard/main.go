@@ -29,6 +29,7 @@ func main() {
 		Flags: &flags, Common: &flags.Flags,
 		Overrides: []cli.Override{&flags.NATSFlags, &flags.ListenFlags},
 		Fixed:     dashboard.Fixed(),
+		Check:     dashboard.Check,
 		Default:   func() ([]byte, error) { return []byte("title: Pharos\n"), nil },
 		Run: func(ctx context.Context, s *cli.Setup) error {
 			name, err := os.Hostname()

@@ -74,8 +74,8 @@ func Fixed() []config.Keys {
 	return []config.Keys{config.PlaceKeys, config.ServerKeys, config.BoardKeys}
 }
 
-// Check says what keeps a file that can be read from being put in force.
-func Check(c *config.Config) error { return prober.Check(c) }
+// Check says what would keep the all-in-one from running a file.
+func Check(c *config.Config) error { return prober.CheckWatchers(c) }
 
 // NATS returns the "host:port" on which remote probers reach the server inside,
 // or nothing.

@@ -304,6 +304,22 @@ func (r *reader) together(s *section, prefix, a, b string) {
 	}
 }
 
+// CheckFiles says which of the files on the way to NATS cannot be read.
+func (n NATS) CheckFiles() error {
+	var all []error
+	for _, f := range []struct{ key, path string }{
+		{"credentials", n.Credentials}, {"nkey", n.NKey}, {"ca_file", n.CAFile}, {"cert_file", n.CertFile}, {"key_file", n.KeyFile},
+	} {
+		if f.path == "" {
+			continue
+		}
+		if _, err := readFile(f.path); err != nil {
+			all = append(all, fmt.Errorf("nats.%s: %w", f.key, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
 // CheckListen refuses an address beyond loopback that anybody could connect
 // to. It is for the caller too, who may set Listen otherwise than the file.
 func (n NATS) CheckListen() error {

@@ -136,6 +136,9 @@ func (d *Dashboard) counters() map[string]uint64 {
 // Fixed is what Apply cannot change.
 func Fixed() []config.Keys { return []config.Keys{config.BrokerKeys, config.BoardKeys} }
 
+// Check says what would keep a dashboard from running with a file.
+func Check(c *config.Config) error { return c.NATS.CheckFiles() }
+
 // Apply puts another file in force, but for what is fixed.
 func (d *Dashboard) Apply(c *config.Config) {
 	d.web.SetViews(c.Dashboard.Views) // before the screens are told of the new build

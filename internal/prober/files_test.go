@@ -81,7 +81,11 @@ func TestCheckNamesEachWatcherThatCannotBePrepared(t *testing.T) {
 	if err == nil || strings.Count(err.Error(), "\n") != 1 || !strings.Contains(err.Error(), `"First"`) || !strings.Contains(err.Error(), `"Third"`) {
 		t.Errorf("error %v, want a line for First and one for Third", err)
 	}
-	c.Watchers = c.Watchers[1:2]
+	c.NATS.CAFile = "/gone/ca.pem"
+	if err := Check(c); err == nil || !strings.HasPrefix(err.Error(), `nats.ca_file: reading "/gone/ca.pem": no such file or directory`) || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("error %v, want a line for the file on the way to NATS, too", err)
+	}
+	c.Watchers, c.NATS.CAFile = c.Watchers[1:2], file
 	if err := Check(c); err != nil {
 		t.Error(err)
 	}

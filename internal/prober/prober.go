@@ -73,8 +73,12 @@ func New(o Options) (*Prober, error) {
 // Fixed is what Apply cannot change.
 func Fixed() []config.Keys { return []config.Keys{config.PlaceKeys, config.BrokerKeys} }
 
-// Check says which watchers of a file cannot be prepared, each on its line.
-func Check(c *config.Config) error {
+// Check says what would keep a prober from running a file: the files on the way
+// to NATS and the watchers that cannot be prepared, each on its line.
+func Check(c *config.Config) error { return errors.Join(c.NATS.CheckFiles(), CheckWatchers(c)) }
+
+// CheckWatchers says which watchers cannot be prepared.
+func CheckWatchers(c *config.Config) error {
 	e := probe.New(probe.Options{})
 	var all []error
 	for _, w := range c.Watchers {
