@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pharos/internal/config"
 )
 
 // authority writes a certificate to a file that a watcher can name.
@@ -88,5 +90,34 @@ func TestCheckNamesEachWatcherThatCannotBePrepared(t *testing.T) {
 	c.Watchers, c.NATS.CAFile = c.Watchers[1:2], file
 	if err := Check(c); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestNoPartOfASecretIsLeftWhereTheOutputIsCut(t *testing.T) {
+	c, err := config.Parse("test.yaml", []byte(`
+sets: [{name: Set, watchers: [{name: Leaky, command: "i=0; while [ $i -lt 400 ]; do echo ${THE_SECRET}; i=$((i+1)); done; exit 1"}]}]`),
+		func(name string) (string, bool) { return "xyzzy-plugh-plover-y2-fee-fie-foe-foo", name == "THE_SECRET" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Options{Config: c, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.engine.Close()
+	p.watchers = nil // nothing of it runs: let it be prepared once more
+	to, err := p.prepare(c)
+	if err != nil || len(to.put) != 1 {
+		t.Fatal(to.put, err)
+	}
+	defer to.put[0].Close()
+	r := to.put[0].Run(t.Context())
+	if !strings.Contains(r.Detail, "•••") {
+		t.Errorf("the detail is %q, want dots for what the command says", r.Detail)
+	}
+	for _, word := range []string{"xyzzy", "plugh", "plover", "fee", "fie", "foe", "foo"} {
+		if strings.Contains(r.Summary+r.Detail, word) {
+			t.Errorf("%q of the secret is left in %q and %q", word, r.Summary, r.Detail)
+		}
 	}
 }

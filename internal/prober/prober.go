@@ -185,9 +185,10 @@ func (p *Prober) prepare(c *config.Config) (change, error) {
 		if err != nil {
 			return to, err
 		}
+		look.Hide(c.Redact)
 		to.put = append(to.put, schedule.Job{
 			Watcher: *w,
-			Run:     func(ctx context.Context) pharos.Result { return redacted(look.Run(ctx), c) },
+			Run:     look.Run,
 			Close: func() {
 				if err := look.Close(); err != nil {
 					p.o.Log.Debug("closing a probe", "watcher", w.ID, "error", err)
@@ -216,13 +217,4 @@ func filesOf(w *pharos.Watcher) (sum [sha256.Size]byte) {
 		fmt.Fprintf(all, "%x %v\n", sha256.Sum256(data), err)
 	}
 	return [sha256.Size]byte(all.Sum(nil))
-}
-
-// redacted returns the result without the file's secrets.
-func redacted(r pharos.Result, c *config.Config) pharos.Result {
-	r.Summary, r.Detail, r.Text = c.Redact(r.Summary), c.Redact(r.Detail), c.Redact(r.Text)
-	for i := range r.Facts {
-		r.Facts[i].Value = c.Redact(r.Facts[i].Value)
-	}
-	return r
 }
