@@ -26,9 +26,11 @@ func TestTheFileIsRefusedWhereTheServerWouldNotListen(t *testing.T) {
 		}
 		s, err := embedded.Start(o)
 		if err == nil {
-			err = s.Close()
 			if wrong != nil {
 				t.Errorf("%q: the server listens there, and the file is refused: %v", host, wrong)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
 			}
 		} else if wrong == nil && strings.Contains(err.Error(), "no users") {
 			t.Errorf("%q: the file is taken, and the server says %v", host, err)
