@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"pharos/internal/bus"
@@ -61,6 +62,45 @@ func (h *hall) publish(subject, data string) {
 	if err := h.nc.Flush(); err != nil {
 		h.Fatal(err)
 	}
+}
+
+// store publishes and waits until the store has it, which runs behind whoever
+// listens. There is one once a dashboard says so.
+func (h *hall) store(subject, data string) {
+	h.Helper()
+	js, err := jetstream.New(h.nc)
+	if err != nil {
+		h.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := js.Publish(ctx, subject, []byte(data)); err != nil {
+		h.Fatal(err)
+	}
+}
+
+// lives lets a prober beat until stop is called.
+func (h *hall) lives(site, prober string) (stop func()) {
+	h.Helper()
+	h.store(pharos.BeatSubject(site, prober), beat(1, 1))
+	ctx, cancel := context.WithCancel(context.Background())
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		for n := 2; ; n++ {
+			select {
+			case <-time.After(pharos.BeatEvery):
+				h.publish(pharos.BeatSubject(site, prober), beat(1, n))
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	stop = func() {
+		cancel()
+		beating.Wait()
+	}
+	h.Cleanup(stop)
+	return stop
 }
 
 // dashboard runs one and returns its address.
@@ -144,10 +184,10 @@ func TestForget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.publish("pharos.roster.a.p.0", string(roster[0]))
-	h.publish("pharos.prober.a.p", beat(1, 1))
-	h.publish("pharos.result.a.b.c", `{"status":"ok","prober":"p","epoch":1,"n":1}`)
-	h.publish("pharos.result.a.jobs.nightly", `{"status":"ok"}`)
+	h.store("pharos.roster.a.p.0", string(roster[0]))
+	dies := h.lives("a", "p")
+	h.store("pharos.result.a.b.c", `{"status":"ok","prober":"p","epoch":1,"n":1}`)
+	h.store("pharos.result.a.jobs.nightly", `{"status":"ok"}`)
 	h.until(url, "two tiles", func(s seen) bool { return s.Counts["ok"] == 2 })
 
 	forget := func(f pharos.Forget) (int, error) {
@@ -170,7 +210,8 @@ func TestForget(t *testing.T) {
 		t.Errorf("forgetting a watcher: %d deleted, %v", n, err)
 	}
 	h.until(url, "the prober's tile alone", func(s seen) bool { return s.Counts["ok"] == 1 })
-	h.publish("pharos.prober.a.p", `{"epoch":1,"n":2,"leaving":true}`)
+	dies()
+	h.store("pharos.prober.a.p", `{"epoch":1,"n":1000,"leaving":true}`)
 	h.until(url, "the prober's goodbye", func(s seen) bool { return s.Counts["stale"] == 1 })
 	if n, err := forget(pharos.Forget{Prober: "a/p"}); n != 3 || err != nil {
 		t.Errorf("forgetting a prober: %d deleted, %v; want its result, roster and beat", n, err)

@@ -39,7 +39,7 @@ func Forget(ctx context.Context, o bus.Options, f pharos.Forget) (deleted int, e
 		return 0, err
 	}
 	defer func() {
-		leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetLimit/2)
 		defer cancel()
 		err = errors.Join(err, conn.Close(leave))
 	}()
