@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 1
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build test race vet fuzz bench chaos soak browser schema clean
+.PHONY: all build test race vet fuzz bench chaos soak browser pictures schema clean
 
 all: build
 
@@ -20,6 +20,10 @@ browser:
 
 test: browser
 	$(GO) test ./...
+
+# Every picture in docs/board, with the fonts that come with the browser: three minutes.
+pictures: browser
+	$(GO) test -count=1 ./internal/ui -run TestScreenshots -screenshots "$(CURDIR)/docs/board"
 
 # The page's tests and those of whole processes have no code of ours to watch.
 race: browser

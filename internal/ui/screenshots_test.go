@@ -1,10 +1,17 @@
 package ui
 
 import (
+	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,18 +74,63 @@ func wallAt(n int, at float64) object {
 	return board([]string{"Shop"}, []int{n}, tiles)
 }
 
-// broken is a bad day: a prober is silent, a file is wrong.
-func broken(n int) func(at float64) object {
+// silent is a day on which the prober of one site is not heard, and its tiles are hatched for it.
+func silent(n int) func(at float64) object {
 	return func(at float64) object {
 		b := wallAt(n, at)
-		b["hops"] = object{
-			"nats": object{"up": true, "f": 1, "store": true, "error": ""},
-			"probers": []object{
-				{"site": "berlin", "name": "p1", "up": true, "watchers": 14},
-				{"site": "oslo", "name": "p1", "up": true, "watchers": 3},
-				{"site": "virginia", "name": "p1", "up": false, "f": at - 14, "watchers": 1},
-			},
-			"notices": []string{`pharos.yaml: line 14: unknown key "thresold" (did you mean "thresholds"?)`},
+		hatched := 0
+		for _, tile := range b["tiles"].([]object) {
+			if tile["s"] == "stale" {
+				tile["site"], tile["f"] = "virginia", at-14
+				hatched++
+			}
+		}
+		if hatched > 0 {
+			hops := b["hops"].(object)
+			hops["probers"] = append(hops["probers"].([]object), object{"site": "virginia", "name": "p1", "up": false, "f": at - 14, "watchers": hatched, "version": "1.0"})
+		}
+		return b
+	}
+}
+
+// broken is a worse day: a file is wrong as well.
+func broken(n int) func(at float64) object {
+	return func(at float64) object {
+		b := silent(n)(at)
+		b["hops"].(object)["notices"] = []string{`pharos.yaml: line 14: unknown key "thresold" (did you mean "thresholds"?)`}
+		return b
+	}
+}
+
+// cut is a day on which four of eight sites are not heard.
+func cut(n int) func(at float64) object {
+	return func(at float64) object {
+		b := wallAt(n, at)
+		probers := []object{}
+		for i, site := range []string{"berlin", "oslo", "virginia", "singapore", "frankfurt", "tokyo", "sydney", "s\u00e3o paulo"} {
+			probers = append(probers, object{"site": site, "name": "p1", "up": i%2 == 0, "f": at - 20 - float64(i), "watchers": 14, "version": "1.0"})
+		}
+		for i, tile := range b["tiles"].([]object) {
+			if site := probers[i%8]; site["up"] == false {
+				tile["site"], tile["s"], tile["f"] = site["site"], "stale", site["f"]
+			}
+		}
+		b["hops"].(object)["probers"] = probers
+		return b
+	}
+}
+
+// away is a day without NATS: nobody is heard, and nothing is known.
+func away(n int) func(at float64) object {
+	return func(at float64) object {
+		b := wallAt(n, at)
+		for _, tile := range b["tiles"].([]object) {
+			tile["s"], tile["m"], tile["k"], tile["f"] = "stale", "", nil, at-23
+		}
+		hops := b["hops"].(object)
+		hops["nats"] = object{"up": false, "f": at - 23, "store": true, "error": ""}
+		for _, prober := range hops["probers"].([]object) {
+			prober["up"], prober["f"] = false, at-23
 		}
 		return b
 	}
@@ -118,97 +170,180 @@ func TestScreenshots(t *testing.T) {
 	if err := os.MkdirAll(*screenshots, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now().Add(-time.Second) // files keep coarser time
 	d := newDashboard(t, wall(1))
 	d.set(func(d *dashboard) { d.details["berlin.set-0.tile-1"] = checkout() })
-	p := open(t, d.URL, 1920, 1080)
-	snap := func(name string, board func(float64) object, n int, width, height int64) {
-		t.Helper()
-		if !strings.HasPrefix(name, *only) {
-			return
+	empty := func(float64) object { return board(nil, nil, []object{}) }
+	for _, view := range []struct {
+		name, query   string
+		width, height int64
+		board         func(at float64) object
+		n             int          // tiles of it
+		then          func(p *tab) // what is done before the picture
+	}{
+		{"states", "", 1920, 1080, states, 9, nil},
+		{"states-light", "?theme=light", 1920, 1080, states, 9, nil},
+		{"states-contrast", "?theme=contrast", 1920, 1080, states, 9, nil},
+		{"states-blue", "?palette=blue", 1920, 1080, states, 9, nil},
+		{"light", "?theme=light", 1920, 1080, silent(60), 60, nil},
+		{"contrast", "?theme=contrast", 1920, 1080, silent(60), 60, nil},
+		{"blue", "?palette=blue", 1920, 1080, silent(60), 60, nil},
+		{"light-blue", "?theme=light&palette=blue", 1920, 1080, silent(60), 60, nil},
+		{"zoom", "?zoom=1.4", 1920, 1080, silent(60), 60, nil},
+		{"rotate", "?rotate=20s&zoom=2", 1280, 720, silent(60), 60, turned(1)},
+		{"rotate-2", "?rotate=3s&zoom=2", 1280, 720, silent(60), 60, turned(2)},
+		{"well-18", "", 1920, 1080, well(18), 18, nil},
+		{"well-1000", "", 1920, 1080, well(1000), 1000, nil},
+		{"broken-hop", "", 1920, 1080, broken(18), 18, nil},
+		{"broken-hops", "", 1920, 1080, cut(60), 60, nil},
+		{"broken-hops-720p", "", 1280, 720, cut(60), 60, nil},
+		{"broken-hops-portrait", "", 1080, 1920, cut(60), 60, nil},
+		{"nats-away", "", 1920, 1080, away(18), 18, nil},
+		{"empty", "", 1920, 1080, empty, 0, nil},
+		{"merged", "?merge=majority&collapse=Nodes&collapse=More+nodes", 1920, 1080, abroad, 6, nil},
+		{"merged-open", "?merge=worst&collapse=Nodes&collapse=More+nodes", 1920, 1080, abroad, 6, click("tile-10")},
+		{"merged-worst", "?merge=worst&set=Shop", 1920, 1080, abroad, 44, nil},
+		{"detail", "", 1920, 1080, silent(18), 18, opened},
+		{"detail-portrait", "", 1080, 1920, silent(18), 18, opened},
+		{"detail-phone", "", 390, 844, silent(18), 18, opened},
+		{"keys", "", 1920, 1080, silent(18), 18, func(p *tab) { p.do(chromedp.KeyEvent("?")) }},
+		{"focus", "", 1920, 1080, silent(18), 18, func(p *tab) { p.do(chromedp.KeyEvent(kb.ArrowDown)) }},
+	} {
+		if !strings.HasPrefix(view.name, *only) {
+			continue
 		}
-		p.resize(width, height)
-		d.show(board)
-		p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === %d && !document.querySelector('.tile:not([aria-label])')", n))
-		p.do(chromedp.Sleep(400 * time.Millisecond))
-		shoot(p, name)
+		t.Run(view.name, func(t *testing.T) { // which closes its tab: a browser has six connections to one server
+			d.set(func(d *dashboard) { d.board = view.board })
+			p := open(t, d.URL+view.query, view.width, view.height)
+			shown(p, view.n)
+			if view.then != nil {
+				view.then(p)
+			}
+			shoot(p, view.name)
+		})
 	}
 	for _, size := range []struct {
 		name          string
 		width, height int64
-		counts        []int
-	}{
-		{"1080p", 1920, 1080, []int{1, 7, 18, 60, 192, 500, 1000}},
-		{"720p", 1280, 720, []int{18, 60, 192, 500, 1000}},
-		{"2160p", 3840, 2160, []int{18, 192}},
-		{"portrait", 1080, 1920, []int{7, 18, 60, 192, 1000}},
-		{"phone", 390, 844, []int{18, 192}},
-	} {
-		for _, n := range size.counts {
-			snap(fmt.Sprintf("%s-%d", size.name, n), wall(n), n, size.width, size.height)
+	}{{"board", 1920, 1080}, {"720p", 1280, 720}, {"2160p", 3840, 2160}, {"portrait", 1080, 1920}, {"phone", 390, 844}} {
+		for _, kind := range []struct {
+			name  string
+			board func(n int) func(at float64) object
+			some  []int
+		}{{size.name, silent, []int{1, 7, 18, 60, 192, 500, 1000}}, {"odd-" + size.name, odd, []int{18, 192, 1000}}} {
+			t.Run(kind.name, func(t *testing.T) {
+				p := open(t, d.URL, size.width, size.height)
+				for _, n := range kind.some {
+					if name := fmt.Sprintf("%s-%d", kind.name, n); strings.HasPrefix(name, *only) {
+						d.show(kind.board(n))
+						shown(p, n)
+						shoot(p, name)
+					}
+				}
+			})
 		}
 	}
-	for _, n := range []int{7, 18, 60, 192, 500, 1000} {
-		snap(fmt.Sprintf("odd-%d", n), odd(n), n, 1920, 1080)
+	if name := "still"; strings.HasPrefix(name, *only) {
+		t.Run(name, func(t *testing.T) { shoot(still(t, carrying(t, silent(18)).URL, 1920, 1080), name) })
 	}
-	snap("odd-phone", odd(18), 18, 390, 844)
-	snap("states", states, 9, 1920, 1080)
-	snap("well-18", well(18), 18, 1920, 1080)
-	snap("well-1000", well(1000), 1000, 1920, 1080)
-	snap("broken-18", broken(18), 18, 1920, 1080)
-
-	for name, query := range map[string]string{
-		"light": "?theme=light", "contrast": "?theme=contrast", "blue": "?palette=blue", "light-blue": "?theme=light&palette=blue", "zoom": "?zoom=1.4", "rotate": "?rotate=20s&zoom=1.4",
-	} {
-		if strings.HasPrefix(name, *only) {
-			p.do(chromedp.Navigate(d.URL + query))
-			snap(name, wall(60), 60, 1920, 1080)
-		}
-	}
-	d.show(abroad)
-	for name, query := range map[string]string{"merged": "?merge=worst&set=Shop", "merged-few": "?merge=majority&collapse=Nodes&collapse=More+nodes", "merged-light": "?theme=light&merge=worst&collapse=Nodes"} {
-		if strings.HasPrefix(name, *only) {
-			p.resize(1920, 1080)
-			p.do(chromedp.Navigate(d.URL + query))
-			p.wait("document.querySelectorAll('.tile[aria-label]').length > 3")
-			p.do(chromedp.Sleep(400 * time.Millisecond))
+	if name := "veil"; strings.HasPrefix(name, *only) {
+		t.Run(name, func(t *testing.T) {
+			d.set(func(d *dashboard) { d.board = silent(18) })
+			p := open(t, d.URL, 1920, 1080)
+			shown(p, 18)
+			d.set(func(d *dashboard) { d.silent = true })
+			p.wait("!document.getElementById('veil').hidden")
 			shoot(p, name)
-			p.do(chromedp.Evaluate[chromedp.Void]("document.getElementById('tile-' + (document.getElementById('tile-10').textContent.includes('Nodes') ? 10 : 3)).click()"), chromedp.Sleep(300*time.Millisecond))
-			shoot(p, name+"-open")
+		})
+	}
+	if *only == "" {
+		found, err := filepath.Glob(filepath.Join(*screenshots, "*.png"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			if info, err := os.Stat(path); err != nil || info.ModTime().Before(began) {
+				t.Errorf("%s: nothing makes this picture any more: remove it", path)
+			}
 		}
 	}
-	for _, n := range []int{18, 192} {
-		if name := fmt.Sprintf("still-%d", n); strings.HasPrefix(name, *only) {
-			d := carrying(t, wall(n))
-			shoot(still(t, d.URL, 1920, 1080), name)
-		}
-	}
-	p.do(chromedp.Navigate(d.URL))
-	for name, size := range map[string][2]int64{"detail": {1920, 1080}, "detail-portrait": {1080, 1920}, "detail-phone": {390, 844}} {
-		if strings.HasPrefix(name, *only) {
-			snap(name, wall(18), 18, size[0], size[1])
-			p.do(chromedp.Evaluate[chromedp.Void]("document.getElementById('tile-1').click()"))
-			p.wait("document.querySelector('#detail pre')")
-			shoot(p, name)
-			p.do(chromedp.KeyEvent(kb.Escape))
-		}
-	}
-	snap("keys", wall(18), 18, 1920, 1080)
-	p.do(chromedp.KeyEvent("?"))
-	shoot(p, "keys")
-	p.do(chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent(kb.ArrowDown))
-	shoot(p, "focus")
-	d.set(func(d *dashboard) { d.silent = true })
-	p.wait("!document.getElementById('veil').hidden")
-	shoot(p, "veil")
 }
 
+// shown waits until so many tiles stand where they belong, and no colour fades any more.
+func shown(p *tab, n int) {
+	p.t.Helper()
+	p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === %d && !document.querySelector('.tile:not([aria-label])') && document.getElementById('pulse').textContent.includes('live')", n))
+	p.do(chromedp.Sleep(400 * time.Millisecond))
+}
+
+func opened(p *tab) {
+	click("tile-1")(p)
+	p.wait("document.querySelector('#detail pre')")
+}
+
+func click(id string) func(p *tab) {
+	return func(p *tab) {
+		p.do(chromedp.Evaluate[chromedp.Void]("document.getElementById('" + id + "').click()"))
+		p.wait("!document.getElementById('detail').hidden")
+	}
+}
+
+func turned(page int) func(p *tab) {
+	return func(p *tab) {
+		p.wait(fmt.Sprintf("document.getElementById('pulse').textContent.startsWith('page %d of ')", page))
+		p.do(chromedp.Sleep(400 * time.Millisecond))
+	}
+}
+
+// shoot writes the picture with the 256 colours that it has most of, in a third of the space.
 func shoot(p *tab, name string) {
 	p.t.Helper()
-	picture, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	data, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), picture, 0o644); err != nil {
+	picture, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
 		p.t.Fatal(err)
 	}
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, fewColours(picture)); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(*screenshots, name+".png"), out.Bytes(), 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func fewColours(picture image.Image) image.Image {
+	counts := map[color.RGBA]int{}
+	box := picture.Bounds()
+	each := func(do func(x, y int, c color.RGBA)) {
+		for y := box.Min.Y; y < box.Max.Y; y++ {
+			for x := box.Min.X; x < box.Max.X; x++ {
+				do(x, y, color.RGBAModel.Convert(picture.At(x, y)).(color.RGBA))
+			}
+		}
+	}
+	each(func(x, y int, c color.RGBA) { counts[c]++ })
+	found := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(counts[b]-counts[a], int(a.R)-int(b.R), int(a.G)-int(b.G), int(a.B)-int(b.B))
+	})
+	var palette color.Palette
+	for _, c := range found {
+		like := func(other color.Color) bool {
+			o := other.(color.RGBA)
+			return max(o.R, c.R)-min(o.R, c.R) < 5 && max(o.G, c.G)-min(o.G, c.G) < 5 && max(o.B, c.B)-min(o.B, c.B) < 5
+		}
+		if len(palette) < 256 && !slices.ContainsFunc(palette, like) {
+			palette = append(palette, c)
+		}
+	}
+	out := image.NewPaletted(box, palette)
+	nearest := map[color.RGBA]uint8{}
+	for _, c := range found {
+		nearest[c] = uint8(palette.Index(c))
+	}
+	each(func(x, y int, c color.RGBA) { out.SetColorIndex(x, y, nearest[c]) })
+	return out
 }
