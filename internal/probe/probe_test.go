@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -42,11 +43,54 @@ func watch(t testing.TB, w pharos.Watcher) pharos.Result {
 func run(t testing.TB, p *Probe, timeout time.Duration) pharos.Result {
 	t.Helper()
 	if timeout == 0 {
-		timeout = 5 * time.Second
+		timeout = 30 * time.Second
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	return p.Run(ctx)
+}
+
+// watchUntil is watch with a timeout that comes when enough processes have
+// written their number to a file, however slow the machine is.
+func watchUntil(t testing.TB, w pharos.Watcher, file string, enough int) pharos.Result {
+	t.Helper()
+	w.Timeout = time.Minute
+	e := New(Options{Version: "test"})
+	defer e.Close()
+	p, err := e.Prepare(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ctx := due{t.Context(), time.Now().Add(w.Timeout), make(chan struct{})}
+	go func() {
+		defer close(ctx.met)
+		for range 10_000 {
+			if written, _ := os.ReadFile(file); bytes.Count(written, []byte("\n")) >= enough {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	r := p.Run(ctx)
+	<-ctx.met
+	return r
+}
+
+// due is a context whose deadline is met when a test says so.
+type due struct {
+	context.Context
+	deadline time.Time
+	met      chan struct{}
+}
+
+func (d due) Deadline() (time.Time, bool) { return d.deadline, true }
+func (d due) Done() <-chan struct{}       { return d.met }
+func (d due) Err() error {
+	if isClosed(d.met) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 func none() pharos.Watcher {

@@ -41,7 +41,7 @@ func TestAddressesAreShownWithoutUserAndQuery(t *testing.T) {
 }
 
 func TestCutsShowNoHalfOfASecret(t *testing.T) {
-	const secret = "wonderland-1234567890"
+	const secret = "wonderland-marchhare"
 	x, y := func(n int) string { return strings.Repeat("x", n) }, strings.Repeat("y", 2*keptHead)
 	broken := func(body string) string { return "HTTP/1.1 500 No\r\n\r\n" + body }
 	well := func(body string) string { return "HTTP/1.1 200 OK\r\n\r\n" + body }
@@ -115,7 +115,7 @@ func TestCutsShowNoHalfOfASecret(t *testing.T) {
 
 func showsNoHalf(t *testing.T, r pharos.Result, secret string) {
 	t.Helper()
-	said := fmt.Sprint(r)
+	said := fmt.Sprint(r.Summary, r.Detail, r.Facts)
 	for i := range len(secret) - 3 {
 		if strings.Contains(said, secret[i:i+4]) {
 			t.Fatalf("the result shows %q of the secret: %q", secret[i:i+4], said)

@@ -179,8 +179,7 @@ func TestTimeoutThroughSSH(t *testing.T) {
 	file := filepath.Join(dir, "pids")
 	w := there(shell(`echo so far; echo $$ >> "$PIDS"; sleep 300; true`))
 	w.Command.Env = []string{"PIDS=" + file}
-	w.Timeout = time.Second
-	if r := watch(t, w); r.Status != pharos.Critical || r.Summary != "timed out after 1 s" || r.Detail != "so far\n" {
+	if r := watchUntil(t, w, file, 1); r.Status != pharos.Critical || r.Summary != "timed out after 60 s" || r.Detail != "so far\n" {
 		t.Errorf("got %v %q %q", r.Status, r.Summary, r.Detail)
 	}
 	gone(t, file, 1)
