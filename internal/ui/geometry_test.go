@@ -64,7 +64,8 @@ const flaws = `(() => {
     if (Math.abs(b.width - tiles[0][1].width) > 24 || Math.abs(b.height - tiles[0][1].height) > 1) say(e.id + " is of another size");
     if (cross(b, foot) || cross(b, top)) say(e.id + " crosses a bar");
     if (seen(rail) && cross(b, box(rail))) say(e.id + " crosses the rail");
-    const parts = [".head", ".value", ".unit", ".reading > .mark", ".note", ".line", ".dots"].map((s) => e.querySelector(s)).filter(seen);
+    const parts = [".name", ".site", ".value", ".unit", ".reading > .mark", ".note", ".line", ".dots"].map((s) => e.querySelector(s)).filter(seen);
+    if (seen(e.querySelector(".head")) && !within(box(e.querySelector(".head")), b)) say(e.id + " lets its head out");
     for (const p of parts) if (!within(box(p), b)) say(e.id + " lets its " + p.className + " out");
     for (let i = 0; i < parts.length; i++) for (let j = i + 1; j < parts.length; j++) {
       if (cross(box(parts[i]), box(parts[j]))) say(e.id + ": " + parts[i].className + " crosses " + parts[j].className + " " + parts[i].textContent);

@@ -127,3 +127,95 @@ func TestFooterOfABoardWithoutWatchersTicks(t *testing.T) {
 	p.do(chromedp.Evaluate[chromedp.Void]("window.was = document.querySelector('#hops .bad').textContent; undefined"))
 	p.wait("document.querySelector('#hops .bad').textContent !== window.was && document.getElementById('pulse').textContent.startsWith('live')")
 }
+
+// abroadMany are n watchers that so many sites look at.
+func abroadMany(n, sites int) func(at float64) object {
+	return func(at float64) object {
+		tiles := []object{}
+		for w := range n {
+			for s, site := range []string{"berlin", "oslo", "virginia", "tokyo", "sydney", "lima", "cairo", "delhi"}[:sites] {
+				tile := object{"id": fmt.Sprintf("%s.shop.w%d", site, w), "name": fmt.Sprintf("edge-%03d", w), "site": site, "s": "ok", "v": fmt.Sprint(100 + s), "u": "ms", "f": at - 750}
+				switch {
+				case s == 1 && w%7 == 1:
+					tile["s"], tile["m"] = "critical", "status 503, wanted 2xx"
+				case s == 1 && w%7 == 2:
+					tile["k"] = object{"s": "critical", "l": 3, "e": at - 30}
+				}
+				tiles = append(tiles, tile)
+			}
+		}
+		return board([]string{"Shop"}, []int{n * sites}, tiles)
+	}
+}
+
+// cutOff lists the texts of a kind that do not end before their tile does.
+const cutOff = `[...document.querySelectorAll(%q)].filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.parentNode.textContent + " at " + e.clientWidth)`
+
+// TestMergedTilesKeepTheirLastRow: the dots of the sites take nothing from the duration, the reason and the memory.
+func TestMergedTilesKeepTheirLastRow(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(1))
+	p := open(t, d.URL+"/?merge=worst", 1920, 1080)
+	for _, sites := range []int{3, 5, 8} {
+		d.show(abroadMany(18, sites))
+		p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === 18 && document.querySelectorAll('#tile-0 .dot').length === %d", min(sites, 5)))
+		got := painted[[]string](p, fmt.Sprintf(cutOff, ".name, .note, .line")+".concat("+flaws+")")
+		for i, want := range map[int]string{0: "for 12 minutes", sites: "for 12 minutes", 2 * sites: "was red 3 s, "} {
+			if text := texts(p, i)[4]; !strings.HasPrefix(text, want) {
+				got = append(got, fmt.Sprintf("last row of tile %d: %q, wanted %q", i, text, want))
+			}
+		}
+		if text := texts(p, sites)[3]; text != "oslo: status 503, wanted 2xx" {
+			got = append(got, fmt.Sprintf("reason: %q", text))
+		}
+		if len(got) > 0 {
+			t.Errorf("18 watchers of %d sites:\n  %s", sites, strings.Join(got, "\n  "))
+		}
+	}
+	if got := eval[string](p, "document.querySelector('#tile-8 .head').innerText.replace(/\\s/g, '') + document.querySelector('#tile-8 .dot').getAttribute('data-s')"); got != "edge-001+3critical" {
+		t.Errorf("eight sites: got %q, wanted five dots, the red one first, and how many more there are", got)
+	}
+}
+
+// TestEachTileSaysItsSite: beside the name, in the last row, or beside the value.
+func TestEachTileSaysItsSite(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(1))
+	p := open(t, d.URL, 1920, 1080)
+	for _, row := range []struct{ n, sites int }{{6, 3}, {18, 3}, {60, 3}, {60, 5}} {
+		d.show(abroadMany(row.n, row.sites))
+		p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === %d", row.n*row.sites))
+		got := painted[[]string](p, fmt.Sprintf(cutOff, ".name, .site, .unit")+`.concat([...document.querySelectorAll(".tile")].filter((e) => !/edge-\d\d\d.*(berlin|oslo|virginia|tokyo|sydney)/.test(e.innerText.replace(/\n/g, " "))).map((e) => e.innerText))`)
+		if len(got) > 0 {
+			t.Errorf("%d watchers of %d sites: got %d without their site, or cut:\n  %s", row.n, row.sites, len(got), strings.Join(got[:min(8, len(got))], "\n  "))
+		}
+	}
+}
+
+// TestLongSiteLeavesTheDuration: what is for how long comes first on the last row.
+func TestLongSiteLeavesTheDuration(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, func(at float64) object {
+		return board([]string{""}, []int{2}, []object{
+			{"name": "A name that takes all of the room that there is on a tile of half a screen", "site": "a site whose name takes as much of the room as that of the watcher itself", "s": "ok", "v": "1", "u": "", "f": at - 750},
+			{"name": "Well", "s": "ok", "v": "1", "u": "", "f": at - 65, "k": object{"s": "warning", "l": 59, "e": at - 130}},
+		})
+	})
+	p := open(t, d.URL, 1280, 720)
+	p.wait("/^(for 12 minutes|12 min) \u00b7 a site/.test(document.querySelector('#tile-0 .line').textContent)")
+	p.wait("document.querySelector('#tile-1 .line').textContent === 'was yellow 59 s, 2 min ago'")
+}
+
+// TestMemoriesAreReadWhole, whatever the type: how wide they are is measured.
+func TestMemoriesAreReadWhole(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(18))
+	p := open(t, d.URL, 1920, 1080)
+	for _, size := range [][2]int64{{1280, 720}, {1920, 1080}, {1080, 1920}, {390, 844}} {
+		p.resize(size[0], size[1])
+		p.wait(fmt.Sprintf("innerWidth === %d && document.querySelectorAll('.tile[data-was] .line').length === 3", size[0]))
+		if got := painted[[]string](p, fmt.Sprintf(cutOff, ".tile[data-was] .line")); len(got) > 0 {
+			t.Errorf("%dx%d: got %q cut off", size[0], size[1], got)
+		}
+	}
+}

@@ -195,7 +195,7 @@ function rebuild() {
 // usual is how wide a name is here, in heights of its letters: nine of ten are no wider.
 function usual() {
   const wide = [];
-  for (const t of tiles) if (t) wide.push(measure(t.name + (t.site ? " \u00b7 " + t.site : "")));
+  for (const t of tiles) if (t) wide.push(measure(t.name + (t.site ? " \u00b7 " + t.site : "")) + (t.of && t.how !== "set" ? Math.min(6, t.of.length) * 0.95 + 0.3 : 0));
   wide.sort((a, b) => a - b);
   return Math.max(4.5, wide[Math.floor(wide.length * 0.9)] || 8);
 }
@@ -213,7 +213,7 @@ function arrange() {
   board.style.height = "";
   const ask = {
     width: board.clientWidth, height: board.clientHeight, scale: scale(width, height), zoom: zoom,
-    sizes: sets.map((s) => s.tiles.length), named: sets.map((s) => Boolean(s.name)), letters: letters, scrolls: narrow, rail: false,
+    sizes: sets.map((s) => s.tiles.length), named: sets.map((s) => Boolean(s.name)), letters: letters, wordy: measure("was yellow 59 s, 59 min ago"), scrolls: narrow, rail: false,
   };
   plan = fit(ask);
   if (!plan) {

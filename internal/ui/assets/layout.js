@@ -11,7 +11,6 @@ export const LEVELS = [
 ];
 
 const VALUE_WIDTH = 3.4; // of "412 ms" and its mark, in value heights
-const WORDY = 12.6; // of the longest usual last row, in its own heights
 const SMALLEST = 10; // pixels below which letters are mush, whatever the screen
 
 // scale is how large this screen is beside one of 1920x1080, so that a screen of four times the pixels shows the same picture.
@@ -21,7 +20,7 @@ export function scale(width, height) {
 }
 
 // fit finds the layout for sets of the given sizes. ask has: width and height of the board, sizes and named (one of each
-// for every set), scale, zoom, letters (the width of a usual name in name heights), and scrolls (may be taller than height).
+// for every set), scale, zoom, letters (the width of a usual name in name heights), wordy (that of a long last row), and scrolls (may be taller than height).
 export function fit(ask) {
   const unit = ask.scale * ask.zoom;
   if (ask.scrolls) {
@@ -142,7 +141,8 @@ function letter(w, h, level, ask) {
   if (level.name === "full") {
     // A little smaller, where that lets a whole "was red 3 s, 1 minute ago" stand on the row.
     line = Math.min(name * 0.8, 42 * s);
-    if (line * WORDY > inner && line * WORDY < inner * 1.25) line = inner / WORDY;
+    const less = inner / ask.wordy;
+    if (less < line && less > Math.max(name * 0.5, 11 * s)) line = less;
     line = Math.max(line, Math.min(name, SMALLEST));
   }
   if (!level.value) return {name: name, value: 0, unit: 0, words: 0, lines: 1, line: 0, pad: pad, note: false, mark: name * 1.05};
@@ -156,7 +156,6 @@ function letter(w, h, level, ask) {
 
 function place(plan) {
   plan.room = plan.w - 2 * plan.pad;
-  plan.wordy = !plan.line ? 0 : plan.room >= plan.line * WORDY * 0.99 ? 2 : plan.room >= plan.line * 8 ? 1 : 0;
   plan.sections = [];
   let y = 0;
   for (const shelf of plan.shelves) {
@@ -181,7 +180,7 @@ function scrolling(ask) {
   const high = 92;
   if (rows * (high + 6) + ask.sizes.length * 26 <= ask.height) return null;
   const plan = {cols: cols, gap: 6, title: 26, shelves: shelve(ask, cols, 1), w: (ask.width - (cols - 1) * 6) / cols, h: high * ask.zoom, level: 0, rail: null, scrolls: true};
-  const type = letter(plan.w, plan.h, LEVELS[0], {scale: 1, zoom: ask.zoom, letters: 8});
+  const type = letter(plan.w, plan.h, LEVELS[0], {scale: 1, zoom: ask.zoom, letters: 8, wordy: ask.wordy});
   Object.assign(plan, type);
   place(plan);
   return plan;

@@ -1,6 +1,6 @@
 // The tiles: one fixed piece of page each, touched only where what it shows has changed.
 
-import {glow, line, reading, reason, said} from "./words.js";
+import {STATES, glow, line, reading, reason, said} from "./words.js";
 import {make} from "./page.js";
 
 // STEPS are the sizes of a value beside the usual one.
@@ -47,21 +47,23 @@ function view(list, tile) {
   view.line.dir = "auto";
   view.shown = {};
   if (tile.of && tile.how !== "set") {
-    const dots = make("div", "dots", el);
-    el.classList.add("sited");
-    el.style.setProperty("--sites", String(tile.of.length));
-    view.dots = tile.of.map(() => make("i", "dot", dots));
+    const dots = make("div", "dots", head), n = tile.of.length, most = n > 6 ? 5 : n;
+    view.dots = tile.of.slice(0, most).map(() => make("i", "dot", dots));
     for (const dot of view.dots) make("i", "mark", dot);
+    if (n > most) make("span", "", dots, "+" + (n - most));
   }
   return view;
 }
 
-// settle is told of a new plan. A site that does not fit beside the name moves to the last row, where there is one.
+// settle is told of a new plan. A site that does not fit beside the name moves to the last row, or beside the value.
 export function settle(view, tile, plan) {
   view.shown = {};
   view.el.classList.remove("plain");
-  view.fits = plan.measure(tile.name + (tile.site ? " \u00b7 " + tile.site : "")) * plan.name <= plan.room * 1.001;
-  if (view.site) view.site.hidden = plan.level === 0 && plan.measure(tile.name + " \u00b7 " + tile.site) * plan.name > plan.room * 1.01;
+  const fits = (text) => plan.measure(text) * plan.name <= plan.room * 1.001;
+  const whole = fits(tile.name + (tile.site ? " \u00b7 " + tile.site : ""));
+  if (view.site) view.site.hidden = plan.level < 3 && !whole;
+  view.tail = view.site && view.site.hidden ? " \u00b7 " + tile.site : "";
+  view.fits = (whole || (view.tail && fits(tile.name))) && !(view.dots.length && plan.level === 0);
 }
 
 // paint brings one tile up to date. Only what differs from what is shown touches the page.
@@ -83,17 +85,18 @@ export function paint(view, tile, now, plan) {
       view.el.removeAttribute("data-was");
     }
   }
+  const of = !tile.of || tile.of.length < 7 ? tile.of : tile.of.slice().sort((a, b) => STATES.indexOf(a.s) - STATES.indexOf(b.s));
   view.dots.forEach((dot, n) => {
-    const s = tile.of[n].s;
+    const s = of[n].s;
     if (shown["dot" + n] !== s) dot.setAttribute("data-s", shown["dot" + n] = s);
   });
   if (plan.level > 2) return;
   const value = reading(tile);
-  let unit = plan.level < 2 && tile.v !== "" ? tile.u : "";
-  let fit = fitting(tile, value, unit, plan);
-  if (unit && fit > 0 && fit < 0.5) {
-    unit = ""; // the number matters more
+  const own = plan.level < 2 && tile.v !== "" ? tile.u : "";
+  let unit, fit;
+  for (unit of [(plan.level && tile.v !== "" && view.tail.slice(3)) || own, own, ""]) {
     fit = fitting(tile, value, unit, plan);
+    if (fit > 0.6 || (fit < 0 && unit === own)) break; // the number matters more
   }
   write(view.value, shown, "value", value);
   write(view.unit, shown, "unit", unit);
@@ -106,11 +109,13 @@ export function paint(view, tile, now, plan) {
     view.el.style.setProperty("--fit", Math.abs(fit));
   }
   if (plan.level > 0) return;
-  const site = view.site && view.site.hidden ? tile.site + " \u00b7 " : "";
   // The reason has a row of its own, follows the duration, or stands where the value would.
   const worded = tile.s === "ok" || tile.v === "";
   write(view.note, shown, "note", plan.note && !worded ? (tile.s === "stale" || tile.s === "waiting" ? tile.m : reason(tile)) : "");
-  write(view.line, shown, "line", site + line(tile, now, site ? 0 : Math.max(0, plan.wordy - (view.dots.length ? 1 : 0)), !plan.note && !worded));
+  let text, wordy = 3;
+  do text = line(tile, now, --wordy, !plan.note && !worded) + view.tail;
+  while (wordy && plan.measure(text) * plan.line > plan.room * (edge ? 1 : 1.05));
+  write(view.line, shown, "line", text);
 }
 
 function write(node, shown, key, text) {
