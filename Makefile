@@ -50,7 +50,7 @@ fuzz:
 # after them, whatever was missed before: about half an hour. It takes root, for
 # network namespaces of its own. One case alone: make chaos CASE=flickers.
 CASE ?=
-SOAK = $(GO) test -count=1 -timeout 15m -run TestSoak -soak 1h -v ./internal/ui
+SOAK = $(GO) test -count=1 -timeout 15m -v ./internal/ui -run TestSoak -soak 1h
 chaos: browser
 	$(GO) vet -tags chaos ./internal/chaos
 	@status=0; \
