@@ -53,6 +53,7 @@ func TestCutsShowNoHalfOfASecret(t *testing.T) {
 		edit   func(*pharos.Page)
 		shown  string
 	}{
+		"a status line":               {"HTTP/1.1 500 " + secret + "\r\n\r\n", nil, "500 •••"},
 		"a body within":               {broken("a " + secret + " b"), nil, "a ••• b"},
 		"a body's cut":                {broken(x(keptBody-10) + secret + y), nil, "xx…"},
 		"a body's cut at its end":     {broken(x(keptBody-10) + secret), nil, "xx…"},
