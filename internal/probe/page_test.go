@@ -362,6 +362,41 @@ func TestRedirectsKeepCredentialsAtHome(t *testing.T) {
 	}
 }
 
+func TestABodyStaysAtHome(t *testing.T) {
+	for name, test := range map[string]struct {
+		from, to string
+		goes     bool
+	}{
+		"to another path":      {"http://shop.example/", "/login", true},
+		"up to https":          {"http://shop.example/", "https://shop.example/", true},
+		"back to http":         {"https://shop.example/", "http://shop.example/", false},
+		"to https of a port":   {"http://shop.example:8080/", "https://shop.example/", false},
+		"to another port":      {"https://shop.example/", "https://shop.example:8443/", false},
+		"to another host":      {"https://shop.example/", "https://example/", false},
+		"to another one above": {"http://shop.example/", "https://www.shop.example/", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := New(Options{})
+			defer e.Close()
+			w := pageAt(test.from)
+			w.Page.Method, w.Page.Body = "POST", "password=x"
+			p, err := newPage(e, w, new(secrets))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, code := range []int{http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+				next, err := p.redirected(p.first, code, test.to)
+				if (err == nil) != test.goes || err == nil && (next.body == "" || !next.trusted) {
+					t.Errorf("%d: got %+v, %v", code, next, err)
+				}
+				if next, err := p.redirected(p.first, http.StatusSeeOther, test.to); err != nil || next.body != "" || next.trusted != test.goes {
+					t.Errorf("303: got %+v, %v", next, err)
+				}
+			}
+		})
+	}
+}
+
 func TestRedirectsThatLeadNowhere(t *testing.T) {
 	for name, test := range map[string]struct{ location, want string }{
 		"in a circle":       {"/", "redirected more than 10 times"},
