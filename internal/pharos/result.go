@@ -93,7 +93,6 @@ type Result struct {
 	Epoch    int64         // when the prober's process started, unix milliseconds
 	N        uint64        // grows with each result of the prober; of one watcher's results the newest wins
 	Lag      time.Duration // that the run began late
-	Self     time.Duration // of the total that was the prober's own delay
 	Missed   uint64        // ticks missed since the prober started
 	At       time.Time     // wall time of the probe's start, for people only
 	// Names, for senders without a roster.
@@ -250,10 +249,6 @@ func (r *Result) appendAll(b []byte) []byte {
 		b = append(b, `,"lag":`...)
 		b = AppendSeconds(b, r.Lag)
 	}
-	if r.Self > 0 {
-		b = append(b, `,"self":`...)
-		b = AppendSeconds(b, r.Self)
-	}
 	if r.Missed > 0 {
 		b = append(b, `,"missed":`...)
 		b = strconv.AppendUint(b, r.Missed, 10)
@@ -311,7 +306,6 @@ type wireResult struct {
 	Epoch   int64   `json:"epoch"`
 	N       uint64  `json:"n"`
 	Lag     seconds `json:"lag"`
-	Self    seconds `json:"self"`
 	Missed  uint64  `json:"missed"`
 	At      string  `json:"at"`
 	Name    string  `json:"name"`
@@ -369,7 +363,7 @@ func ParseResult(data []byte) (Result, error) {
 		Status: *w.Status, Unit: CleanLine(w.Unit, MaxUnit), Text: CleanLine(w.Text, MaxText),
 		Summary: CleanLine(w.Summary, MaxSummary), Detail: CleanText(w.Detail, MaxDetail),
 		For: time.Duration(w.For), Running: w.Running, Within: time.Duration(w.Within),
-		Prober: w.Prober, Epoch: w.Epoch, N: w.N, Lag: time.Duration(w.Lag), Self: time.Duration(w.Self), Missed: w.Missed,
+		Prober: w.Prober, Epoch: w.Epoch, N: w.N, Lag: time.Duration(w.Lag), Missed: w.Missed,
 		Name: CleanLine(w.Name, MaxName), Set: CleanLine(w.Set, MaxName), Site: CleanLine(w.Site, MaxName),
 	}
 	if r.Prober != "" && !ValidToken(r.Prober) {

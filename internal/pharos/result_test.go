@@ -27,7 +27,7 @@ func whole() Result {
 			{Unknown, time.Microsecond, FlickerSpan},
 		},
 		Running: true, Within: 6 * time.Second, Prober: "p1", Epoch: 1767366245123, N: math.MaxUint64, Lag: 100 * time.Microsecond,
-		Self: 42 * time.Microsecond, Missed: 7, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.UTC),
+		Missed: 7, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.UTC),
 		Name: "Home page", Set: "Shop", Site: "Berlin",
 	}
 }
@@ -62,7 +62,7 @@ func TestResultOnTheWire(t *testing.T) {
 		`"detail":"HTTP/1.1 503\n\tRetry-After: 5\n<b>größer</b> \\ 日本","facts":[["address","127.0.0.1:443"],["certificate","71 days"]],` +
 		`"phases":{"lookup":0.001,"connect":0.02,"tls":0.03,"first_byte":0.1,"transfer":0.00001},"for":12.1,"spell":{"status":"critical","lasted":65.2},` +
 		`"flickers":[{"status":"warning","lasted":3.1,"ago":61},{"status":"unknown","lasted":0.000001,"ago":600}],"running":true,"within":6,` +
-		`"prober":"p1","epoch":1767366245123,"n":18446744073709551615,"lag":0.0001,"self":0.000042,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
+		`"prober":"p1","epoch":1767366245123,"n":18446744073709551615,"lag":0.0001,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
 		`"name":"Home page","set":"Shop","site":"Berlin"}`
 	if diff := cmp.Diff(want, string(r.Append(nil))); diff != "" {
 		t.Error("want -, got +\n" + diff)
@@ -195,7 +195,7 @@ func TestSecondsSurviveHops(t *testing.T) {
 
 func TestWhatMayNotBeSentIsLeftOut(t *testing.T) {
 	for name, v := range map[string]float64{"NaN": math.NaN(), "infinite": math.Inf(-1), "beyond all sense": 1.0000001e18} {
-		r := Result{Status: OK, Value: Num(v), For: -time.Second, Within: -time.Second, Lag: -1, Self: -1}
+		r := Result{Status: OK, Value: Num(v), For: -time.Second, Within: -time.Second, Lag: -1}
 		if got, want := string(r.Append(nil)), `{"status":"ok","for":0}`; got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}

@@ -75,7 +75,6 @@ type apiWatcher struct {
 	Flickers []apiFlicker       `json:"flickers"`
 	Within   float64            `json:"within,omitempty"`
 	Lag      float64            `json:"lag,omitempty"`
-	Self     float64            `json:"self,omitempty"`
 	Missed   uint64             `json:"missed,omitempty"`
 	At       *time.Time         `json:"at,omitempty"`
 }
@@ -115,7 +114,7 @@ func watcher(t *board.Tile) apiWatcher {
 
 func detailed(t *board.Tile) apiWatcher {
 	w, r := watcher(t), &t.Result
-	w.Detail, w.Within, w.Lag, w.Self, w.Missed = &r.Detail, r.Within.Seconds(), r.Lag.Seconds(), r.Self.Seconds(), r.Missed
+	w.Detail, w.Within, w.Lag, w.Missed = &r.Detail, r.Within.Seconds(), r.Lag.Seconds(), r.Missed
 	for _, f := range r.Facts {
 		w.Facts = append(w.Facts, [2]string{f.Name, f.Value})
 	}
