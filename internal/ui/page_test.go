@@ -240,7 +240,7 @@ func checkout() object {
 		"status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s", "summary": "status 503, wanted 2xx", "detail": "line one\nline two",
 		"facts":  [][]string{{"status", "503"}, {"address", "93.184.216.34:443"}, {"certificate", "71 days"}},
 		"phases": object{"lookup": 0.001, "connect": 0.02, "tls": 0.03, "first_byte": 0.1, "transfer": 0.01}, "for": 12.1,
-		"flickers": []object{{"status": "critical", "lasted": 3.1, "ago": 61.0}}, "running": false, "within": 6, "age": 0.8, "prober": "p1", "lag": 0.0001, "self": 0, "missed": 0,
+		"flickers": []object{{"status": "critical", "lasted": 3.1, "ago": 61.0}}, "running": false, "within": 6, "age": 0.8, "prober": "p1", "lag": 0.0001, "missed": 0,
 		"at": "2026-01-02T15:04:05.123Z",
 	}
 }
