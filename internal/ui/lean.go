@@ -34,7 +34,7 @@ func short(style string) string {
 // leanScript leaves out what a screen has no use for: comments, indentation,
 // line breaks after which a statement cannot have ended or after a brace that
 // stands alone, semicolons at the end of a block, spaces beside signs, brackets
-// around a single parameter; and const is let. It knows texts in quotes, but
+// around a single parameter; and const is let, true is !0. It knows texts in quotes, but
 // neither templates nor regular expressions nor empty statements, which the
 // modules do without, and they end their statements with semicolons.
 func leanScript(text string) []byte {
@@ -69,6 +69,12 @@ func leanScript(text string) []byte {
 		case c == 'c' && bytes.HasPrefix(in[i:], []byte("const ")) && !letter(last):
 			out = append(out, "let"...)
 			i += len("const") - 1
+		case !letter(last) && last != '.' && bytes.HasPrefix(in[i:], []byte("true")) && !letter(in[min(i+4, len(in)-1)]):
+			out = append(out, "!0"...)
+			i += len("true") - 1
+		case !letter(last) && last != '.' && bytes.HasPrefix(in[i:], []byte("false")) && !letter(in[min(i+5, len(in)-1)]):
+			out = append(out, "!1"...)
+			i += len("false") - 1
 		case c == '(' && lone.Match(in[i:]):
 			name := lone.FindSubmatch(in[i:])[1]
 			if letter(last) {

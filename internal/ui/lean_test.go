@@ -21,6 +21,7 @@ func TestLeanScriptMeansTheSame(t *testing.T) {
 		{"case \"a\":\n  return typeof x === \"y\" ? in_of : \"\";\n", "case\"a\":return typeof x===\"y\"?in_of:\"\";"},
 		{"a\n(b)\n", "a\n(b)\n"},
 		{"function a() {\n  b();\n}\nlet constant = (x, y) => {};\nreturn (x_) => (x) + 1;\n", "function a(){b()}let constant=(x,y)=>{};return x_=>(x)+1;"},
+		{"a = true;\nb = { c: false, untrue: x.true };\nfalsehood(\"true\");\n", "a=!0;b={c:!1,untrue:x.true};falsehood(\"true\");"},
 		{"\"open", "\"open"},
 		{"/", "/"},
 	} {

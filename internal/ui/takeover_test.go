@@ -2,8 +2,11 @@ package ui
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,7 +84,7 @@ func TestScriptThatDoesNotStartDrawsTheVeil(t *testing.T) {
 	t.Parallel()
 	d := carrying(t, few)
 	d.set(func(d *dashboard) { d.bare = true })
-	p := open(t, d.URL, 1920, 1080, "404 (Not Found)")
+	p := open(t, d.URL, 1920, 1080, "404 (Not Found)", "not executable")
 	opacity := "getComputedStyle(document.getElementById('veil')).opacity"
 	p.wait(opacity + " === '0' && document.querySelectorAll('.tile[data-s]').length === 3")
 	after := eval[float64](p, "document.getAnimations()[0].effect.getComputedTiming().endTime")
@@ -90,6 +93,94 @@ func TestScriptThatDoesNotStartDrawsTheVeil(t *testing.T) {
 	}
 	p.do(chromedp.Evaluate[chromedp.Void]("document.getAnimations()[0].finish()"))
 	p.wait(opacity + " === '1' && document.getElementById('veil').textContent.startsWith('This page stands still since ')")
+}
+
+// behind is a dashboard behind another address, where some paths answer as the test says until it is done.
+func behind(t *testing.T, d *dashboard, suffix string, answer http.HandlerFunc) (address string, done func()) {
+	t.Helper()
+	var open atomic.Bool
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !open.Load() && strings.HasSuffix(r.URL.Path, suffix) {
+			answer(w, r)
+			return
+		}
+		d.serve(w, r)
+	}))
+	t.Cleanup(func() {
+		d.drop()
+		front.CloseClientConnections()
+		front.Close()
+	})
+	return front.URL, func() { open.Store(true) }
+}
+
+func TestPageWhoseScriptDidNotLoadIsLoadedAnew(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]http.HandlerFunc{
+		"not found": http.NotFound,
+		"cut off":   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Bool
+			address, done := behind(t, carrying(t, few), "/tiles.js", func(w http.ResponseWriter, r *http.Request) {
+				asked.Store(true)
+				answer(w, r)
+			})
+			p := open(t, address, 1920, 1080, "404 (Not Found)", "ERR_EMPTY_RESPONSE")
+			p.wait("document.readyState === 'complete' && document.documentElement.classList.contains('still')")
+			if !asked.Load() {
+				t.Error("the page did not ask for its script")
+			}
+			done()
+			p.wait("document.querySelectorAll('.tile[aria-label]').length === 3 && !document.documentElement.classList.contains('still')")
+		})
+	}
+}
+
+// TestPageWaitsForTheNewScript: a new dashboard whose script is not there yet is not worth a reload.
+func TestPageWaitsForTheNewScript(t *testing.T) {
+	t.Parallel()
+	d := carrying(t, few)
+	var refused atomic.Int32
+	address, done := behind(t, d, "/app.js", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Dest") == "script" {
+			d.serve(w, r)
+			return
+		}
+		refused.Add(1)
+		http.NotFound(w, r)
+	})
+	p := open(t, address, 1280, 720, "404 (Not Found)", "not executable")
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3")
+	p.do(chromedp.Evaluate[chromedp.Void]("window.old = true"))
+	d.set(func(d *dashboard) { d.build = "0123456789ab" })
+	d.show(few)
+	for range 300 {
+		if refused.Load() > 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if refused.Load() == 0 {
+		t.Fatal("the page did not ask for the new script")
+	}
+	p.wait("window.old") // it stays
+	done()
+	d.show(few)
+	p.wait("!window.old && document.querySelectorAll('.tile[aria-label]').length === 3")
+}
+
+// TestNothingScrollsWhileThePageLoads: what is only heard takes no room below the board.
+func TestNothingScrollsWhileThePageLoads(t *testing.T) {
+	t.Parallel()
+	d := carrying(t, few)
+	d.set(func(d *dashboard) { d.bare = true })
+	p := open(t, d.URL, 1920, 1080, "404 (Not Found)", "not executable")
+	p.wait("document.readyState === 'complete'")
+	if got := eval[int](p, "document.documentElement.scrollHeight"); got > 1080 {
+		t.Errorf("height of a page of 1080 px that still loads: got %d px", got)
+	}
 }
 
 func TestCarriedStateGoesOnWithoutADashboard(t *testing.T) {

@@ -69,7 +69,7 @@ function alone(set) {
 function boot(state) {
   if (!state.textContent) return;
   const sent = performance.timing.responseStart - performance.timing.navigationStart;
-  stream.seed(sent / 1000 - state.getAttribute("data-now"));
+  stream.seed(sent / 1000 - state.dataset.now);
   hearBoard(JSON.parse(state.textContent));
   state.textContent = "";
 }
@@ -226,8 +226,8 @@ function arrange() {
   const style = board.style;
   for (const name of ["w", "h", "gap", "name", "value", "unit", "words", "line", "pad", "mark", "title"]) style.setProperty("--" + name, round(plan[name]) + "px");
   style.setProperty("--lines", String(plan.lines));
-  board.setAttribute("data-level", plan.level);
-  board.setAttribute("data-note", plan.note ? "1" : "0");
+  board.dataset.level = plan.level;
+  board.dataset.note = plan.note ? "1" : "0";
   root.classList.toggle("scrolls", Boolean(plan.scrolls));
   style.height = plan.scrolls ? plan.bottom + "px" : "";
   if (plan.scrolls) window.scrollTo(0, scrolled);
@@ -334,7 +334,7 @@ function shift() {
   wall.style.transform = "translate(" + [0, 1, 2, 3, 4, 3, 2, 1, 0, -1, -2, -3, -4, -3, -2, -1][n] + "px," + [0, 2, 4, 2, 0, -2, -4, -2][n % 8] + "px)";
 }
 
-// refresh reloads the page once the dashboard is newer than it, but only after the new one was seen to be there.
+// refresh reloads the page once the dashboard is newer than it, but only after the new one and its script were seen to be there.
 const own = meta("build");
 let reloading = false;
 function refresh(wanted) {
@@ -343,10 +343,11 @@ function refresh(wanted) {
   // Not at once: a thousand screens would come together, and two dashboards of different age must not make us spin.
   setTimeout(() => {
     fetch(location.href, {cache: "no-store"})
-      .then((answer) => (answer.ok ? answer.text() : ""))
-      .catch(() => "")
-      .then((text) => {
-        if (text.indexOf(wanted) >= 0) location.reload();
+      .then((answer) => answer.text())
+      .then((text) => text.indexOf(wanted) >= 0 && fetch(text.split('type="module" src="')[1].split('"')[0]))
+      .catch(() => 0)
+      .then((answer) => {
+        if (answer && answer.ok) location.reload();
         else reloading = false;
       });
   }, Math.max(0, 5000 - performance.now()) + Math.random() * 1000);

@@ -39,7 +39,7 @@ export class Bars {
     });
     there.forEach((s, n) => {
       const pill = this.pills.children[n];
-      pill.setAttribute("data-s", s);
+      pill.dataset.s = s;
       put(pill.children[1], String(counts[s]));
       put(pill.children[2], " " + NAMES[s]);
     });

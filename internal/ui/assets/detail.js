@@ -101,14 +101,14 @@ export class Detail {
 
   // paint keeps the living part up to date.
   paint(tile, now) {
-    this.head.setAttribute("data-s", tile.s);
+    this.head.dataset.s = tile.s;
     put(this.value, reading(tile));
     put(this.unit, tile.v === "" ? "" : tile.u);
     put(this.since, NAMES[tile.s] + " \u00b7 " + (tile.s === "stale" ? line(tile, now, 2, false) : "for " + spoken(now - tile.f)) + (tile.s !== "ok" && tile.m && tile.v !== "" ? " \u00b7 " + tile.m : ""));
     for (const t of tile.of || []) {
       const row = this.members[t.id];
       if (!row) continue; // it came later
-      row.setAttribute("data-s", t.s);
+      row.dataset.s = t.s;
       put(row.children[2], reading(t) + (t.v === "" || !t.u ? "" : " " + t.u));
       put(row.children[3], line(t, now, 0, false));
     }
@@ -178,7 +178,7 @@ export class Detail {
       const ul = make("ul", "flickers", body);
       for (const f of flickers) {
         const li = make("li", "", ul, NAMES[f.status] + " for " + (f.lasted < 1 ? "under 1 s" : brief(f.lasted)) + ", " + brief(f.ago) + " ago");
-        li.setAttribute("data-s", f.status);
+        li.dataset.s = f.status;
       }
     }
     if (d.detail) {

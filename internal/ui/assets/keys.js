@@ -51,7 +51,7 @@ export class Keys {
   click(event) {
     const el = event.target.closest(".tile, #rail li");
     if (!el) return;
-    const listed = el.getAttribute("data-i"); // in the rail
+    const listed = el.dataset.i; // in the rail
     const i = Number(listed || el.id.slice(5));
     this.go(i);
     this.board.open(i, listed);

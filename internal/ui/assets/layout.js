@@ -142,7 +142,7 @@ function letter(w, h, level, ask) {
     // A little smaller, where that lets a whole "was red 3 s, 1 minute ago" stand on the row.
     line = Math.min(name * 0.8, 42 * s);
     const less = inner / ask.wordy;
-    if (less < line && less > Math.max(name * 0.5, 11 * s)) line = less;
+    if (less < line && less > Math.max(line * 0.6, 11 * s)) line = less;
     line = Math.max(line, Math.min(name, SMALLEST));
   }
   if (!level.value) return {name: name, value: 0, unit: 0, words: 0, lines: 1, line: 0, pad: pad, note: false, mark: name * 1.05};

@@ -54,10 +54,10 @@ function row() {
 }
 
 function fill(li, t, now) {
-  li.setAttribute("data-s", t.s);
-  if (t.s === "ok") li.setAttribute("data-was", t.k.s);
+  li.dataset.s = t.s;
+  if (t.s === "ok") li.dataset.was = t.k.s;
   else li.removeAttribute("data-was");
-  li.setAttribute("data-i", t.i);
+  li.dataset.i = t.i;
   put(li.children[1], t.name + (t.site ? " \u00b7 " + t.site : ""));
   put(li.children[2], t.v === "" ? "" : t.v + (t.u ? " " + t.u : ""));
   put(li.children[3], line(t, now, 2, true));

@@ -30,7 +30,7 @@ export function build(board, sets, tiles) {
 function view(list, tile) {
   const el = make("div", "tile", make("li", "", list));
   el.id = "tile-" + tile.i;
-  el.setAttribute("data-s", tile.s); // at once, so that its colour does not fade in
+  el.dataset.s = tile.s; // at once, so that its colour does not fade in
   el.tabIndex = -1;
   el.setAttribute("role", "button");
   el.setAttribute("aria-haspopup", "dialog");
@@ -71,7 +71,7 @@ export function paint(view, tile, now, plan) {
   const shown = view.shown;
   if (shown.s !== tile.s) {
     shown.s = tile.s;
-    view.el.setAttribute("data-s", tile.s);
+    view.el.dataset.s = tile.s;
     view.el.setAttribute("aria-label", said(tile));
   }
   const edge = tile.s === "ok" ? glow(tile.k, now) : 0;
@@ -79,7 +79,7 @@ export function paint(view, tile, now, plan) {
     shown.edge = edge;
     shown.ks = edge ? tile.k.s : "";
     if (edge) {
-      view.el.setAttribute("data-was", tile.k.s);
+      view.el.dataset.was = tile.k.s;
       view.el.style.setProperty("--glow", String(edge));
     } else {
       view.el.removeAttribute("data-was");
@@ -88,7 +88,7 @@ export function paint(view, tile, now, plan) {
   const of = !tile.of || tile.of.length < 7 ? tile.of : tile.of.slice().sort((a, b) => STATES.indexOf(a.s) - STATES.indexOf(b.s));
   view.dots.forEach((dot, n) => {
     const s = of[n].s;
-    if (shown["dot" + n] !== s) dot.setAttribute("data-s", shown["dot" + n] = s);
+    if (shown["dot" + n] !== s) dot.dataset.s = shown["dot" + n] = s;
   });
   if (plan.level > 2) return;
   const value = reading(tile);
