@@ -93,6 +93,14 @@ func silent(n int) func(at float64) object {
 	}
 }
 
+// departments has more sets than fit with all that there is to say.
+func departments(at float64) object {
+	b := silent(480)(at)
+	sets := []string{"Shop", "Payments", "Search", "Mail", "Storage", "Network", "Offices", "Partners"}
+	b["sets"] = board(sets, slices.Repeat([]int{60}, len(sets)), b["tiles"].([]object))["sets"]
+	return b
+}
+
 // broken is a worse day: a file is wrong as well.
 func broken(n int) func(at float64) object {
 	return func(at float64) object {
@@ -190,8 +198,8 @@ func TestScreenshots(t *testing.T) {
 		{"blue", "?palette=blue", 1920, 1080, silent(60), 60, nil},
 		{"light-blue", "?theme=light&palette=blue", 1920, 1080, silent(60), 60, nil},
 		{"zoom", "?zoom=1.4", 1920, 1080, silent(60), 60, nil},
-		{"rotate", "?rotate=20s&zoom=2", 1280, 720, silent(60), 60, turned(1)},
-		{"rotate-2", "?rotate=3s&zoom=2", 1280, 720, silent(60), 60, turned(2)},
+		{"rotate", "?rotate=20s", 1920, 1080, departments, 480, turned(1)},
+		{"rotate-2", "?rotate=3s", 1920, 1080, departments, 480, turned(2)},
 		{"well-18", "", 1920, 1080, well(18), 18, nil},
 		{"well-1000", "", 1920, 1080, well(1000), 1000, nil},
 		{"broken-hop", "", 1920, 1080, broken(18), 18, nil},
