@@ -158,7 +158,7 @@ func TestMergedTilesKeepTheirLastRow(t *testing.T) {
 	p := open(t, d.URL+"/?merge=worst", 1920, 1080)
 	for _, sites := range []int{3, 5, 8} {
 		d.show(abroadMany(18, sites))
-		p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === 18 && document.querySelectorAll('#tile-0 .dot').length === %d", min(sites, 5)))
+		p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === 18 && document.querySelector('#tile-%d .line').textContent", 17*sites))
 		got := painted[[]string](p, fmt.Sprintf(cutOff, ".name, .note, .line")+".concat("+flaws+")")
 		for i, want := range map[int]string{0: "for 12 minutes", sites: "for 12 minutes", 2 * sites: "was red 3 s, "} {
 			if text := texts(p, i)[4]; !strings.HasPrefix(text, want) {
@@ -216,6 +216,31 @@ func TestMemoriesAreReadWhole(t *testing.T) {
 		p.wait(fmt.Sprintf("innerWidth === %d && document.querySelectorAll('.tile[data-was] .line').length === 3", size[0]))
 		if got := painted[[]string](p, fmt.Sprintf(cutOff, ".tile[data-was] .line")); len(got) > 0 {
 			t.Errorf("%dx%d: got %q cut off", size[0], size[1], got)
+		}
+	}
+}
+
+// TestValuesAreAsLargeOnceRed: what is not well has its mark besides, and yet no smaller a value.
+func TestValuesAreAsLargeOnceRed(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(1))
+	p := open(t, d.URL, 1920, 1080)
+	for _, n := range []int{9, 18, 60, 192, 500} {
+		size := map[string]float64{}
+		for _, state := range []string{"ok", "critical"} {
+			d.show(func(at float64) object {
+				b := well(n)(at)
+				for _, tile := range b["tiles"].([]object) {
+					tile["s"], tile["v"], tile["u"], tile["m"] = state, "412", "ms", "slow"
+				}
+				return b
+			})
+			p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label][data-s=%s]').length === %d", state, n))
+			size[state] = painted[float64](p, "parseFloat(getComputedStyle(document.querySelector('.tile .value')).fontSize)")
+		}
+		t.Logf("%d tiles: %v", n, size)
+		if size["critical"] < size["ok"]-0.1 {
+			t.Errorf("size of the values of %d tiles: got %v", n, size)
 		}
 	}
 }

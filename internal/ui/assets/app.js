@@ -213,7 +213,7 @@ function arrange() {
   board.style.height = "";
   const ask = {
     width: board.clientWidth, height: board.clientHeight, scale: scale(width, height), zoom: zoom,
-    sizes: sets.map((s) => s.tiles.length), named: sets.map((s) => Boolean(s.name)), letters: letters, wordy: measure("was yellow 59 s, 59 min ago"), scrolls: narrow, rail: false,
+    sizes: sets.map((s) => s.tiles.length), named: sets.map((s) => Boolean(s.name)), letters: letters, wordy: measure("was yellow 59 s, 59 min ago"), digits: measure("412"), unit: measure("ms"), scrolls: narrow, rail: false,
   };
   plan = fit(ask);
   if (!plan) {

@@ -10,7 +10,6 @@ export const LEVELS = [
   {name: "cell", high: 0, wide: 0, value: 0, longest: 0},
 ];
 
-const VALUE_WIDTH = 3.4; // of "412 ms" and its mark, in value heights
 const SMALLEST = 10; // pixels below which letters are mush, whatever the screen
 
 // scale is how large this screen is beside one of 1920x1080, so that a screen of four times the pixels shows the same picture.
@@ -20,7 +19,7 @@ export function scale(width, height) {
 }
 
 // fit finds the layout for sets of the given sizes. ask has: width and height of the board, sizes and named (one of each
-// for every set), scale, zoom, letters (the width of a usual name in name heights), wordy (that of a long last row), and scrolls (may be taller than height).
+// for every set), scale, zoom, letters (the width of a usual name in name heights), wordy (that of a long last row), digits and unit (those of "412" and of "ms"), and scrolls (may be taller than height).
 export function fit(ask) {
   const unit = ask.scale * ask.zoom;
   if (ask.scrolls) {
@@ -149,9 +148,11 @@ function letter(w, h, level, ask) {
   let room = h - 2 * pad - name * 1.3 - line * 1.4;
   const note = line > 0 && room - line * 1.4 > name * level.value * 1.3;
   if (note) room -= line * 1.4;
-  const value = Math.min(room / 1.15, inner / VALUE_WIDTH, name * 3.4, 420 * s);
+  const mark = line > 0 ? 0.62 : 0.55; // in heights of the value; a tile that is well has the room for it, too
+  const wide = ask.digits + mark * 1.2 + 0.11;
+  const value = Math.min(room / 1.15, inner / (wide + ask.unit * 0.4), (inner - ask.unit * name * 0.62) / wide, name * 3.4, 420 * s);
   const words = Math.max(value * 0.42, Math.min(name * 0.9, value * 0.8));
-  return {name: name, value: value, unit: Math.max(value * 0.4, name * 0.62), words: words, lines: Math.max(1, Math.min(3, Math.floor(room / (words * 1.2)))), line: line, pad: pad, note: note, mark: value * 0.62};
+  return {name: name, value: value, unit: Math.max(value * 0.4, name * 0.62), words: words, lines: Math.max(1, Math.min(3, Math.floor(room / (words * 1.2)))), line: line, pad: pad, note: note, mark: value * mark};
 }
 
 function place(plan) {
@@ -180,7 +181,7 @@ function scrolling(ask) {
   const high = 92;
   if (rows * (high + 6) + ask.sizes.length * 26 <= ask.height) return null;
   const plan = {cols: cols, gap: 6, title: 26, shelves: shelve(ask, cols, 1), w: (ask.width - (cols - 1) * 6) / cols, h: high * ask.zoom, level: 0, rail: null, scrolls: true};
-  const type = letter(plan.w, plan.h, LEVELS[0], {scale: 1, zoom: ask.zoom, letters: 8, wordy: ask.wordy});
+  const type = letter(plan.w, plan.h, LEVELS[0], Object.assign({}, ask, {scale: 1, letters: 8}));
   Object.assign(plan, type);
   place(plan);
   return plan;
