@@ -187,6 +187,9 @@ func (b *Board) applyBeat(in *input) {
 	p.offset = offset
 	wasUp := p.up
 	b.judgeProber(p)
+	if !p.up { // out of a backlog: since when it is silent has changed
+		b.hopsDirty = true
+	}
 	if !wasUp && p.up && in.live && old.Epoch != 0 {
 		// What it saw meanwhile is on its way, or was missed.
 		p.back = b.now
