@@ -130,7 +130,8 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 	var (
 		round   []*item // of everything, what is still to be sent
 		portion int
-		began   time.Time // the round
+		began   time.Time // the last round that was asked for
+		unasked bool      // the next round is that of a new connection
 		told    time.Time // the roster, asked for or not
 		ready   bool      // connected once, and what an earlier process remembered has been taken over
 	)
@@ -143,7 +144,7 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 			if !ready {
 				o.restore(ctx, conn)
 			}
-			ready = true
+			ready, unasked = true, true
 			o.refresh()
 			continue
 		case <-beat.C:
@@ -173,8 +174,11 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 		switch wait := againGap - time.Since(began); {
 		case len(round) > 0:
 			step.Reset(spreadStep)
-		case again && wait <= 0:
-			began = time.Now()
+		case again && (wait <= 0 || unasked):
+			if !unasked { // who comes just after the connection was made has missed part of its round
+				began = time.Now()
+			}
+			unasked = false
 			round = o.takeAll()
 			portion = (len(round)*int(spreadStep) + int(spread) - 1) / int(spread)
 			step.Reset(0)
