@@ -244,3 +244,46 @@ func TestValuesAreAsLargeOnceRed(t *testing.T) {
 		}
 	}
 }
+
+// TestHiddenTabIsNotTouched: but for its title and its counts, until it is seen again.
+func TestHiddenTabIsNotTouched(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, few)
+	p := open(t, d.URL, 1280, 720)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 3 && document.getElementById('pulse').textContent.startsWith('live')")
+	// A hidden tab gets no animation frames, and its timers hardly ever.
+	p.do(chromedp.Evaluate[chromedp.Void](`
+		window.away = true;
+		Object.defineProperty(document, "hidden", {get: () => window.away});
+		window.requestAnimationFrame = (f) => { window.held = f; };
+		for (let i = setTimeout(() => 0, 0); i > 0; i--) clearTimeout(i);
+		window.changes = [];
+		new MutationObserver((list) => {
+			for (const m of list) if (!(m.target.nodeType === 1 ? m.target : m.target.parentNode).closest("#pills")) window.changes.push(m.target.id || m.target.className);
+		}).observe(document.getElementById("wall"), {subtree: true, childList: true, characterData: true, attributes: true});
+		undefined`))
+	title := func(want string) {
+		t.Helper()
+		if _, err := chromedp.Run(p.ctx, chromedp.Poll[chromedp.Void](fmt.Sprintf("document.title.startsWith(%q)", want), chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(10*time.Second))); err != nil {
+			t.Fatalf("waiting for the title %q of the hidden tab: %v", want, err)
+		}
+	}
+	d.frame(object{"i": 0, "s": "critical", "v": "9", "f": d.now()})
+	title("\u2715 1")
+	d.set(func(d *dashboard) {
+		hops := hopsUp()
+		hops["notices"] = []string{"one", "two"}
+		d.sendLocked("frame", object{"u": []object{{"i": 2, "s": "critical", "f": d.now()}}, "hops": hops})
+	})
+	title("\u2715 2")
+	d.show(wall(18))
+	title("\u2715 2 \u00b7 Pharos")
+	d.frame(object{"i": 0, "s": "critical", "f": d.now()})
+	title("\u2715 3")
+	if got := eval[[]string](p, "changes"); len(got) > 0 {
+		t.Errorf("changes of a page that nobody sees: got %q", got)
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`window.away = false; window.requestAnimationFrame = (f) => setTimeout(f, 0);
+		document.dispatchEvent(new Event("visibilitychange")); window.held && window.held(); undefined`))
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 18 && document.querySelector('#tile-0[data-s=critical]')")
+}

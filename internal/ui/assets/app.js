@@ -30,6 +30,7 @@ let told = [], units = [], tiles = [];
 let sets = [], hops = {};
 let views = [], sections = [], plan = null, letters = 8;
 let shape = ""; // what the page was built for
+let due = false; // it is to be built anew, once it is seen
 let dirty = new Set(), urgent = new Set(), asked = false, waiting = 0, rest = 0;
 let pages = [[]], page = 0, turned = 0;
 
@@ -89,13 +90,15 @@ function hearBoard(message) {
   const now = JSON.stringify([message.sets, message.tiles.map((t) => [t.i, t.id, t.name, t.site])]);
   if (now !== shape) {
     shape = now;
-    rebuild();
+    due = true;
+    if (!document.hidden) rebuild();
   } else {
     units.forEach((t, i) => {
       if (before[i].s !== t.s) announce(t);
     });
     tiles.forEach((t, i) => touch(i, true));
   }
+  if (document.hidden) status(); // for the tab's title
   veiled();
   refresh(message.build);
 }
@@ -116,10 +119,9 @@ function hearFrame(message) {
     }
     touch(tile.i, urgent);
   }
-  if (message.hops) {
-    hops = message.hops;
-    below();
-  }
+  if (message.hops) hops = message.hops;
+  if (document.hidden) status();
+  else if (message.hops) below();
   veiled();
 }
 
@@ -182,6 +184,7 @@ function announce(tile) {
 }
 
 function rebuild() {
+  due = false;
   const held = board.contains(document.activeElement);
   const made = build(board, sets, tiles);
   views = made.views;
@@ -202,6 +205,7 @@ function usual() {
 
 // arrange measures the window and gives everything its place.
 function arrange() {
+  if (due) return rebuild();
   const width = window.innerWidth, height = window.innerHeight;
   const narrow = width < 600;
   const unit = (narrow ? 0.7 : scale(width, height)) * zoom;
@@ -305,7 +309,7 @@ function tick() {
   setTimeout(tick, 1000 - (Date.now() % 1000));
   stream.tend();
   veiled();
-  if (document.hidden) return status(); // for the tab's title
+  if (document.hidden) return status();
   bars.tick();
   keys.tick();
   shift();
@@ -364,6 +368,9 @@ window.addEventListener("resize", () => {
 document.addEventListener("visibilitychange", () => {
   awake();
   veiled();
+  if (document.hidden) return;
+  if (due) rebuild();
+  below();
 });
 board.addEventListener("click", (event) => keys.click(event));
 rail.el.addEventListener("click", (event) => keys.click(event));
