@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -286,4 +287,33 @@ func TestHiddenTabIsNotTouched(t *testing.T) {
 	p.do(chromedp.Evaluate[chromedp.Void](`window.away = false; window.requestAnimationFrame = (f) => setTimeout(f, 0);
 		document.dispatchEvent(new Event("visibilitychange")); window.held && window.held(); undefined`))
 	p.wait("document.querySelectorAll('.tile[aria-label]').length === 18 && document.querySelector('#tile-0[data-s=critical]')")
+}
+
+// TestRotationKeepsTheKeys: on each page a tile is within reach of the Tab key and of the arrows.
+func TestRotationKeepsTheKeys(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(60))
+	p := open(t, d.URL+"/?rotate=5s&zoom=2", 1280, 720)
+	p.wait("document.getElementById('pulse').textContent.startsWith('page 2')")
+	p.wait("(list => list.length === 1 && list[0].getClientRects().length > 0)([...document.querySelectorAll('.tile[tabindex=\"0\"]')])")
+	p.do(chromedp.KeyEvent(kb.ArrowDown))
+	p.wait("document.activeElement.classList.contains('tile')")
+}
+
+func TestZoomLeavesAllOnTheScreen(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(1))
+	for _, zoom := range []string{"0.5", "1.4", "2", "3"} {
+		p := open(t, d.URL+"/?zoom="+zoom, 1920, 1080)
+		for _, n := range []int{18, 192} {
+			d.show(wall(n))
+			for _, size := range [][2]int64{{1280, 720}, {1920, 1080}, {1080, 1920}, {390, 844}} {
+				p.resize(size[0], size[1])
+				p.wait(fmt.Sprintf("innerWidth === %d && document.querySelectorAll('.tile[aria-label]').length === %d && !document.querySelector('.tile:not([aria-label])')", size[0], n))
+				if found := painted[[]string](p, flaws); len(found) > 0 {
+					t.Errorf("zoom=%s, %d tiles at %dx%d:\n  %s", zoom, n, size[0], size[1], strings.Join(found, "\n  "))
+				}
+			}
+		}
+	}
 }

@@ -203,12 +203,17 @@ function usual() {
   return Math.max(4.5, wide[Math.floor(wide.length * 0.9)] || 8);
 }
 
+// size is how large a letter of the bars is, and no larger than leaves room for all that stands in the upper one.
+function size(width, height) {
+  return width < 600 ? 0.7 * zoom : Math.min(scale(width, height) * zoom, width / 1040);
+}
+
 // arrange measures the window and gives everything its place.
 function arrange() {
   if (due) return rebuild();
   const width = window.innerWidth, height = window.innerHeight;
   const narrow = width < 600;
-  const unit = (narrow ? 0.7 : scale(width, height)) * zoom;
+  const unit = size(width, height);
   root.style.fontSize = 20 * unit + "px";
   root.classList.toggle("narrow", narrow);
   by("empty").hidden = !shape || sets.some((s) => s.tiles.length);
@@ -282,7 +287,7 @@ function round(n) {
 
 function below() {
   const where = pages.length > 1 ? "page " + (page + 1) + " of " + pages.length + " \u00b7 " : "";
-  const width = window.innerWidth, room = width < 600 ? width / 12 : width / (19 * zoom * scale(width, window.innerHeight));
+  const width = window.innerWidth, room = width / (width < 600 ? 12 : 19 * size(width, window.innerHeight));
   if (bars.below(hops, stream.now(), stream.late, stream.silence(), where, room, measure) && plan) arrange();
 }
 

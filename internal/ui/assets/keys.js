@@ -29,14 +29,17 @@ export class Keys {
 
   // settle makes one tile reachable by the Tab key.
   settle() {
-    const views = this.board.views();
-    if (!views[this.at]) this.at = views.findIndex(Boolean);
+    const views = this.board.views(), was = views[this.at];
+    if (!seen(was)) {
+      if (was) was.el.tabIndex = -1;
+      this.at = views.findIndex(seen);
+    }
     if (views[this.at]) views[this.at].el.tabIndex = 0;
   }
 
   go(i) {
     const views = this.board.views();
-    if (!views[i]) return;
+    if (!seen(views[i])) return;
     if (views[this.at]) views[this.at].el.tabIndex = -1;
     this.at = i;
     views[i].el.tabIndex = 0;
@@ -143,6 +146,11 @@ export class Keys {
       event.preventDefault();
     }
   }
+}
+
+// seen says whether a tile stands on the page whose turn it is.
+function seen(view) {
+  return view && view.el.getClientRects().length > 0;
 }
 
 function full() {
