@@ -317,3 +317,61 @@ func TestZoomLeavesAllOnTheScreen(t *testing.T) {
 		}
 	}
 }
+
+// TestNoticesMoveNoTile to another column: they come when somebody looks.
+func TestNoticesMoveNoTile(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(1))
+	p := open(t, d.URL, 1920, 1080)
+	for _, n := range []int{18, 32, 60, 192} {
+		var want string
+		for _, notices := range []int{0, 1, 2, 3, 0} {
+			d.show(func(at float64) object {
+				b := wallAt(n, at)
+				b["hops"].(object)["notices"] = []string{"one", "two", "three"}[:notices]
+				return b
+			})
+			p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === %d && document.querySelectorAll('#notices li').length === %d", n, notices))
+			got := painted[string](p, "document.getElementById('board').dataset.level + ' ' + [...document.querySelectorAll('.tiles')].map((e) => e.style.gridTemplateColumns).join()")
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("%d tiles, %d notices: got level and columns %s, wanted %s", n, notices, got, want)
+			}
+			if found := painted[[]string](p, flaws); len(found) > 0 {
+				t.Errorf("%d tiles, %d notices:\n  %s", n, notices, strings.Join(found, "\n  "))
+			}
+		}
+	}
+}
+
+func TestRotationKnowsMinutes(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, wall(60))
+	p := open(t, d.URL+"/?rotate=2m&zoom=2", 1280, 720)
+	p.wait("document.getElementById('pulse').textContent.startsWith('page ')")
+	page := eval[string](p, "document.getElementById('pulse').textContent.slice(0, 6)")
+	p.do(chromedp.Sleep(3 * time.Second)) // two seconds are not two minutes
+	if got := eval[string](p, "document.getElementById('pulse').textContent.slice(0, 6)"); got != page {
+		t.Errorf("after seconds: got %s, wanted %s still", got, page)
+	}
+}
+
+// TestValuesAreCutNotWrapped: a value of several words has one row, a reason may have more.
+func TestValuesAreCutNotWrapped(t *testing.T) {
+	t.Parallel()
+	d := newDashboard(t, func(at float64) object {
+		b := wallAt(18, at)
+		b["tiles"].([]object)[0]["v"] = "SERVFAIL from the resolver upstream of the one that was asked"
+		return b
+	})
+	p := open(t, d.URL, 1920, 1080)
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 18")
+	if got := painted[float64](p, "(e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).fontSize))(document.querySelector('#tile-0 .value'))"); got > 1.5 {
+		t.Errorf("height of a value of many words: got %.1f of its letters, wanted one row", got)
+	}
+	if got := painted[float64](p, "(e => e.getBoundingClientRect().height / parseFloat(getComputedStyle(e).fontSize))(document.querySelector('#tile-17 .value'))"); got < 2 {
+		t.Errorf("height of a reason of two words: got %.1f of its letters, wanted two rows", got)
+	}
+}

@@ -21,7 +21,8 @@ const veil = by("veil");
 const announcer = by("announce");
 
 const zoom = Math.max(0.5, Math.min(3, parseFloat(query.get("zoom")) || 1));
-const turn = Math.max(0, parseFloat(query.get("rotate")) || 0);
+const rotation = query.get("rotate") || "";
+const turn = Math.max(0, parseFloat(rotation) || 0) * ({m: 60, h: 3600}[rotation.slice(-1)] || 1);
 
 const folds = query.getAll("collapse").map((name) => name.toLowerCase());
 
@@ -209,7 +210,7 @@ function size(width, height) {
 }
 
 // arrange measures the window and gives everything its place.
-function arrange() {
+function arrange(held) {
   if (due) return rebuild();
   const width = window.innerWidth, height = window.innerHeight;
   const narrow = width < 600;
@@ -222,9 +223,9 @@ function arrange() {
   board.style.height = "";
   const ask = {
     width: board.clientWidth, height: board.clientHeight, scale: scale(width, height), zoom: zoom,
-    sizes: sets.map((s) => s.tiles.length), named: sets.map((s) => Boolean(s.name)), letters: letters, wordy: measure("was yellow 59 s, 59 min ago"), digits: measure("412"), unit: measure("ms"), scrolls: narrow, rail: false,
+    sizes: sets.map((s) => s.tiles.length), named: sets.map((s) => Boolean(s.name)), letters: letters, held: held, wordy: measure("was yellow 59 s, 59 min ago"), digits: measure("412"), unit: measure("ms"), scrolls: narrow, rail: false,
   };
-  plan = fit(ask);
+  plan = fit(ask) || (held && fit(Object.assign(ask, {held: 0})));
   if (!plan) {
     rail.place(null, unit);
     return status();
@@ -263,6 +264,7 @@ function arrange() {
 // rotate deals the sets to pages, each as full as its type stays large, and lays out the page whose turn it is.
 function rotate(ask) {
   ask.rail = true;
+  ask.held = 0;
   pages = [];
   let at = [];
   const only = (ks) => Object.assign({}, ask, {sizes: ask.sizes.map((n, k) => (ks.indexOf(k) < 0 ? 0 : n))});
@@ -288,7 +290,7 @@ function round(n) {
 function below() {
   const where = pages.length > 1 ? "page " + (page + 1) + " of " + pages.length + " \u00b7 " : "";
   const width = window.innerWidth, room = width / (width < 600 ? 12 : 19 * size(width, window.innerHeight));
-  if (bars.below(hops, stream.now(), stream.late, stream.silence(), where, room, measure) && plan) arrange();
+  if (bars.below(hops, stream.now(), stream.late, stream.silence(), where, room, measure) && plan) arrange(plan.deep && plan); // the tiles keep their places
 }
 
 function veiled() {

@@ -19,7 +19,8 @@ export function scale(width, height) {
 }
 
 // fit finds the layout for sets of the given sizes. ask has: width and height of the board, sizes and named (one of each
-// for every set), scale, zoom, letters (the width of a usual name in name heights), wordy (that of a long last row), digits and unit (those of "412" and of "ms"), and scrolls (may be taller than height).
+// for every set), scale, zoom, letters (the width of a usual name in name heights), wordy (that of a long last row), digits and unit (those of "412" and of "ms"), held (a
+// plan whose columns are kept), and scrolls (may be taller than height).
 export function fit(ask) {
   const unit = ask.scale * ask.zoom;
   if (ask.scrolls) {
@@ -28,7 +29,7 @@ export function fit(ask) {
   }
   const smallest = Math.max(SMALLEST, 11 * ask.scale) * ask.zoom;
   let best = null;
-  for (let l = 0; l < LEVELS.length; l++) {
+  for (let l = ask.held ? ask.held.level : 0; l < LEVELS.length; l++) {
     const level = LEVELS[l];
     const rail = l >= 3 || ask.rail ? rails(ask, unit) : null;
     const area = {width: ask.width - (rail && rail.beside ? rail.w + rail.gap : 0), height: ask.height - (rail && !rail.beside ? rail.h + rail.gap : 0)};
@@ -37,7 +38,7 @@ export function fit(ask) {
     best = found;
     best.level = l;
     best.rail = rail;
-    if (l === LEVELS.length - 1 || found.name >= smallest) break;
+    if (ask.held || l === LEVELS.length - 1 || found.name >= smallest) break;
   }
   return best;
 }
@@ -70,6 +71,7 @@ function search(ask, area, level) {
   const deepest = ask.sizes.length === 1 ? 1 : Math.min(most, 40);
   for (let cols = 1; cols <= columns; cols++) {
     for (let deep = 1; deep <= deepest; deep++) {
+      if (ask.held && (ask.held.cols !== cols || ask.held.deep !== deep)) continue;
       const shelves = shelve(ask, cols, deep);
       const g = measure(shelves, area, cols, gap, title);
       if (g.w < 4 || g.h < 4) continue;
@@ -78,7 +80,7 @@ function search(ask, area, level) {
       score *= 1 - 0.2 * (1 - total / (shelves.rows * cols)); // holes in the board are ugly
       if (deep > 1) score *= 0.97; // and a set in a row of its own reads best
       if (!best || score > best.score) {
-        best = {score: score, cols: cols, gap: gap, title: title, shelves: shelves, w: g.w, h: g.h};
+        best = {score: score, cols: cols, deep: deep, gap: gap, title: title, shelves: shelves, w: g.w, h: g.h};
         Object.assign(best, type);
       }
     }

@@ -131,7 +131,7 @@ function fitting(tile, value, unit, plan) {
   const room = plan.room - (tile.s === "ok" ? 0 : plan.mark * 1.2);
   const own = unit ? plan.measure(unit) * plan.unit + plan.value * 0.1 : 0;
   const need = plan.measure(value) * plan.value;
-  const wraps = tile.v === "" || value.indexOf(" ") > 0;
+  const wraps = tile.v === "" || tile.how === "set";
   for (const step of STEPS) {
     if (wraps && plan.value * step < plan.words) {
       return tile.how === "set" ? -STEPS.find((small) => rows(value, room / plan.words / small, plan.measure) <= plan.lines || small < 0.5) : -1;
