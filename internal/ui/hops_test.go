@@ -323,7 +323,7 @@ func TestNoticesMoveNoTile(t *testing.T) {
 	t.Parallel()
 	d := newDashboard(t, wall(1))
 	p := open(t, d.URL, 1920, 1080)
-	for _, n := range []int{18, 32, 60, 192} {
+	for _, n := range []int{36, 50, 120} {
 		var want string
 		for _, notices := range []int{0, 1, 2, 3, 0} {
 			d.show(func(at float64) object {
