@@ -301,9 +301,9 @@ func (b *state) notices() string {
 func (b *state) hops() string {
 	var bad, up markup
 	if n := &b.Hops.NATS; n.Up {
-		up.WriteString(`<li class="up">NATS</li>`)
+		up.WriteString(`<li class="up" dir="auto">NATS</li>`)
 	} else {
-		bad.put(`<li class="bad">`, "NATS away for "+brief(b.now-n.F), `</li>`)
+		bad.put(`<li class="bad" dir="auto">`, "NATS away for "+brief(b.now-n.F), `</li>`)
 	}
 	sites := map[string]int{}
 	for _, p := range b.Hops.Probers {

@@ -126,7 +126,7 @@ function write(node, shown, key, text) {
 }
 
 // fitting is by how much the value must shrink beside the others' to be read whole; below 0 it is words, which may take
-// several rows. Reasons may be cut, but not what a set consists of.
+// several rows. Reasons and texts may be cut, but not what a set consists of, nor a number.
 function fitting(tile, value, unit, plan) {
   const room = plan.room - (tile.s === "ok" ? 0 : plan.mark * 1.2);
   const own = unit ? plan.measure(unit) * plan.unit + plan.value * 0.1 : 0;
@@ -136,7 +136,7 @@ function fitting(tile, value, unit, plan) {
     if (wraps && plan.value * step < plan.words) {
       return tile.how === "set" ? -STEPS.find((small) => rows(value, room / plan.words / small, plan.measure) <= plan.lines || small < 0.5) : -1;
     }
-    if (need * step + own <= room) return step;
+    if (need * step + own <= room || (value.indexOf(" ") > 0 && plan.value * step < plan.words)) return step;
   }
   return STEPS[STEPS.length - 1];
 }
