@@ -287,18 +287,22 @@ func TestFirstBoard(t *testing.T) {
 		words.CloseClientConnections()
 		words.Close()
 	})
-	best := func(address, last string) (seen, live float64) {
-		p := prepared(t, address, arrival)
-		seen, live = math.Inf(1), math.Inf(1)
-		for range 3 {
-			p.do(chromedp.Navigate(address))
-			p.wait("window." + last + " > 0")
-			seen, live = min(seen, eval[float64](p, "window.seen || 1e9")), min(live, eval[float64](p, "window.live || 1e9"))
-		}
-		return seen, live
+	plain, p := prepared(t, words.URL, arrival), prepared(t, d.URL, arrival)
+	after := func(p *tab, address, what string) float64 {
+		p.do(chromedp.Navigate(address))
+		p.wait("window." + what + " > 0")
+		return eval[float64](p, "window."+what)
 	}
-	word, _ := best(words.URL, "seen")
-	seen, live := best(d.URL, "live")
+	// The least of each, in turns: what else the machine does comes and goes.
+	word, seen, live := math.Inf(1), math.Inf(1), math.Inf(1)
+	for range 10 {
+		word = min(word, after(plain, words.URL, "seen"))
+		live = min(live, after(p, d.URL, "live"))
+		seen = min(seen, eval[float64](p, "window.seen || 1e9"))
+		if seen <= 300 && live <= 600 {
+			break
+		}
+	}
 	t.Logf("200 watchers: seen after %.0f ms, live after %.0f ms; 200 words: seen after %.0f ms", seen, live, word)
 	if seen > 300 && seen > word*8 {
 		t.Errorf("200 watchers are seen: got %.0f ms after the navigation, wanted 300 ms, or 8 times the %.0f ms of as many words", seen, word)
