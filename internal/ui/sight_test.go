@@ -144,7 +144,7 @@ const faint = `(() => {
   return out.concat(String(n));
 })()`
 
-func TestContrastAsRendered(t *testing.T) {
+func TestContrast(t *testing.T) {
 	t.Parallel()
 	d := newDashboard(t, states)
 	day := func(board func(at float64) object) func(at float64) object {
