@@ -84,9 +84,10 @@ func (p *prober) missedLately() uint64 { return p.beat.Missed - min(p.missed.bef
 // or a cable that was cut, from those that are as young as they look: by the
 // sender's own clock they come later than the quickest did.
 type transit struct {
-	uptime, quickest time.Duration // of the last beat; what the arrival of the quickest is ahead of its uptime
-	at               time.Duration // when the last beat came
-	late             time.Duration // it came so much later than the quickest
+	uptime   time.Duration // that the last beat told; zero: none yet
+	at       time.Duration // when it came
+	late     time.Duration // by how much later than the quickest
+	quickest time.Duration // the time between the two clocks as the quickest beat had it: when it came, less its uptime
 }
 
 const (
