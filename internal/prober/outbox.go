@@ -128,12 +128,13 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 	defer step.Stop()
 	defer o.lazy.Stop()
 	var (
-		round   []*item // of everything, what is still to be sent
-		portion int
-		began   time.Time // the last round that was asked for
-		unasked bool      // the next round is that of a new connection
-		told    time.Time // the roster, asked for or not
-		ready   bool      // connected once, and what an earlier process remembered has been taken over
+		round    []*item // of everything, what is still to be sent
+		portion  int
+		began    time.Time // the last round that was asked for
+		unasked  bool      // the next round is that of a new connection
+		greeting bool      // this one is
+		told     time.Time // the roster, asked for or not
+		ready    bool      // connected once, and what an earlier process remembered has been taken over
 	)
 	for {
 		select {
@@ -172,16 +173,18 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 		}
 		again, roster := o.owed()
 		switch wait := againGap - time.Since(began); {
-		case len(round) > 0:
-			step.Reset(spreadStep)
-		case again && (wait <= 0 || unasked):
-			if !unasked { // who comes just after the connection was made has missed part of its round
+		case again && (wait <= 0 || unasked) && (len(round) == 0 || greeting):
+			// Who comes just after the connection was made has missed a part of the
+			// round that greets everybody: it begins anew.
+			if greeting = unasked; !greeting {
 				began = time.Now()
 			}
 			unasked = false
 			round = o.takeAll()
 			portion = (len(round)*int(spreadStep) + int(spread) - 1) / int(spread)
 			step.Reset(0)
+		case len(round) > 0:
+			step.Reset(spreadStep)
 		case again:
 			step.Reset(min(wait, rosterGap))
 		case roster:
