@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 1
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build test race vet fuzz bench chaos soak browser pictures schema clean
+.PHONY: all build test race vet fuzz bench chaos soak browser pictures clean
 
 all: build
 
