@@ -3,8 +3,13 @@ package probe
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +29,12 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(min(len(wrong), 1))
 	}
+	// With a folder that may not be read, a program that is nowhere is "permission
+	// denied", not "not found".
+	os.Setenv("PATH", strings.Join(slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(folder string) bool {
+		_, err := os.Stat(filepath.Join(folder, "no-such-thing"))
+		return errors.Is(err, fs.ErrPermission)
+	}), string(filepath.ListSeparator)))
 	goleak.VerifyTestMain(m)
 }
 
