@@ -15,16 +15,16 @@ func crowd(b *testing.B, probers int, results bool) *Board {
 	n := 10_000 / probers
 	for i := range probers {
 		site := fmt.Sprintf("site%d", i)
-		roster := pharos.Roster{Site: site, Prober: "p", Epoch: 1, N: 1, Parts: 1, Sets: []pharos.RosterSet{{Name: "set"}}}
+		roster := pharos.Roster{Site: site, Prober: "p", Incarnation: 1, Seq: 1, Parts: 1, Sets: []pharos.RosterSet{{Name: "set"}}}
 		for j := range n {
 			roster.Sets[0].Watchers = append(roster.Sets[0].Watchers, pharos.RosterWatcher{Name: fmt.Sprint("w", j), Network: true, Interval: 2})
 		}
-		board.take(input{subject: pharos.Subject{Kind: pharos.KindRoster, Site: site, Prober: "p"}, roster: &roster})
-		board.take(input{subject: pharos.Subject{Kind: pharos.KindBeat, Site: site, Prober: "p"}, beat: &pharos.Beat{Epoch: 1, N: 1, Roster: 1}})
+		board.take(input{subject: pharos.Subject{Type: pharos.MessageRoster, Site: site, Prober: "p"}, roster: &roster})
+		board.take(input{subject: pharos.Subject{Type: pharos.MessageHeartbeat, Site: site, Prober: "p"}, beat: &pharos.Heartbeat{Incarnation: 1, Seq: 1, Roster: 1}})
 		for j := range n {
 			if results {
-				s := pharos.Subject{Kind: pharos.KindResult, Site: site, Set: "set", Watcher: fmt.Sprint("w", j)}
-				board.take(input{subject: s, result: &pharos.Result{Status: pharos.Critical, Prober: "p", Epoch: 1, N: 1, Within: time.Hour}})
+				s := pharos.Subject{Type: pharos.MessageResult, Site: site, Set: "set", Watcher: fmt.Sprint("w", j)}
+				board.take(input{subject: s, result: &pharos.Result{Status: pharos.Critical, Prober: "p", Incarnation: 1, Seq: 1, TTL: time.Hour}})
 			}
 		}
 	}
@@ -57,21 +57,21 @@ func BenchmarkSweep(b *testing.B) {
 
 func BenchmarkRosterOfOne(b *testing.B) {
 	board := crowd(b, 1000, true)
-	s := pharos.Subject{Kind: pharos.KindRoster, Site: "site0", Prober: "p"}
+	s := pharos.Subject{Type: pharos.MessageRoster, Site: "site0", Prober: "p"}
 	n := uint64(1)
 	for b.Loop() {
 		n++
-		board.take(input{subject: s, roster: &pharos.Roster{Prober: "p", Epoch: 1, N: n, Parts: 1, Sets: []pharos.RosterSet{{Name: "set", Watchers: []pharos.RosterWatcher{{Name: "w0"}}}}}})
+		board.take(input{subject: s, roster: &pharos.Roster{Prober: "p", Incarnation: 1, Seq: n, Parts: 1, Sets: []pharos.RosterSet{{Name: "set", Watchers: []pharos.RosterWatcher{{Name: "w0"}}}}}})
 	}
 }
 
 func BenchmarkGoodbye(b *testing.B) {
 	board := crowd(b, 1000, true)
-	s := pharos.Subject{Kind: pharos.KindBeat, Site: "site0", Prober: "p"}
+	s := pharos.Subject{Type: pharos.MessageHeartbeat, Site: "site0", Prober: "p"}
 	n := uint64(1)
 	for b.Loop() {
 		n++
-		board.take(input{subject: s, beat: &pharos.Beat{Epoch: 1, N: n, Roster: 1, Leaving: n%2 == 0}})
+		board.take(input{subject: s, beat: &pharos.Heartbeat{Incarnation: 1, Seq: n, Roster: 1, Leaving: n%2 == 0}})
 	}
 }
 

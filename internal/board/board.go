@@ -87,7 +87,7 @@ type input struct {
 	subject pharos.Subject
 	result  *pharos.Result
 	roster  *pharos.Roster
-	beat    *pharos.Beat
+	beat    *pharos.Heartbeat
 	forget  *pharos.Forget
 	link    *Link
 	do      func()
@@ -143,20 +143,20 @@ func (b *Board) Apply(subject string, data []byte, age time.Duration, live bool)
 		b.drops.count(pharos.ReasonSubject, subject, err)
 		return
 	}
-	switch in.subject.Kind {
-	case pharos.KindResult:
+	switch in.subject.Type {
+	case pharos.MessageResult:
 		var r pharos.Result
 		r, err = pharos.ParseResult(data)
 		in.result = &r
-	case pharos.KindRoster:
+	case pharos.MessageRoster:
 		var r pharos.Roster
 		r, err = pharos.ParseRoster(data)
 		in.roster = &r
-	case pharos.KindBeat:
-		var beat pharos.Beat
-		beat, err = pharos.ParseBeat(data)
+	case pharos.MessageHeartbeat:
+		var beat pharos.Heartbeat
+		beat, err = pharos.ParseHeartbeat(data)
 		in.beat = &beat
-	case pharos.KindForget:
+	case pharos.MessageForget:
 		if !live {
 			return
 		}
@@ -277,7 +277,7 @@ func (b *Board) take(in input) {
 
 // deaf reports whether NATS has been away for so long that what was heard
 // before may not hold any more.
-func (b *Board) deaf() bool { return b.lost && b.now-b.linkSince >= pharos.BeatSilence }
+func (b *Board) deaf() bool { return b.lost && b.now-b.linkSince >= pharos.HeartbeatTimeout }
 
 // sweep judges what only the passing of time changes.
 func (b *Board) sweep() {

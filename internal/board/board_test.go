@@ -172,7 +172,7 @@ func (w *world) beat(site, name string, epoch int64) (stop func()) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	send := func(n int) {
 		at := time.Now().UTC().Format(time.RFC3339Nano)
-		w.b.Apply(pharos.BeatSubject(site, name), fmt.Appendf(nil, `{"epoch":%d,"n":%d,"site":%q,"prober":%q,"version":"1","at":%q}`, epoch, n, site, name, at), 0, true)
+		w.b.Apply(pharos.HeartbeatSubject(site, name), fmt.Appendf(nil, `{"incarnation":%d,"seq":%d,"site":%q,"prober":%q,"version":"1","at":%q}`, epoch, n, site, name, at), 0, true)
 	}
 	send(1)
 	go func() {
@@ -191,7 +191,7 @@ func (w *world) beat(site, name string, epoch int64) (stop func()) {
 
 func (w *world) roster(site, name string, epoch int64, n uint64, sets ...pharos.RosterSet) {
 	w.Helper()
-	parts, err := pharos.Roster{Site: site, Prober: name, Epoch: epoch, N: n, Sets: sets}.Split()
+	parts, err := pharos.Roster{Site: site, Prober: name, Incarnation: epoch, Seq: n, Sets: sets}.Split()
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestOneLineFromAnywhereIsATile(t *testing.T) {
 		w.live("pharos.result.ci.jobs.backup", `{"status":"ok"}`)
 		w.pass(structureGap)
 		w.wantStatus("backup", "ok")
-		w.pass(pharos.DefaultDue + sweepEvery)
+		w.pass(pharos.DefaultTTL + sweepEvery)
 		w.wantStatus("backup", "stale")
 		w.live("pharos.result.ci.jobs.backup", `{"status":"critical","value":3,"summary":"disk <b>full</b>"}`)
 		want := map[string]any{"i": 0., "id": "ci.jobs.backup", "name": "backup", "s": "critical", "v": "3", "m": "disk <b>full</b>", "f": w.s.tile("backup")["f"]}
@@ -237,7 +237,7 @@ func TestOneLineFromAnywhereIsATile(t *testing.T) {
 }
 
 func TestFreshness(t *testing.T) {
-	const result = `{"status":"ok","within":6,"prober":"p1","epoch":1,"n":%d}`
+	const result = `{"status":"ok","ttl":6,"prober":"p1","incarnation":1,"seq":%d}`
 	ok := func(n int) string { return fmt.Sprintf(result, n) }
 	in(t, Options{}, func(w *world) {
 		w.roster("berlin", "p1", 1, 1, set("Shop", "home", "cart"))
@@ -265,7 +265,7 @@ func TestFreshness(t *testing.T) {
 		if p["up"] != false || p["f"] == 0. {
 			t.Errorf("the silent prober is not named: %v", p)
 		}
-		w.live("pharos.prober.berlin.p1", `{"epoch":1,"n":50}`) // it is back, and says what it has seen meanwhile
+		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":50}`) // it is back, and says what it has seen meanwhile
 		w.wantStatus("home", "stale")
 		w.wantStatus("cart", "waiting")
 		w.live("pharos.result.berlin."+shop+".home", ok(3))
@@ -273,10 +273,10 @@ func TestFreshness(t *testing.T) {
 		stop = w.beat("berlin", "p1", 2) // another process, which has not looked yet
 		w.pass(sweepEvery)
 		w.wantStatus("home", "stale")
-		w.live("pharos.result.berlin."+shop+".home", `{"status":"ok","within":6,"prober":"p1","epoch":2,"n":1}`)
+		w.live("pharos.result.berlin."+shop+".home", `{"status":"ok","ttl":6,"prober":"p1","incarnation":2,"seq":1}`)
 		w.wantStatus("home", "ok")
 		stop()
-		w.live("pharos.prober.berlin.p1", `{"epoch":2,"n":100,"leaving":true}`)
+		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":2,"seq":100,"leaving":true}`)
 		w.wantStatus("home", "stale")
 		if p := w.s.Hops["probers"].([]any)[0].(map[string]any); p["left"] != true {
 			t.Errorf("the goodbye is not told: %v", p)
@@ -289,12 +289,12 @@ func TestNewestWins(t *testing.T) {
 		results []string
 		want    string
 	}{
-		"a later number":                           {[]string{`{"status":"ok","prober":"p","epoch":5,"n":1}`, `{"status":"critical","prober":"p","epoch":5,"n":2}`}, "critical"},
-		"not a duplicate":                          {[]string{`{"status":"ok","prober":"p","epoch":5,"n":2}`, `{"status":"critical","prober":"p","epoch":5,"n":2}`}, "ok"},
-		"not an older one":                         {[]string{`{"status":"ok","prober":"p","epoch":5,"n":2}`, `{"status":"critical","prober":"p","epoch":5,"n":1}`}, "ok"},
-		"a later process":                          {[]string{`{"status":"ok","prober":"p","epoch":5,"n":9}`, `{"status":"critical","prober":"p","epoch":6,"n":1}`}, "critical"},
-		"not an older one'":                        {[]string{`{"status":"ok","prober":"p","epoch":5,"n":9}`, `{"status":"critical","prober":"p","epoch":4,"n":10}`}, "ok"},
-		"not another prober while the first lives": {[]string{`{"status":"ok","prober":"p","epoch":5,"n":9}`, `{"status":"critical","prober":"q","epoch":6,"n":10}`}, "ok"},
+		"a later number":                           {[]string{`{"status":"ok","prober":"p","incarnation":5,"seq":1}`, `{"status":"critical","prober":"p","incarnation":5,"seq":2}`}, "critical"},
+		"not a duplicate":                          {[]string{`{"status":"ok","prober":"p","incarnation":5,"seq":2}`, `{"status":"critical","prober":"p","incarnation":5,"seq":2}`}, "ok"},
+		"not an older one":                         {[]string{`{"status":"ok","prober":"p","incarnation":5,"seq":2}`, `{"status":"critical","prober":"p","incarnation":5,"seq":1}`}, "ok"},
+		"a later process":                          {[]string{`{"status":"ok","prober":"p","incarnation":5,"seq":9}`, `{"status":"critical","prober":"p","incarnation":6,"seq":1}`}, "critical"},
+		"not an older one'":                        {[]string{`{"status":"ok","prober":"p","incarnation":5,"seq":9}`, `{"status":"critical","prober":"p","incarnation":4,"seq":10}`}, "ok"},
+		"not another prober while the first lives": {[]string{`{"status":"ok","prober":"p","incarnation":5,"seq":9}`, `{"status":"critical","prober":"q","incarnation":6,"seq":10}`}, "ok"},
 		"any without numbers":                      {[]string{`{"status":"ok"}`, `{"status":"critical"}`}, "critical"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -312,11 +312,11 @@ func TestNewestWins(t *testing.T) {
 func TestAProberWhoseClockWasTurnedBackIsBelieved(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		stop := w.beat("a", "p", 5000)
-		w.live("pharos.result.a.b.c", `{"status":"ok","prober":"p","epoch":5000,"n":9,"within":600}`)
+		w.live("pharos.result.a.b.c", `{"status":"ok","prober":"p","incarnation":5000,"seq":9,"ttl":600}`)
 		stop()
 		w.pass(4 * time.Second)
 		w.beat("a", "p", 1000)
-		w.live("pharos.result.a.b.c", `{"status":"critical","prober":"p","epoch":1000,"n":1,"within":600}`)
+		w.live("pharos.result.a.b.c", `{"status":"critical","prober":"p","incarnation":1000,"seq":1,"ttl":600}`)
 		w.wantStatus("c", "critical")
 	})
 }
@@ -325,14 +325,14 @@ func TestTwoProbersOfOneWatcherAreNamed(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.beat("a", "p", 1)
 		w.beat("a", "q", 1)
-		w.live("pharos.result.a.b.c", `{"status":"ok","prober":"p","epoch":1,"n":1}`)
-		w.live("pharos.result.a.b.c", `{"status":"critical","prober":"q","epoch":1,"n":1}`)
+		w.live("pharos.result.a.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
+		w.live("pharos.result.a.b.c", `{"status":"critical","prober":"q","incarnation":1,"seq":1}`)
 		w.pass(time.Second)
 		notices := fmt.Sprint(w.s.Hops["notices"])
 		if want := `published twice: "c", by a/p and by a/q; shown is a/p`; !strings.Contains(notices, want) {
 			t.Errorf("notices %s, want %s", notices, want)
 		}
-		w.pass(pharos.DefaultDue + time.Second)
+		w.pass(pharos.DefaultTTL + time.Second)
 		if notices := fmt.Sprint(w.s.Hops["notices"]); notices != "[]" {
 			t.Errorf("after the second is gone the notices are %s", notices)
 		}
@@ -341,8 +341,8 @@ func TestTwoProbersOfOneWatcherAreNamed(t *testing.T) {
 
 func TestSnapshotsAreAsOldAsTheyAre(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.apply("pharos.result.a.b.old", `{"status":"ok","within":6,"for":100}`, 7*time.Second, false)
-		w.apply("pharos.result.a.b.new", `{"status":"ok","within":6,"for":100,"flickers":[{"status":"critical","lasted":3,"ago":10}]}`, time.Second, false)
+		w.apply("pharos.result.a.b.old", `{"status":"ok","ttl":6,"for":100}`, 7*time.Second, false)
+		w.apply("pharos.result.a.b.new", `{"status":"ok","ttl":6,"for":100,"flickers":[{"status":"critical","lasted":3,"ago":10}]}`, time.Second, false)
 		w.live("pharos.result.a.b.live", `{"status":"ok"}`)
 		w.apply("pharos.result.a.b.live", `{"status":"critical"}`, time.Minute, false)
 		w.pass(structureGap)
@@ -394,7 +394,7 @@ func TestRosters(t *testing.T) {
 		check("Shop: home@berlin home@oslo; Mail: smtp; Jobs: A job")
 		w.roster("berlin", "p1", 1, 1, set("Old", "old")) // an older one changes nothing
 		check("Shop: home@berlin home@oslo; Mail: smtp; Jobs: A job")
-		w.live("pharos.result.berlin."+pharos.Token("Zebra")+".z", `{"status":"ok","prober":"p1","epoch":1,"n":99}`) // of a watcher that is no more
+		w.live("pharos.result.berlin."+pharos.Token("Zebra")+".z", `{"status":"ok","prober":"p1","incarnation":1,"seq":99}`) // of a watcher that is no more
 		check("Shop: home@berlin home@oslo; Mail: smtp; Jobs: A job")
 		w.live("pharos.forget", `{"watcher":"ci.zz.job"}`)
 		check("Shop: home@berlin home@oslo; Mail: smtp")
@@ -425,7 +425,7 @@ func TestMissedTicksAreToldForAMinute(t *testing.T) {
 		beat := func(count, times int) {
 			for range times {
 				n++
-				w.live("pharos.prober.a.p", fmt.Sprintf(`{"epoch":1,"n":%d,"missed":%d}`, n, count))
+				w.live("pharos.heartbeat.a.p", fmt.Sprintf(`{"incarnation":1,"seq":%d,"missed":%d}`, n, count))
 				w.pass(time.Second - urgentGap)
 			}
 		}
@@ -452,7 +452,7 @@ func TestForgetAProber(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		stop := w.beat("berlin", "p1", 1)
 		w.roster("berlin", "p1", 1, 1, set("Shop", "home"))
-		w.live("pharos.result.berlin."+pharos.Token("Shop")+".home", `{"status":"ok","prober":"p1","epoch":1,"n":1}`)
+		w.live("pharos.result.berlin."+pharos.Token("Shop")+".home", `{"status":"ok","prober":"p1","incarnation":1,"seq":1}`)
 		stop()
 		w.pass(time.Hour)
 		w.wantStatus("home", "stale") // absence never removes
@@ -583,7 +583,7 @@ func TestFilters(t *testing.T) {
 
 func TestFloods(t *testing.T) {
 	in(t, Options{MaxWatchers: 1500}, func(w *world) {
-		w.live("pharos.result.x.y.real", `{"status":"ok","within":2}`)
+		w.live("pharos.result.x.y.real", `{"status":"ok","ttl":2}`)
 		for i := range 5000 {
 			w.b.Apply(fmt.Sprintf("pharos.result.x.y.w%d", i), []byte(`{"status":"ok"}`), 0, true)
 		}
@@ -605,7 +605,7 @@ func TestFloods(t *testing.T) {
 		if n := w.b.Drops()["full"]; n != 501 {
 			t.Errorf("%d dropped since the board is full, want 501", n)
 		}
-		w.live("pharos.result.x.y.real", `{"status":"ok","within":2}`)
+		w.live("pharos.result.x.y.real", `{"status":"ok","ttl":2}`)
 		w.wantStatus("real", "ok")
 		w.beat("s", "p", 1)
 		w.roster("s", "p", 1, 1, set("Set", "announced"))
@@ -632,7 +632,7 @@ func TestANewRosterIsAskedForWhenABeatSpeaksOfIt(t *testing.T) {
 
 func TestStateIsWhatTheScreensSee(t *testing.T) {
 	in(t, Options{Title: "T"}, func(w *world) {
-		w.live("pharos.result.a.b.c", `{"status":"warning","value":1.5,"unit":"s","for":10,"detail":"d","within":5}`)
+		w.live("pharos.result.a.b.c", `{"status":"warning","value":1.5,"unit":"s","for":10,"detail":"d","ttl":5}`)
 		w.pass(2*time.Second - urgentGap)
 		s := w.b.State(w.ctx)
 		tile := s.Sets[0].Tiles[0]
@@ -652,7 +652,7 @@ func TestStateIsWhatTheScreensSee(t *testing.T) {
 func TestSleepCounts(t *testing.T) {
 	var slept atomic.Int64
 	in(t, Options{Slept: func() time.Duration { return time.Duration(slept.Load()) }}, func(w *world) {
-		w.live("pharos.result.a.b.c", `{"status":"ok","within":60}`)
+		w.live("pharos.result.a.b.c", `{"status":"ok","ttl":60}`)
 		w.pass(time.Second)
 		w.wantStatus("c", "ok")
 		slept.Store(int64(time.Hour))
@@ -661,15 +661,15 @@ func TestSleepCounts(t *testing.T) {
 	})
 }
 
-// town is a prober with pages, and canaries if any are named; it returns a
+// town is a prober with pages, and references if any are named; it returns a
 // function that publishes a status of one of them.
-func (w *world) town(site string, pages int, canaries ...string) (say func(name, status string)) {
+func (w *world) town(site string, pages int, references ...string) (say func(name, status string)) {
 	s := pharos.RosterSet{Name: "set"}
 	for i := range pages {
 		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: fmt.Sprint("p", i), Kind: "page", Network: true, Interval: 2})
 	}
-	for _, name := range canaries {
-		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: name, Kind: "command", Canary: true, Interval: 2})
+	for _, name := range references {
+		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: name, Kind: "command", Reference: true, Interval: 2})
 	}
 	w.beat(site, site, 1)
 	w.roster(site, site, 1, 1, s)
@@ -677,7 +677,7 @@ func (w *world) town(site string, pages int, canaries ...string) (say func(name,
 	say = func(name, status string) {
 		w.Helper()
 		n++
-		w.live("pharos.result."+site+".set."+name, fmt.Sprintf(`{"status":%q,"summary":"connection refused","prober":%q,"epoch":1,"n":%d,"within":600}`, status, site, n))
+		w.live("pharos.result."+site+".set."+name, fmt.Sprintf(`{"status":%q,"summary":"connection refused","prober":%q,"incarnation":1,"seq":%d,"ttl":600}`, status, site, n))
 	}
 	for _, watcher := range s.Watchers {
 		say(watcher.Name, "ok")
@@ -688,7 +688,7 @@ func (w *world) town(site string, pages int, canaries ...string) (say func(name,
 
 func TestCommonCause(t *testing.T) {
 	notices := func(w *world) string { w.pass(time.Second); return fmt.Sprint(w.s.Hops["notices"]) }
-	in(t, Options{}, func(w *world) { // without canaries: said, and nothing hidden
+	in(t, Options{}, func(w *world) { // without references: said, and nothing hidden
 		say := w.town("berlin", 4)
 		say("p0", "critical")
 		say("p1", "critical")
@@ -727,7 +727,7 @@ func TestCommonCause(t *testing.T) {
 	})
 	in(t, Options{}, func(w *world) { // another's trouble of long ago hides nothing, nor does a later one
 		paris, berlin, oslo := w.town("paris", 3), w.town("berlin", 3, "gateway"), w.town("oslo", 3)
-		const ofParis, ofBerlin = "3 of paris's 3 turned red within 1 s: is paris itself cut off?", `berlin is cut off: its canary "gateway" fails, and 3 of its 3 turned red within 1 s`
+		const ofParis, ofBerlin = "3 of paris's 3 turned red within 1 s: is paris itself cut off?", `berlin is cut off: its reference "gateway" fails, and 3 of its 3 turned red within 1 s`
 		red := func(say func(name, status string)) {
 			for i := range 3 {
 				say(fmt.Sprint("p", i), "critical")
@@ -746,7 +746,7 @@ func TestCommonCause(t *testing.T) {
 		red(oslo)
 		w.wantNotices(ofBerlin, "3 of oslo's 3 turned red within 1 s: is oslo itself cut off?", ofParis)
 	})
-	in(t, Options{}, func(w *world) { // with a canary that fails as well
+	in(t, Options{}, func(w *world) { // with a reference that fails as well
 		say := w.town("berlin", 3, "gateway")
 		for i := range 3 {
 			say(fmt.Sprint("p", i), "critical")
@@ -754,12 +754,12 @@ func TestCommonCause(t *testing.T) {
 		w.pass(time.Second)
 		w.wantStatus("p0", "critical")
 		say("gateway", "critical")
-		if got, want := notices(w), `[berlin is cut off: its canary "gateway" fails, and 3 of its 3 turned red within 1 s]`; got != want {
+		if got, want := notices(w), `[berlin is cut off: its reference "gateway" fails, and 3 of its 3 turned red within 1 s]`; got != want {
 			t.Errorf("notices %s, want %s", got, want)
 		}
 		w.wantStatus("gateway", "critical")
 		w.wantStatus("p0", "unknown")
-		if m := w.s.tile("p0")["m"]; m != `berlin is cut off, its canary "gateway" fails; it says: connection refused` {
+		if m := w.s.tile("p0")["m"]; m != `berlin is cut off, its reference "gateway" fails; it says: connection refused` {
 			t.Errorf("the tile says %v", m)
 		}
 		if tile, _ := w.b.Tile(w.ctx, "berlin.set.p0"); tile.Result.Status != pharos.Unknown {
@@ -769,7 +769,7 @@ func TestCommonCause(t *testing.T) {
 		w.pass(time.Second)
 		w.wantStatus("p0", "critical")
 	})
-	in(t, Options{}, func(w *world) { // a canary that has long been red proves nothing, another does
+	in(t, Options{}, func(w *world) { // a reference that has long been red proves nothing, another does
 		say := w.town("berlin", 3, "gateway", "resolver")
 		say("gateway", "critical")
 		w.pass(2 * time.Minute)
@@ -798,13 +798,13 @@ func TestCommonCause(t *testing.T) {
 
 func TestARightThatNATSRefusesAProberIsNamed(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.prober.berlin.p1", `{"epoch":1,"n":1,"denied":"not allowed to publish on \"pharos.result.berlin.shop.home\""}`)
+		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":1,"denied":"not allowed to publish on \"pharos.result.berlin.shop.home\""}`)
 		w.pass(structureGap)
 		want := []any{`berlin p1, NATS: not allowed to publish on "pharos.result.berlin.shop.home"`}
 		if diff := cmp.Diff(want, w.s.Hops["notices"]); diff != "" {
 			t.Error(diff)
 		}
-		w.live("pharos.prober.berlin.p1", `{"epoch":1,"n":2}`)
+		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":2}`)
 		w.pass(structureGap)
 		if diff := cmp.Diff([]any{}, w.s.Hops["notices"]); diff != "" {
 			t.Errorf("it is named although it was given: %s", diff)

@@ -20,9 +20,9 @@ const (
 
 // trouble is what looks like a prober's own trouble.
 type trouble struct {
-	text   string // for the footer; empty: none
-	cutOff bool   // its canaries fail as well: what it says of others is not to be believed
-	canary string // the name of one of them
+	text      string // for the footer; empty: none
+	cutOff    bool   // its references fail as well: what it says of others is not to be believed
+	reference string // the name of one of them
 }
 
 // group is watchers of one prober that turned red together.
@@ -31,13 +31,13 @@ type group struct {
 	n, of       int
 	first, last time.Duration // when they turned
 	window      time.Duration // within which that is together
-	canary      string        // one that fails as well
+	reference   string        // one that fails as well
 	cutOff      bool          // all do
 }
 
 // judgeCauses looks for probers most of whose watchers turned red together. It
 // says so, unless others saw the same at the same time: then it is not this
-// one's network. What they show stays red, unless the canaries that the file
+// one's network. What they show stays red, unless the references that the file
 // names fail as well.
 func (b *Board) judgeCauses() {
 	var groups []group
@@ -85,14 +85,14 @@ func (b *Board) turnedTogether(p *prober) group {
 		return group{}
 	}
 	var since []time.Duration
-	var canaries []*tile
+	var references []*tile
 	out := group{p: p, window: togetherFor}
 	for _, t := range p.watches {
 		if t.owner != p || !t.known || b.stale(t) {
 			continue
 		}
-		if t.canary {
-			canaries = append(canaries, t)
+		if t.reference {
+			references = append(references, t)
 			continue
 		}
 		if !t.network {
@@ -119,19 +119,19 @@ func (b *Board) turnedTogether(p *prober) group {
 	if out.n < togetherMin || 2*out.n <= out.of {
 		return group{}
 	}
-	out.cutOff, out.canary = out.fail(canaries)
+	out.cutOff, out.reference = out.fail(references)
 	return out
 }
 
 // within is how long a watcher may take to notice what others have.
 func within(t *tile) time.Duration {
-	return min(togetherMax, time.Duration(t.interval*float64(time.Second))+pharos.BeatEvery)
+	return min(togetherMax, time.Duration(t.interval*float64(time.Second))+pharos.HeartbeatInterval)
 }
 
-// fail reports whether all canaries turned red with the group, and the name of
+// fail reports whether all references turned red with the group, and the name of
 // one. One that has been red for longer has nothing to say of it.
-func (g *group) fail(canaries []*tile) (all bool, one string) {
-	for _, t := range canaries {
+func (g *group) fail(references []*tile) (all bool, one string) {
+	for _, t := range references {
 		red := t.result.Status == pharos.Critical
 		switch {
 		case red && t.since < g.first-g.window:
@@ -149,7 +149,7 @@ func (g *group) trouble() trouble {
 	p := g.p
 	seconds := max(1, int(math.Ceil((g.last - g.first).Seconds())))
 	if g.cutOff {
-		return trouble{fmt.Sprintf("%s is cut off: its canary %q fails, and %d of its %d turned red within %d s", p.place(), g.canary, g.n, g.of, seconds), true, g.canary}
+		return trouble{fmt.Sprintf("%s is cut off: its reference %q fails, and %d of its %d turned red within %d s", p.place(), g.reference, g.n, g.of, seconds), true, g.reference}
 	}
 	return trouble{text: fmt.Sprintf("%d of %s's %d turned red within %d s: is %s itself cut off?", g.n, p.place(), g.of, seconds, p.place())}
 }
@@ -166,11 +166,11 @@ func (p *prober) place() string {
 // result's, but what a prober that is cut off says of others is unknown.
 func (b *Board) verdict(t *tile) (pharos.Status, string) {
 	r := &t.result
-	if r.Status != pharos.Critical || !t.network || t.canary {
+	if r.Status != pharos.Critical || !t.network || t.reference {
 		return r.Status, r.Summary
 	}
 	if p := t.owner; p != nil && p.trouble.cutOff {
-		return pharos.Unknown, fmt.Sprintf("%s is cut off, its canary %q fails; it says: %s", p.place(), p.trouble.canary, r.Summary)
+		return pharos.Unknown, fmt.Sprintf("%s is cut off, its reference %q fails; it says: %s", p.place(), p.trouble.reference, r.Summary)
 	}
 	return r.Status, r.Summary
 }

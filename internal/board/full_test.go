@@ -39,7 +39,7 @@ func TestRostersAreBoundedTogether(t *testing.T) {
 			list = append(list, fmt.Sprint("w", i))
 		}
 		for p := range senders {
-			half, _ := json.Marshal(pharos.Roster{Epoch: 1, N: 1, Parts: 2, Sets: []pharos.RosterSet{set("s", list...)}})
+			half, _ := json.Marshal(pharos.Roster{Incarnation: 1, Seq: 1, Parts: 2, Sets: []pharos.RosterSet{set("s", list...)}})
 			w.apply(pharos.RosterSubject("a", fmt.Sprint("p", p), 0), string(half), 0, true)
 		}
 		if got := w.b.names(); got > rostersOf*most || got == 0 {
@@ -75,10 +75,10 @@ func TestWatchersComeWhenThereIsRoom(t *testing.T) {
 func TestTooManyProbersAreNamed(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		for i := range maxProbers {
-			w.b.Apply(fmt.Sprintf("pharos.prober.a.p%d", i), []byte(`{"epoch":1,"n":1}`), 0, true)
+			w.b.Apply(fmt.Sprintf("pharos.heartbeat.a.p%d", i), []byte(`{"incarnation":1,"seq":1}`), 0, true)
 		}
 		w.live("pharos.result.a.s.x", result("ok", "q", 1, 1, ""))
-		w.live("pharos.prober.a.r", `{"epoch":1,"n":1}`)
+		w.live("pharos.heartbeat.a.r", `{"incarnation":1,"seq":1}`)
 		w.pass(time.Second)
 		if w.s.tile("x") != nil {
 			t.Error("the tile of a prober that has no place is shown: nothing would say when it dies")

@@ -14,7 +14,7 @@ import (
 
 // result returns one as a prober sends it, with more of its fields.
 func result(status, prober string, epoch, n int, more string) string {
-	return fmt.Sprintf(`{"status":%q,"prober":%q,"epoch":%d,"n":%d,"within":1800%s}`, status, prober, epoch, n, more)
+	return fmt.Sprintf(`{"status":%q,"prober":%q,"incarnation":%d,"seq":%d,"ttl":1800%s}`, status, prober, epoch, n, more)
 }
 
 func TestAWatcherHandedToAnotherProberIsTheOthers(t *testing.T) {
@@ -54,7 +54,7 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 		"of the worst that a sender without a name said": {`{"status":"critical","for":10}`, `{"status":"warning"}`, `{"status":"ok"}`, "critical 12s 0s"},
 		"of the worst that an earlier process said": {result("critical", "p", 1, 1, `,"for":5`), result("warning", "p", 2, 1, ""),
 			result("ok", "p", 2, 2, `,"flickers":[{"status":"warning","lasted":1,"ago":0}]`), "critical 7s 0s"},
-		"of the whole spell that the sender tells":                     {result("warning", "p", 1, 1, `,"for":5,"spell":{"status":"critical","lasted":30}`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 31s 1s"},
+		"of the whole spell that the sender tells":                     {result("warning", "p", 1, 1, `,"for":5,"outage":{"status":"critical","lasted":30}`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 31s 1s"},
 		"of a spell that goes on while the new process has not looked": {result("critical", "p", 1, 1, `,"for":5`), result("waiting", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 7s 0s"},
 		"of a sender without a name":                                   {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
 	} {
@@ -86,8 +86,8 @@ func TestASpellIsToldWholeWhileItLasts(t *testing.T) {
 		w.apply("pharos.result.a.s.x", `{"status":"warning"}`, 0, true)
 		w.pass(time.Second)
 		tile, _ := w.b.Tile(w.ctx, "a.s.x")
-		if want := (pharos.OpenSpell{Status: pharos.Critical, Lasted: 13 * time.Second}); tile.Result.Spell != want {
-			t.Errorf("the spell under way is %v, want %v", tile.Result.Spell, want)
+		if want := (pharos.Outage{Status: pharos.Critical, Lasted: 13 * time.Second}); tile.Result.Outage != want {
+			t.Errorf("the spell under way is %v, want %v", tile.Result.Outage, want)
 		}
 	})
 }
@@ -108,7 +108,7 @@ func TestASenderWithoutANameCoversNoProber(t *testing.T) {
 		w.wantStatus("x", "critical")
 		w.wantNotices(`published twice: "x", by a/p and by a sender without a name; shown is a/p`)
 		stop()
-		w.pass(pharos.BeatSilence)
+		w.pass(pharos.HeartbeatTimeout)
 		w.live("pharos.result.a.s.x", `{"status":"ok"}`)
 		w.wantStatus("x", "ok") // somebody saw it, and the prober is gone
 		w.beat("a", "p", 2)
@@ -131,7 +131,7 @@ func TestOfTwoProbersTheFirstByNameIsShown(t *testing.T) {
 				w.wantStatus("x", "ok")
 				w.wantNotices(`published twice: "x", by a/p and by a/q; shown is a/p`)
 				stop()
-				w.pass(pharos.BeatSilence)
+				w.pass(pharos.HeartbeatTimeout)
 				w.live("pharos.result.a.s.x", result("critical", "q", 1, 2, ""))
 				w.wantStatus("x", "critical")
 				w.live("pharos.result.a.s.x", result("ok", "p", 1, 2, "")) // without beats it is not believed
@@ -159,7 +159,7 @@ func TestAProberWithoutBeats(t *testing.T) {
 		w.live("pharos.result.a.s.x", result("ok", "p", 1, 1, ""))
 		w.pass(structureGap)
 		w.wantStatus("x", "ok") // its beat may be on its way
-		w.pass(pharos.BeatSilence)
+		w.pass(pharos.HeartbeatTimeout)
 		w.live("pharos.result.a.s.x", result("ok", "p", 1, 2, ""))
 		w.wantStatus("x", "stale")
 		if p := prober(w); p["id"] != "a/p" || p["up"] != false || p["watchers"] != 1. {
@@ -172,7 +172,7 @@ func TestAProberWithoutBeats(t *testing.T) {
 	in(t, Options{}, func(w *world) { // what a dashboard that starts hears first
 		events := len(w.s.Events)
 		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
-		w.apply("pharos.roster.a.p.0", `{"epoch":1,"n":1,"parts":1,"sets":[{"name":"s","watchers":[{"name":"x"},{"name":"y"}]}]}`, time.Hour, false)
+		w.apply("pharos.roster.a.p.0", `{"incarnation":1,"seq":1,"parts":1,"sets":[{"name":"s","watchers":[{"name":"x"},{"name":"y"}]}]}`, time.Hour, false)
 		w.pass(900 * time.Millisecond)
 		w.beat("a", "p", 1)
 		for range 20 {
@@ -184,7 +184,7 @@ func TestAProberWithoutBeats(t *testing.T) {
 	})
 	in(t, Options{}, func(w *world) { // of a prober that is long gone
 		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
-		w.apply("pharos.prober.a.p", `{"epoch":1,"n":1}`, 50*time.Second, false)
+		w.apply("pharos.heartbeat.a.p", `{"incarnation":1,"seq":1}`, 50*time.Second, false)
 		w.pass(structureGap)
 		w.wantStatus("x", "stale")
 	})
@@ -219,8 +219,10 @@ func TestTwoProcessesOfOneNameAreTold(t *testing.T) {
 
 func TestWhatAProberLeavesIsAskedOfTheOthers(t *testing.T) {
 	for name, leave := range map[string]func(w *world){
-		"by a goodbye": func(w *world) { w.live("pharos.prober.a.p", `{"epoch":1,"n":1000,"roster":1,"leaving":true}`) },
-		"by a roster":  func(w *world) { w.roster("a", "p", 1, 2, set("s", "y")) },
+		"by a goodbye": func(w *world) {
+			w.live("pharos.heartbeat.a.p", `{"incarnation":1,"seq":1000,"roster":1,"leaving":true}`)
+		},
+		"by a roster": func(w *world) { w.roster("a", "p", 1, 2, set("s", "y")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int64

@@ -25,7 +25,7 @@ type prober struct {
 	id         string // "<site>/<prober>", tokens
 	site, name string // human
 	token      string // the site's
-	beat       pharos.Beat
+	beat       pharos.Heartbeat
 	heard      time.Duration // the last beat, or of the prober at all where there was none
 	up         bool
 	left       bool          // said goodbye
@@ -49,7 +49,7 @@ type twin struct {
 
 const (
 	// A process that is being replaced may beat once more; a twin beats for longer.
-	twinAfter = pharos.BeatSilence
+	twinAfter = pharos.HeartbeatTimeout
 	twinFor   = 10 * time.Second // how long it is told after its last beat
 )
 
@@ -92,7 +92,7 @@ type transit struct {
 
 const (
 	// lateFrom is from when on a message is taken for older than it looks.
-	lateFrom = pharos.BeatEvery
+	lateFrom = pharos.HeartbeatInterval
 	// clocksDrift is by how much two clocks may differ in a second at the most.
 	clocksDrift = time.Second / 1000
 )
@@ -105,7 +105,7 @@ func (d *transit) hear(uptime, at time.Duration) {
 	late := at - uptime - d.quickest
 	// What waited comes in a heap. Beats that come late one by one, each at its
 	// time, are those of a machine whose clocks stood still for a while.
-	steady := d.late >= lateFrom && gap > pharos.BeatEvery/2 && late > d.late-lateFrom/4
+	steady := d.late >= lateFrom && gap > pharos.HeartbeatInterval/2 && late > d.late-lateFrom/4
 	if uptime == 0 || first || late < 0 || steady {
 		d.quickest, late = at-uptime, 0
 	}
@@ -131,7 +131,7 @@ func (b *Board) prober(s pharos.Subject, age time.Duration) *prober {
 			return nil
 		}
 		p = &prober{id: id, site: s.Site, name: s.Prober, token: s.Site, heard: b.now - age, owns: map[*tile]bool{}}
-		p.up = age < pharos.BeatSilence
+		p.up = age < pharos.HeartbeatTimeout
 		b.probers[id] = p
 		b.hopsDirty = true
 	}
@@ -146,16 +146,16 @@ func (b *Board) applyBeat(in *input) {
 	}
 	beat, old := in.beat, p.beat
 	switch { // the newest wins; of an older process only when the newer is silent
-	case beat.Epoch == old.Epoch && beat.N <= old.N, beat.Epoch < old.Epoch && !in.live:
+	case beat.Incarnation == old.Incarnation && beat.Seq <= old.Seq, beat.Incarnation < old.Incarnation && !in.live:
 		return
-	case beat.Epoch < old.Epoch && p.up:
+	case beat.Incarnation < old.Incarnation && p.up:
 		if !beat.Leaving {
 			b.noticeTwin(p)
 		}
 		return
 	}
 	switch {
-	case beat.Epoch != old.Epoch:
+	case beat.Incarnation != old.Incarnation:
 		p.missed = missed{last: b.now} // a new process counts from nothing
 	case beat.Missed > old.Missed:
 		p.missed.last = b.now
@@ -191,7 +191,7 @@ func (b *Board) applyBeat(in *input) {
 	if !p.up { // out of a backlog: since when it is silent has changed
 		b.hopsDirty = true
 	}
-	if !wasUp && p.up && in.live && old.Epoch != 0 {
+	if !wasUp && p.up && in.live && old.Incarnation != 0 {
 		// What it saw meanwhile is on its way, or was missed.
 		p.back = b.now
 		for t := range p.owns {
@@ -199,7 +199,7 @@ func (b *Board) applyBeat(in *input) {
 		}
 		b.refreshSoon()
 	}
-	if in.live && !beat.Leaving && (p.roster == nil || p.roster.Epoch != beat.Epoch || p.roster.N < beat.Roster) {
+	if in.live && !beat.Leaving && (p.roster == nil || p.roster.Incarnation != beat.Incarnation || p.roster.Seq < beat.Roster) {
 		b.refresh()
 	}
 }
@@ -228,7 +228,7 @@ func (b *Board) refreshSoon() {
 
 // takeOver asks for what others see of a tile that its prober has left.
 func (b *Board) takeOver(t *tile) {
-	if t.owner == nil || t.owner.watching(t, t.owner.beat.Epoch) {
+	if t.owner == nil || t.owner.watching(t, t.owner.beat.Incarnation) {
 		return
 	}
 	for _, p := range t.announcers {
@@ -241,7 +241,7 @@ func (b *Board) takeOver(t *tile) {
 
 // judgeProber brings a prober's tiles up to date with its being there or not.
 func (b *Board) judgeProber(p *prober) {
-	up := !p.left && b.now-p.heard < pharos.BeatSilence
+	up := !p.left && b.now-p.heard < pharos.HeartbeatTimeout
 	if up != p.up {
 		p.up = up
 		b.hopsDirty, b.urgent = true, true
@@ -286,7 +286,7 @@ func (p *prober) needed() bool {
 // watching reports whether the prober's process of an epoch is there and looks
 // at a tile. A newer process has not looked yet.
 func (p *prober) watching(t *tile, epoch int64) bool {
-	return p.up && (p.roster == nil || p.watches[t.id] != nil) && epoch >= p.beat.Epoch
+	return p.up && (p.roster == nil || p.watches[t.id] != nil) && epoch >= p.beat.Incarnation
 }
 
 // setOwner makes a tile the prober's, or that of a sender without a name.
@@ -336,7 +336,7 @@ func (b *Board) applyRoster(in *input) {
 		b.drops.count(pharos.ReasonInvalid, in.subject.ProberID(), errWrongPart)
 		return
 	}
-	if old := p.roster; old != nil && (r.Epoch == old.Epoch && r.N <= old.N || r.Epoch < old.Epoch && r.Epoch != p.beat.Epoch) {
+	if old := p.roster; old != nil && (r.Incarnation == old.Incarnation && r.Seq <= old.Seq || r.Incarnation < old.Incarnation && r.Incarnation != p.beat.Incarnation) {
 		return
 	}
 	if len(p.parts) == 0 || p.parts[0] == nil && !slices.ContainsFunc(p.parts, func(q *pharos.Roster) bool { return q != nil }) || !samePieces(p.parts, r) {
@@ -393,7 +393,7 @@ func countNames(r *pharos.Roster) int {
 func samePieces(parts []*pharos.Roster, r *pharos.Roster) bool {
 	for _, q := range parts {
 		if q != nil {
-			return q.Epoch == r.Epoch && q.N == r.N && q.Parts == r.Parts
+			return q.Incarnation == r.Incarnation && q.Seq == r.Seq && q.Parts == r.Parts
 		}
 	}
 	return false
@@ -412,7 +412,7 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 	}
 	for _, set := range r.Sets {
 		for _, w := range set.Watchers {
-			s := pharos.Subject{Kind: pharos.KindResult, Site: p.token, Set: pharos.Token(set.Name), Watcher: pharos.Token(w.Name)}
+			s := pharos.Subject{Type: pharos.MessageResult, Site: p.token, Set: pharos.Token(set.Name), Watcher: pharos.Token(w.Name)}
 			id := s.ID()
 			if seen[id] {
 				continue
@@ -431,8 +431,8 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 				b.announce(t, p)
 			}
 			t.setName, t.name, t.siteName = set.Name, w.Name, p.site
-			t.kind, t.address, t.interval = w.Kind, w.Address, w.Interval
-			t.network, t.canary = w.Network, w.Canary
+			t.kind, t.address, t.interval = w.Kind, w.Target, w.Interval
+			t.network, t.reference = w.Network, w.Reference
 			b.show(t)
 		}
 	}

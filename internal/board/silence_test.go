@@ -21,7 +21,7 @@ func TestASilenceHidesWhatHappenedInIt(t *testing.T) {
 		w.pass(11 * time.Second)
 		w.wantStatus("x", "stale")
 		before := asked
-		w.live("pharos.prober.a.p", `{"epoch":1,"n":20}`)
+		w.live("pharos.heartbeat.a.p", `{"incarnation":1,"seq":20}`)
 		w.wantStatus("x", "stale")
 		w.wantStatus("y", "stale")
 		if asked != before+1 {
@@ -53,19 +53,19 @@ func TestAProcessWithAnOlderClockMakesNothingFresh(t *testing.T) {
 // TestABacklogIsAsOldAsItIs: a dashboard that was stopped, or a NATS, finds what
 // was sent meanwhile in one heap.
 func TestABacklogIsAsOldAsItIs(t *testing.T) {
-	beat := func(n int) string { return fmt.Sprintf(`{"epoch":1,"n":%d,"uptime":%d}`, n, 100+n) }
+	beat := func(n int) string { return fmt.Sprintf(`{"incarnation":1,"seq":%d,"uptime":%d}`, n, 100+n) }
 	for name, last := range map[string]int{"the prober died meanwhile": 14, "the prober lives": 30} {
 		t.Run(name, func(t *testing.T) {
 			in(t, Options{}, func(w *world) {
 				for n := range 11 {
-					w.apply("pharos.prober.a.p", beat(n), 0, true)
+					w.apply("pharos.heartbeat.a.p", beat(n), 0, true)
 					w.apply("pharos.result.a.s.x", result("ok", "p", 1, n, ""), 0, true)
 					w.pass(time.Second)
 				}
 				w.wantStatus("x", "ok")
 				w.pass(19 * time.Second)
 				for n := 11; n <= last; n++ {
-					w.apply("pharos.prober.a.p", beat(n), 0, true)
+					w.apply("pharos.heartbeat.a.p", beat(n), 0, true)
 					w.apply("pharos.result.a.s.x", result("ok", "p", 1, n, ""), 0, true)
 				}
 				w.pass(urgentGap)
@@ -96,7 +96,7 @@ func TestAClockThatStoodStillIsNoBacklog(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		beats := func(n, of int) {
 			for ; of > 0; n, of = n+1, of-1 {
-				w.apply("pharos.prober.a.p", fmt.Sprintf(`{"epoch":1,"n":%d,"uptime":%d}`, n, 100+n), 0, true)
+				w.apply("pharos.heartbeat.a.p", fmt.Sprintf(`{"incarnation":1,"seq":%d,"uptime":%d}`, n, 100+n), 0, true)
 				w.pass(time.Second)
 			}
 		}
@@ -113,7 +113,7 @@ func TestAClockThatStoodStillIsNoBacklog(t *testing.T) {
 func TestWithoutNATSNothingIsHeardOfAnybody(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		say := func(status string, age time.Duration, live bool) {
-			w.apply("pharos.result.ci.jobs.backup", fmt.Sprintf(`{"status":%q,"within":90000}`, status), age, live)
+			w.apply("pharos.result.ci.jobs.backup", fmt.Sprintf(`{"status":%q,"ttl":90000}`, status), age, live)
 			w.pass(urgentGap)
 		}
 		w.b.SetLink(Link{Up: true, Store: true})
@@ -126,7 +126,7 @@ func TestWithoutNATSNothingIsHeardOfAnybody(t *testing.T) {
 		w.pass(time.Second)
 		w.wantStatus("backup", "ok")
 		w.b.SetLink(Link{})
-		w.pass(pharos.BeatSilence + sweepEvery)
+		w.pass(pharos.HeartbeatTimeout + sweepEvery)
 		w.wantStatus("backup", "stale")
 		w.b.SetLink(Link{Up: true, Store: true})
 		w.pass(time.Second)
@@ -134,7 +134,7 @@ func TestWithoutNATSNothingIsHeardOfAnybody(t *testing.T) {
 		say("ok", 8*time.Second, false) // it is still the last that is stored
 		w.wantStatus("backup", "ok")
 		w.b.SetLink(Link{})
-		w.pass(pharos.BeatSilence + sweepEvery)
+		w.pass(pharos.HeartbeatTimeout + sweepEvery)
 		w.b.SetLink(Link{Up: true})
 		say("critical", 0, true)
 		w.wantStatus("backup", "critical")
@@ -146,7 +146,7 @@ func TestAStoredResultAloneMakesNoProberAlive(t *testing.T) {
 		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), 25*time.Minute, false)
 		w.pass(structureGap)
 		w.wantStatus("x", "stale")
-		w.apply("pharos.prober.a.p", `{"epoch":1,"n":2}`, time.Second, false) // it comes later out of the store
+		w.apply("pharos.heartbeat.a.p", `{"incarnation":1,"seq":2}`, time.Second, false) // it comes later out of the store
 		w.pass(urgentGap)
 		w.wantStatus("x", "ok")
 	})

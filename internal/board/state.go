@@ -114,10 +114,10 @@ func (b *Board) copyTile(t *tile) Tile {
 		ID: t.id, Site: t.siteName, Set: t.setName, Name: t.name, Kind: t.kind, Address: t.address, Interval: t.interval,
 		Known: t.known, Stale: b.stale(t), Age: b.now - t.heard, Display: t.shown.value, Unit: t.shown.unit,
 	}
-	within := t.result.Within
+	within := t.result.TTL
 	out.Result = t.result.Aged(b.now - t.heard)
 	out.Result.Status, out.Result.Summary = b.verdict(t)
-	out.Result.Within = within
+	out.Result.TTL = within
 	out.Result.For = b.now - t.since
 	return out
 }

@@ -62,11 +62,11 @@ func TestTilesAndProbersKnowOfEachOtherWhateverComes(t *testing.T) {
 		var now time.Duration
 		for n := range uint64(3000) {
 			now += time.Duration(r.IntN(1500)) * time.Millisecond
-			in := input{at: now, live: r.IntN(8) > 0, subject: pharos.Subject{Kind: pharos.KindResult, Site: "a", Set: "s", Watcher: watcher(), Prober: prober()}}
+			in := input{at: now, live: r.IntN(8) > 0, subject: pharos.Subject{Type: pharos.MessageResult, Site: "a", Set: "s", Watcher: watcher(), Prober: prober()}}
 			epoch := int64(1 + n/1000)
 			switch r.IntN(12) {
 			case 0:
-				in.roster = &pharos.Roster{Epoch: epoch, N: n, Parts: 1, Sets: []pharos.RosterSet{{Name: "s"}}}
+				in.roster = &pharos.Roster{Incarnation: epoch, Seq: n, Parts: 1, Sets: []pharos.RosterSet{{Name: "s"}}}
 				for range r.IntN(5) {
 					in.roster.Sets[0].Watchers = append(in.roster.Sets[0].Watchers, pharos.RosterWatcher{Name: watcher()})
 				}
@@ -81,9 +81,9 @@ func TestTilesAndProbersKnowOfEachOtherWhateverComes(t *testing.T) {
 				wantTies(t, b)
 				continue
 			case 4, 5, 6:
-				in.beat = &pharos.Beat{Epoch: epoch, N: n, Leaving: r.IntN(4) == 0}
+				in.beat = &pharos.Heartbeat{Incarnation: epoch, Seq: n, Leaving: r.IntN(4) == 0}
 			default:
-				in.result = &pharos.Result{Status: pharos.Status(r.IntN(5)), Epoch: epoch, N: n}
+				in.result = &pharos.Result{Status: pharos.Status(r.IntN(5)), Incarnation: epoch, Seq: n}
 				if r.IntN(4) > 0 {
 					in.result.Prober = in.subject.Prober
 				}

@@ -27,7 +27,7 @@ type tile struct {
 	setName, name, siteName string
 	kind, address           string
 	interval                float64
-	network, canary         bool
+	network, reference      bool
 	announcers              []*prober // whose rosters name it
 	manySites               bool
 
@@ -126,7 +126,7 @@ func (b *Board) applyResult(in *input) {
 	t.remember(p, r, sent)
 	b.setOwner(t, p)
 	t.result, t.heard, t.known = *r, sent, true
-	t.deadline = sent + r.Due()
+	t.deadline = sent + r.TTLOrDefault()
 	since := sent - r.For
 	if !wasKnown || was != r.Status || since < t.since-sameMoment || since > t.since+sameMoment {
 		t.since = since
@@ -143,7 +143,7 @@ func (b *Board) applyResult(in *input) {
 // memory, for how long the status and the spell last and what is over; of a
 // process that has just taken over, what the board saw before.
 func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
-	took := p == nil || p != t.owner || r.Epoch != t.result.Epoch
+	took := p == nil || p != t.owner || r.Incarnation != t.result.Incarnation
 	if took {
 		t.before = append(t.before[:0], t.flickers...)
 	}
@@ -189,12 +189,12 @@ func (t *tile) spellOn(r *pharos.Result, sent time.Duration, took bool) {
 		*s = spell{}
 		return
 	}
-	told := r.UnderWay()
+	told := r.OpenOutage()
 	now := spell{status: told.Status, began: sent - told.Lasted}
 	if s.status.Bad() && (took || s.ours) {
 		now = spell{pharos.Worst(s.status, now.status), min(s.began, now.began), true}
-		if all := (pharos.OpenSpell{Status: now.status, Lasted: sent - now.began}); all.Status != r.Status || all.Lasted > r.For+sameMoment {
-			r.Spell = all
+		if all := (pharos.Outage{Status: now.status, Lasted: sent - now.began}); all.Status != r.Status || all.Lasted > r.For+sameMoment {
+			r.Outage = all
 		}
 	}
 	*s = now
@@ -209,26 +209,26 @@ func (b *Board) newer(t *tile, p *prober, r *pharos.Result, in *input, sent time
 		if t.owner == nil || b.stale(t) {
 			return in.live || sent > t.heard
 		}
-		first := p != nil && p.id < t.owner.id && sent+r.Due() > b.now && p.watching(t, r.Epoch)
+		first := p != nil && p.id < t.owner.id && sent+r.TTLOrDefault() > b.now && p.watching(t, r.Incarnation)
 		switch {
 		case in.live && first:
-			b.double(t, p, t.owner, old.Due())
+			b.double(t, p, t.owner, old.TTLOrDefault())
 		case in.live:
-			b.double(t, t.owner, p, r.Due())
+			b.double(t, t.owner, p, r.TTLOrDefault())
 		}
 		return first
 	}
 	switch {
-	case p == nil || r.Epoch == 0:
+	case p == nil || r.Incarnation == 0:
 		return in.live || sent > t.heard
-	case r.Epoch == old.Epoch:
-		return r.N > old.N
-	case r.Epoch > old.Epoch:
+	case r.Incarnation == old.Incarnation:
+		return r.Seq > old.Seq
+	case r.Incarnation > old.Incarnation:
 		return true
 	}
 	// An older process of that name, unless its clock was turned back before it
 	// started again.
-	return in.live && (b.stale(t) || p.beat.Epoch == r.Epoch)
+	return in.live && (b.stale(t) || p.beat.Incarnation == r.Incarnation)
 }
 
 func (b *Board) newTile(id pharos.WatcherID, s pharos.Subject) *tile {
@@ -287,7 +287,7 @@ func (b *Board) stale(t *tile) bool {
 		return true
 	}
 	if t.owner != nil {
-		return !t.owner.watching(t, t.result.Epoch) || t.arrived < t.owner.back
+		return !t.owner.watching(t, t.result.Incarnation) || t.arrived < t.owner.back
 	}
 	if t.known {
 		return b.deaf() || max(t.arrived, t.held) < b.hearing

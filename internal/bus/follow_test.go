@@ -82,7 +82,7 @@ func TestFollow(t *testing.T) {
 			untilDone(t, first)
 			heard.wait(t, "with a store", hasStore)
 			began := time.Now()
-			for _, m := range []string{"pharos.result.hq.shop.home=1", "pharos.roster.hq.p1.0=2", "pharos.result.hq.shop.home=3", "pharos.prober.hq.p1=4", "pharos.forget=5"} {
+			for _, m := range []string{"pharos.result.hq.shop.home=1", "pharos.roster.hq.p1.0=2", "pharos.result.hq.shop.home=3", "pharos.heartbeat.hq.p1=4", "pharos.forget=5"} {
 				subject, data, _ := strings.Cut(m, "=")
 				publish(t, c, subject, data)
 			}
@@ -96,7 +96,7 @@ func TestFollow(t *testing.T) {
 
 			second, _ := follow(t, c, bus.Follow{})
 			got := untilDone(t, second)
-			if diff := cmp.Diff([]string{"pharos.prober.hq.p1=4", "pharos.result.hq.shop.home=3", "pharos.roster.hq.p1.0=2"}, texts(got)); diff != "" {
+			if diff := cmp.Diff([]string{"pharos.heartbeat.hq.p1=4", "pharos.result.hq.shop.home=3", "pharos.roster.hq.p1.0=2"}, texts(got)); diff != "" {
 				t.Errorf("snapshot (-want +got):\n%s", diff)
 			}
 			for _, m := range got {
@@ -445,14 +445,14 @@ func stream(t testing.TB, url string) jetstream.JetStream {
 }
 
 func TestLast(t *testing.T) {
-	mark := bus.Message{Subject: pharos.BeatSubject("hq", "p1"), Data: []byte("{}")}
+	mark := bus.Message{Subject: pharos.HeartbeatSubject("hq", "p1"), Data: []byte("{}")}
 	short := func(t *testing.T) context.Context {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		t.Cleanup(cancel)
 		return ctx
 	}
 	prober := &server.User{Username: "hq", Password: "secret", Permissions: &server.Permissions{
-		Publish:   &server.SubjectPermission{Allow: []string{"pharos.result.hq.>", "pharos.prober.hq.>", "$JS.API.DIRECT.GET.PHAROS.>"}},
+		Publish:   &server.SubjectPermission{Allow: []string{"pharos.result.hq.>", "pharos.heartbeat.hq.>", "$JS.API.DIRECT.GET.PHAROS.>"}},
 		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_hq.>"}},
 	}}
 
@@ -569,7 +569,7 @@ func BenchmarkPublishToHandle(b *testing.B) {
 			Handle: func(bus.Message) { heard <- struct{}{} }, SnapshotDone: func() { ready <- struct{}{} }})
 	})
 	await(b, "the store", ready)
-	result := pharos.Result{Status: pharos.OK, Value: pharos.Num(0.133), Unit: "s", Prober: "p1", Epoch: 1, Within: time.Second}
+	result := pharos.Result{Status: pharos.OK, Value: pharos.Num(0.133), Unit: "s", Prober: "p1", Incarnation: 1, TTL: time.Second}
 	data := result.Append(nil)
 	if !json.Valid(data) {
 		b.Fatal("no JSON")

@@ -250,10 +250,10 @@ var nonsense = []struct{ subject, data, reason string }{
 	{"pharos.result.flood.flood.c", `{"value":NaN}`, "not_json"},
 	{"pharos.result.flood.flood.d", `{"status":"ok","value":1e300}`, "invalid"},
 	{"pharos.result.flood.flood.e", `{"value":1}`, "invalid"},
-	{"pharos.result.flood.flood.f", `{"status":"ok","within":-1}`, "not_json"},
+	{"pharos.result.flood.flood.f", `{"status":"ok","ttl":-1}`, "not_json"},
 	{"pharos.result.FLOOD.Flood.x", `{"status":"ok"}`, "subject"},
 	{"pharos.result.flood", `{"status":"ok"}`, "subject"},
-	{"pharos.prober.flood.p", `{"watchers":-1}`, "invalid"},
+	{"pharos.heartbeat.flood.p", `{"watchers":-1}`, "invalid"},
 	{"pharos.roster.flood.p.0", `{"parts":0}`, "invalid"},
 	{"pharos.result.flood.flood.g", strings.Repeat("x", 17<<10), "too_large"},
 }

@@ -46,7 +46,7 @@ func makeMemoryStream(w *world) {
 	js := w.jetStream(nc)
 	_ = js.DeleteStream(w.ctx, "PHAROS") // it may be there or not
 	if _, err := js.CreateStream(w.ctx, jetstream.StreamConfig{
-		Name: "PHAROS", Subjects: []string{"pharos.result.>", "pharos.roster.>", "pharos.prober.>"},
+		Name: "PHAROS", Subjects: []string{"pharos.result.>", "pharos.roster.>", "pharos.heartbeat.>"},
 		Storage: jetstream.MemoryStorage, MaxMsgsPerSubject: 1, AllowDirect: true, MaxBytes: 64 << 20,
 	}); err != nil {
 		w.Fatal(err)
@@ -146,13 +146,13 @@ authorization { users: [
   { user: dashboard, password: dashboard, permissions: {
       publish: [ "pharos.refresh", "$JS.API.>" ], subscribe: [ "pharos.>", "_INBOX_dashboard.>" ] } }
   { user: deaf, password: deaf, permissions: {
-      publish: [ "pharos.refresh", "$JS.API.>" ], subscribe: [ "pharos.roster.>", "pharos.prober.>", "pharos.forget", "_INBOX_dashboard.>" ] } }
+      publish: [ "pharos.refresh", "$JS.API.>" ], subscribe: [ "pharos.roster.>", "pharos.heartbeat.>", "pharos.forget", "_INBOX_dashboard.>" ] } }
   { user: forgetful, password: forgetful, permissions: {
       publish: [ "pharos.refresh" ], subscribe: [ "pharos.>", "_INBOX_dashboard.>" ] } }
   { user: mute, password: mute, permissions: {
-      publish: [ "pharos.roster.berlin.>", "pharos.prober.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.result.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.prober.berlin.>" ], subscribe: [ "pharos.refresh", "_INBOX_p1.>" ] } }
+      publish: [ "pharos.roster.berlin.>", "pharos.heartbeat.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.result.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.heartbeat.berlin.>" ], subscribe: [ "pharos.refresh", "_INBOX_p1.>" ] } }
   { user: nameless, password: nameless, permissions: {
-      publish: [ "pharos.result.berlin.>", "pharos.prober.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.result.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.prober.berlin.>" ], subscribe: [ "pharos.refresh", "_INBOX_p1.>" ] } }
+      publish: [ "pharos.result.berlin.>", "pharos.heartbeat.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.result.berlin.>", "$JS.API.DIRECT.GET.PHAROS.pharos.heartbeat.berlin.>" ], subscribe: [ "pharos.refresh", "_INBOX_p1.>" ] } }
 ] }
 `
 

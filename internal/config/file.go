@@ -43,7 +43,7 @@ type watcherKeys struct {
 	Fall       count      `yaml:"fall" doc:"Bad looks in a row until it is critical; before, warning." default:"defaults, or 1"`
 	Rise       count      `yaml:"rise" doc:"Good looks in a row until it is ok again; before, warning." default:"defaults, or 1"`
 	SSHHost    text       `yaml:"ssh_host" doc:"Look from there, through the system's ssh."`
-	Canary     yesNo      `yaml:"canary" doc:"Part of the prober's own network: when it fails too, the prober is what is cut off." default:"false"`
+	Reference  yesNo      `yaml:"reference" doc:"Part of the prober's own network: when it fails too, the prober is what is cut off." default:"false"`
 
 	Unit  text       `yaml:"unit" kind:"command" doc:"The value's unit: s, %, days, B, or any other word of at most 16 bytes."`
 	Value valueRule  `yaml:"value" kind:"command" doc:"What the value is: exit_code, number (the first of the output), or a pattern's first group." default:"exit_code"`

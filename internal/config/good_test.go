@@ -83,7 +83,7 @@ func TestGoodFiles(t *testing.T) {
 			}},
 			Watchers: []pharos.Watcher{
 				{
-					Set: "Pages", Name: "Login", Interval: 5 * time.Second, Timeout: 4 * time.Second, Fall: 2, Rise: 3, Canary: true,
+					Set: "Pages", Name: "Login", Interval: 5 * time.Second, Timeout: 4 * time.Second, Fall: 2, Rise: 3, Reference: true,
 					Thresholds:      bounds(0.001, nan, 1),
 					PhaseThresholds: [...]pharos.Thresholds{bounds(nan, 0.01, 0.02), none, none, none, none},
 					Page: &pharos.Page{
@@ -162,7 +162,7 @@ tagline: "${A}-${B:-b}-${EMPTY:-full}-${EMPTY}-$${A}-$A-${a}"
 sets:
   - name: ${NUMBER}
     watchers:
-      - {name: A, command: "echo ${EVIL}", interval: "${EVERY}", fall: "${FALL:-3}", canary: "${YES}"}
+      - {name: A, command: "echo ${EVIL}", interval: "${EVERY}", fall: "${FALL:-3}", reference: "${YES}"}
 `, env("TITLE", "true", "A", "a", "EMPTY", "", "NUMBER", "42", "EVIL", "}\nsite: elsewhere # \"", "EVERY", "150ms", "YES", "true"))
 	type row struct{ Title, Tagline, Site, Set, Command string }
 	got := row{c.Title, c.Tagline, c.Site, c.Watchers[0].Set, c.Watchers[0].Command.Shell}
@@ -170,7 +170,7 @@ sets:
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if w := c.Watchers[0]; w.Interval != 150*time.Millisecond || w.Fall != 3 || !w.Canary {
+	if w := c.Watchers[0]; w.Interval != 150*time.Millisecond || w.Fall != 3 || !w.Reference {
 		t.Errorf("got %+v", w)
 	}
 }

@@ -112,7 +112,7 @@ func (r *reader) watcher(d *defaultsKeys, inherited pageBounds, k *watcherKeys) 
 		Fall:       int(first(k.Fall, d.Fall, 1)),
 		Rise:       int(first(k.Rise, d.Rise, 1)),
 		SSHHost:    string(k.SSHHost),
-		Canary:     bool(k.Canary),
+		Reference:  bool(k.Reference),
 	}
 	for i := range w.PhaseThresholds {
 		w.PhaseThresholds[i] = pharos.NoThresholds()

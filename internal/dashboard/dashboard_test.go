@@ -82,14 +82,14 @@ func (h *hall) store(subject, data string) {
 // lives lets a prober beat until stop is called.
 func (h *hall) lives(site, prober string) (stop func()) {
 	h.Helper()
-	h.store(pharos.BeatSubject(site, prober), beat(1, 1))
+	h.store(pharos.HeartbeatSubject(site, prober), beat(1, 1))
 	ctx, cancel := context.WithCancel(context.Background())
 	var beating sync.WaitGroup
 	beating.Go(func() {
 		for n := 2; ; n++ {
 			select {
-			case <-time.After(pharos.BeatEvery):
-				h.publish(pharos.BeatSubject(site, prober), beat(1, n))
+			case <-time.After(pharos.HeartbeatInterval):
+				h.publish(pharos.HeartbeatSubject(site, prober), beat(1, n))
 			case <-ctx.Done():
 				return
 			}
@@ -159,7 +159,7 @@ func (h *hall) until(url, what string, is func(seen) bool) {
 	h.Fatalf("waited %v for %s; the board is %+v", patience, what, s)
 }
 
-func beat(epoch, n int) string { return fmt.Sprintf(`{"epoch":%d,"n":%d}`, epoch, n) }
+func beat(epoch, n int) string { return fmt.Sprintf(`{"incarnation":%d,"seq":%d}`, epoch, n) }
 
 func TestSeveralDashboardsShowTheSameAlsoOneThatComesLate(t *testing.T) {
 	h := newHall(t)
@@ -180,13 +180,13 @@ func TestForget(t *testing.T) {
 	h := newHall(t)
 	url, _, _ := h.dashboard()
 	h.until(url, "the store", func(s seen) bool { return s.NATS.Store })
-	roster, err := pharos.Roster{Site: "a", Prober: "p", Epoch: 1, N: 1, Sets: []pharos.RosterSet{{Name: "b", Watchers: []pharos.RosterWatcher{{Name: "c"}}}}}.Split()
+	roster, err := pharos.Roster{Site: "a", Prober: "p", Incarnation: 1, Seq: 1, Sets: []pharos.RosterSet{{Name: "b", Watchers: []pharos.RosterWatcher{{Name: "c"}}}}}.Split()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.store("pharos.roster.a.p.0", string(roster[0]))
 	dies := h.lives("a", "p")
-	h.store("pharos.result.a.b.c", `{"status":"ok","prober":"p","epoch":1,"n":1}`)
+	h.store("pharos.result.a.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
 	h.store("pharos.result.a.jobs.nightly", `{"status":"ok"}`)
 	h.until(url, "two tiles", func(s seen) bool { return s.Counts["ok"] == 2 })
 
@@ -211,7 +211,7 @@ func TestForget(t *testing.T) {
 	}
 	h.until(url, "the prober's tile alone", func(s seen) bool { return s.Counts["ok"] == 1 })
 	dies()
-	h.store("pharos.prober.a.p", `{"epoch":1,"n":1000,"leaving":true}`)
+	h.store("pharos.heartbeat.a.p", `{"incarnation":1,"seq":1000,"leaving":true}`)
 	h.until(url, "the prober's goodbye", func(s seen) bool { return s.Counts["stale"] == 1 })
 	if n, err := forget(pharos.Forget{Prober: "a/p"}); n != 3 || err != nil {
 		t.Errorf("forgetting a prober: %d deleted, %v; want its result, roster and beat", n, err)

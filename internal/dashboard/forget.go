@@ -28,7 +28,7 @@ func Forget(ctx context.Context, o bus.Options, f pharos.Forget) (deleted int, e
 		return 0, fmt.Errorf("forgetting prober %q: want SITE/PROBER as the footer of the board and /api/v1/board have it", f.Prober)
 	}
 	if f.Watcher != "" {
-		if s, err := pharos.ParseSubject(pharos.ResultSubject(f.Watcher)); err != nil || s.Kind != pharos.KindResult {
+		if s, err := pharos.ParseSubject(pharos.ResultSubject(f.Watcher)); err != nil || s.Type != pharos.MessageResult {
 			return 0, fmt.Errorf("forgetting watcher %q: want SITE.SET.WATCHER, the id in /api/v1/board", f.Watcher)
 		}
 	}
@@ -77,16 +77,16 @@ func subjectsOf(ctx context.Context, conn *bus.Conn, f pharos.Forget) (subjects 
 				return
 			}
 			mine := false
-			switch s.Kind {
-			case pharos.KindBeat:
-				b, err := pharos.ParseBeat(m.Data)
-				if err == nil && !b.Leaving && m.Age < pharos.BeatSilence {
+			switch s.Type {
+			case pharos.MessageHeartbeat:
+				b, err := pharos.ParseHeartbeat(m.Data)
+				if err == nil && !b.Leaving && m.Age < pharos.HeartbeatTimeout {
 					fresh[s.ProberID()] = true
 				}
 				mine = s.ProberID() == f.Prober
-			case pharos.KindRoster:
+			case pharos.MessageRoster:
 				mine = s.ProberID() == f.Prober
-			case pharos.KindResult:
+			case pharos.MessageResult:
 				r, err := pharos.ParseResult(m.Data)
 				if err != nil {
 					return

@@ -113,9 +113,9 @@ func short(b []byte, x float64, digits int) []byte {
 	return b
 }
 
-// Spell returns how long something has lasted in the words of the original:
+// HumanDuration returns how long something has lasted in the words of the original:
 // "a moment", "5 minutes", "2 hours", "10 days".
-func Spell(d time.Duration) string {
+func HumanDuration(d time.Duration) string {
 	plural := func(n int64, unit string) string {
 		if n == 1 {
 			return "1 " + unit

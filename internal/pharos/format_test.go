@@ -123,7 +123,7 @@ func TestSpell(t *testing.T) {
 		{24 * time.Hour, "1 day"},
 		{10 * 24 * time.Hour, "10 days"},
 	} {
-		if got := Spell(tt.d); got != tt.want {
+		if got := HumanDuration(tt.d); got != tt.want {
 			t.Errorf("Spell(%v) = %q, want %q", tt.d, got, tt.want)
 		}
 	}

@@ -17,7 +17,7 @@ const (
 	MaxFlickers  = 5                // flickers that a result carries
 	FlickerSpan  = 10 * time.Minute // how long a flicker is remembered after its end
 	MaxFacts     = 8                // facts that a result carries
-	DefaultDue   = time.Minute      // Within of a result that does not say
+	DefaultTTL   = time.Minute      // Within of a result that does not say
 	maxSeconds   = 100 * 365 * 24 * 3600
 	maxMagnitude = 1e18
 )
@@ -38,8 +38,8 @@ type Flicker struct {
 	Ago    time.Duration // how long ago it ended
 }
 
-// OpenSpell is a time in which a watcher is not ok, and that goes on.
-type OpenSpell struct {
+// Outage is a time in which a watcher is not ok, and that goes on.
+type Outage struct {
 	Status Status        // the worst so far
 	Lasted time.Duration // how long it is so far
 }
@@ -82,43 +82,43 @@ type Result struct {
 	Facts   []Fact        // for the click: address, status code, days of the certificate
 	Phases  Phases        // of a page
 	For     time.Duration // in this status, at the moment of sending
-	// Spell is the spell under way, where it is more than Status and For tell:
+	// Outage is the spell under way, where it is more than Status and For tell:
 	// longer, or worse before. Else it is zero, and always while ok; see UnderWay.
-	Spell OpenSpell
+	Outage Outage
 	// Flickers are the last spells that were not ok, newest first.
-	Flickers []Flicker
-	Running  bool          // the probe is still under way, this is an early verdict
-	Within   time.Duration // by when the next message is due; 0: DefaultDue
-	Prober   string        // the prober's token
-	Epoch    int64         // when the prober's process started, unix milliseconds
-	N        uint64        // grows with each result of the prober; of one watcher's results the newest wins
-	Lag      time.Duration // that the run began late
-	Missed   uint64        // ticks missed since the prober started
-	At       time.Time     // wall time of the probe's start, for people only
+	Flickers    []Flicker
+	Running     bool          // the probe is still under way, this is an early verdict
+	TTL         time.Duration // by when the next message is due; 0: DefaultDue
+	Prober      string        // the prober's token
+	Incarnation int64         // when the prober's process started, unix milliseconds
+	Seq         uint64        // grows with each result of the prober; of one watcher's results the newest wins
+	Lag         time.Duration // that the run began late
+	Missed      uint64        // ticks missed since the prober started
+	At          time.Time     // wall time of the probe's start, for people only
 	// Names, for senders without a roster.
 	Name, Set, Site string
 }
 
-// Due returns Within, or DefaultDue where it is not said.
-func (r *Result) Due() time.Duration {
-	if r.Within == 0 {
-		return DefaultDue
+// TTLOrDefault returns Within, or DefaultDue where it is not said.
+func (r *Result) TTLOrDefault() time.Duration {
+	if r.TTL == 0 {
+		return DefaultTTL
 	}
-	return r.Within
+	return r.TTL
 }
 
-// UnderWay returns the spell under way, whether or not Spell says it: the zero
+// OpenOutage returns the spell under way, whether or not Spell says it: the zero
 // OpenSpell while ok, or while nothing is known.
-func (r *Result) UnderWay() OpenSpell {
+func (r *Result) OpenOutage() Outage {
 	switch {
 	case r.Status == OK:
-		return OpenSpell{}
-	case r.Spell.Status.Bad():
-		return r.Spell
+		return Outage{}
+	case r.Outage.Status.Bad():
+		return r.Outage
 	case r.Status.Bad():
-		return OpenSpell{r.Status, r.For}
+		return Outage{r.Status, r.For}
 	}
-	return OpenSpell{}
+	return Outage{}
 }
 
 // Aged returns the result as it is after d has passed: For, Spell and each Ago
@@ -129,10 +129,10 @@ func (r Result) Aged(d time.Duration) Result {
 		return r
 	}
 	r.For += d
-	if r.Spell != (OpenSpell{}) {
-		r.Spell.Lasted += d
+	if r.Outage != (Outage{}) {
+		r.Outage.Lasted += d
 	}
-	r.Within = max(r.Due()-d, time.Millisecond)
+	r.TTL = max(r.TTLOrDefault()-d, time.Millisecond)
 	aged := make([]Flicker, 0, len(r.Flickers))
 	for _, f := range r.Flickers {
 		if f.Ago += d; f.Ago <= FlickerSpan {
@@ -206,11 +206,11 @@ func (r *Result) appendAll(b []byte) []byte {
 	}
 	b = append(b, `,"for":`...)
 	b = AppendSeconds(b, r.For)
-	if r.Spell.Status.Bad() && r.Status != OK {
-		b = append(b, `,"spell":{"status":"`...)
-		b = append(b, r.Spell.Status.String()...)
+	if r.Outage.Status.Bad() && r.Status != OK {
+		b = append(b, `,"outage":{"status":"`...)
+		b = append(b, r.Outage.Status.String()...)
 		b = append(b, `","lasted":`...)
-		b = AppendSeconds(b, r.Spell.Lasted)
+		b = AppendSeconds(b, r.Outage.Lasted)
 		b = append(b, '}')
 	}
 	if len(r.Flickers) > 0 {
@@ -232,18 +232,18 @@ func (r *Result) appendAll(b []byte) []byte {
 	if r.Running {
 		b = append(b, `,"running":true`...)
 	}
-	if r.Within > 0 {
-		b = append(b, `,"within":`...)
-		b = AppendSeconds(b, r.Within)
+	if r.TTL > 0 {
+		b = append(b, `,"ttl":`...)
+		b = AppendSeconds(b, r.TTL)
 	}
 	b = appendString(b, "prober", r.Prober, MaxName)
-	if r.Epoch != 0 {
-		b = append(b, `,"epoch":`...)
-		b = strconv.AppendInt(b, r.Epoch, 10)
+	if r.Incarnation != 0 {
+		b = append(b, `,"incarnation":`...)
+		b = strconv.AppendInt(b, r.Incarnation, 10)
 	}
-	if r.N != 0 {
-		b = append(b, `,"n":`...)
-		b = strconv.AppendUint(b, r.N, 10)
+	if r.Seq != 0 {
+		b = append(b, `,"seq":`...)
+		b = strconv.AppendUint(b, r.Seq, 10)
 	}
 	if r.Lag > 0 {
 		b = append(b, `,"lag":`...)
@@ -294,17 +294,17 @@ type wireResult struct {
 	Spell   struct {
 		Status Status  `json:"status"`
 		Lasted seconds `json:"lasted"`
-	} `json:"spell"`
+	} `json:"outage"`
 	Flickers []struct {
 		Status Status  `json:"status"`
 		Lasted seconds `json:"lasted"`
 		Ago    seconds `json:"ago"`
 	} `json:"flickers"`
 	Running bool    `json:"running"`
-	Within  seconds `json:"within"`
+	Within  seconds `json:"ttl"`
 	Prober  string  `json:"prober"`
-	Epoch   int64   `json:"epoch"`
-	N       uint64  `json:"n"`
+	Epoch   int64   `json:"incarnation"`
+	N       uint64  `json:"seq"`
 	Lag     seconds `json:"lag"`
 	Missed  uint64  `json:"missed"`
 	At      string  `json:"at"`
@@ -362,8 +362,8 @@ func ParseResult(data []byte) (Result, error) {
 	r := Result{
 		Status: *w.Status, Unit: CleanLine(w.Unit, MaxUnit), Text: CleanLine(w.Text, MaxText),
 		Summary: CleanLine(w.Summary, MaxSummary), Detail: CleanText(w.Detail, MaxDetail),
-		For: time.Duration(w.For), Running: w.Running, Within: time.Duration(w.Within),
-		Prober: w.Prober, Epoch: w.Epoch, N: w.N, Lag: time.Duration(w.Lag), Missed: w.Missed,
+		For: time.Duration(w.For), Running: w.Running, TTL: time.Duration(w.Within),
+		Prober: w.Prober, Incarnation: w.Epoch, Seq: w.N, Lag: time.Duration(w.Lag), Missed: w.Missed,
 		Name: CleanLine(w.Name, MaxName), Set: CleanLine(w.Set, MaxName), Site: CleanLine(w.Site, MaxName),
 	}
 	if r.Prober != "" && !ValidToken(r.Prober) {
@@ -383,10 +383,10 @@ func ParseResult(data []byte) (Result, error) {
 		r.Phases = Phases{time.Duration(p["lookup"]), time.Duration(p["connect"]), time.Duration(p["tls"]), time.Duration(p["first_byte"]), time.Duration(p["transfer"])}
 	}
 	// A spell is at least what status and for tell, and said only if it is more.
-	if spell := (OpenSpell{w.Spell.Status, time.Duration(w.Spell.Lasted)}); spell.Status.Bad() && r.Status != OK {
-		told := r.UnderWay()
-		if more := (OpenSpell{Worst(spell.Status, told.Status), max(spell.Lasted, told.Lasted)}); more != told {
-			r.Spell = more
+	if spell := (Outage{w.Spell.Status, time.Duration(w.Spell.Lasted)}); spell.Status.Bad() && r.Status != OK {
+		told := r.OpenOutage()
+		if more := (Outage{Worst(spell.Status, told.Status), max(spell.Lasted, told.Lasted)}); more != told {
+			r.Outage = more
 		}
 	}
 	for _, f := range w.Flickers[:min(len(w.Flickers), MaxFlickers)] {

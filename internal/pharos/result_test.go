@@ -21,12 +21,12 @@ func whole() Result {
 		Facts:  []Fact{{"address", "127.0.0.1:443"}, {"certificate", "71 days"}},
 		Phases: Phases{time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond, 10 * time.Microsecond},
 		For:    12100 * time.Millisecond,
-		Spell:  OpenSpell{Critical, 65200 * time.Millisecond},
+		Outage: Outage{Critical, 65200 * time.Millisecond},
 		Flickers: []Flicker{
 			{Warning, 3100 * time.Millisecond, 61 * time.Second},
 			{Unknown, time.Microsecond, FlickerSpan},
 		},
-		Running: true, Within: 6 * time.Second, Prober: "p1", Epoch: 1767366245123, N: math.MaxUint64, Lag: 100 * time.Microsecond,
+		Running: true, TTL: 6 * time.Second, Prober: "p1", Incarnation: 1767366245123, Seq: math.MaxUint64, Lag: 100 * time.Microsecond,
 		Missed: 7, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.UTC),
 		Name: "Home page", Set: "Shop", Site: "Berlin",
 	}
@@ -37,7 +37,7 @@ func TestResultComesBackAsItWas(t *testing.T) {
 		"everything":  whole(),
 		"nothing":     {},
 		"zeros":       {Status: OK, Value: Num(0)},
-		"big numbers": {Status: OK, Value: Num(-1e18), For: maxSeconds*time.Second - time.Microsecond, Epoch: math.MinInt64},
+		"big numbers": {Status: OK, Value: Num(-1e18), For: maxSeconds*time.Second - time.Microsecond, Incarnation: math.MinInt64},
 		"a fraction":  {Status: OK, Value: Num(0.000123456789)},
 		"the year 0":  {Status: OK, At: time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)},
 	} {
@@ -60,9 +60,9 @@ func TestResultOnTheWire(t *testing.T) {
 	r := whole()
 	const want = `{"status":"critical","value":1.84,"unit":"s","text":"leader","summary":"status 503, wanted \"2xx\"",` +
 		`"detail":"HTTP/1.1 503\n\tRetry-After: 5\n<b>größer</b> \\ 日本","facts":[["address","127.0.0.1:443"],["certificate","71 days"]],` +
-		`"phases":{"lookup":0.001,"connect":0.02,"tls":0.03,"first_byte":0.1,"transfer":0.00001},"for":12.1,"spell":{"status":"critical","lasted":65.2},` +
-		`"flickers":[{"status":"warning","lasted":3.1,"ago":61},{"status":"unknown","lasted":0.000001,"ago":600}],"running":true,"within":6,` +
-		`"prober":"p1","epoch":1767366245123,"n":18446744073709551615,"lag":0.0001,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
+		`"phases":{"lookup":0.001,"connect":0.02,"tls":0.03,"first_byte":0.1,"transfer":0.00001},"for":12.1,"outage":{"status":"critical","lasted":65.2},` +
+		`"flickers":[{"status":"warning","lasted":3.1,"ago":61},{"status":"unknown","lasted":0.000001,"ago":600}],"running":true,"ttl":6,` +
+		`"prober":"p1","incarnation":1767366245123,"seq":18446744073709551615,"lag":0.0001,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
 		`"name":"Home page","set":"Shop","site":"Berlin"}`
 	if diff := cmp.Diff(want, string(r.Append(nil))); diff != "" {
 		t.Error("want -, got +\n" + diff)
@@ -84,9 +84,9 @@ func TestParseResult(t *testing.T) {
 	}{
 		{"the least", `{"status":"ok"}`, Result{Status: OK}},
 		{"what is unknown is ignored", `{"status":"ok","version":7,"for":1,"extra":{"a":[1]}}`, Result{Status: OK, For: time.Second}},
-		{"null is absent", `{"status":"ok","value":null,"text":null,"for":null,"within":null,"phases":null,"spell":null,"flickers":null,"facts":null,"at":""}`, Result{Status: OK}},
+		{"null is absent", `{"status":"ok","value":null,"text":null,"for":null,"ttl":null,"phases":null,"outage":null,"flickers":null,"facts":null,"at":""}`, Result{Status: OK}},
 		{"space around", " \n{\"status\" : \"warning\"}\n ", Result{Status: Warning}},
-		{"whole microseconds", `{"status":"ok","for":0.0000016,"within":0.0000004}`, Result{Status: OK, For: 2 * time.Microsecond}},
+		{"whole microseconds", `{"status":"ok","for":0.0000016,"ttl":0.0000004}`, Result{Status: OK, For: 2 * time.Microsecond}},
 		{"texts are cleaned", `{"status":"ok","text":"a\u0000\u001b[1m\u202eb\nc","summary":"x\ty","unit":"m\u0000s","detail":"a\u0000\n\tb"}`,
 			Result{Status: OK, Text: "a[1mb c", Summary: "x y", Unit: "ms", Detail: "a\n\tb"}},
 		{"texts are cut", `{"status":"ok","text":"` + strings.Repeat("x", 500) + `"}`, Result{Status: OK, Text: cut}},
@@ -95,18 +95,18 @@ func TestParseResult(t *testing.T) {
 		{"five flickers, of those that were bad, of ten minutes", `{"status":"ok","flickers":[{"status":"critical","lasted":1,"ago":2},{"status":"ok"},{"status":"warning","ago":601},
 			{"ago":1},{"status":"unknown","lasted":0,"ago":600},{"status":"critical","lasted":1,"ago":3}]}`,
 			Result{Status: OK, Flickers: []Flicker{{Critical, time.Second, 2 * time.Second}, {Unknown, 0, FlickerSpan}}}},
-		{"a spell worse than its end", `{"status":"warning","for":35,"spell":{"status":"critical","lasted":65.2}}`,
-			Result{Status: Warning, For: 35 * time.Second, Spell: OpenSpell{Critical, 65200 * time.Millisecond}}},
-		{"a spell that goes on while nothing is known", `{"status":"waiting","for":3,"spell":{"status":"critical","lasted":1}}`,
-			Result{For: 3 * time.Second, Spell: OpenSpell{Critical, time.Second}}},
-		{"a spell that tells nothing more", `{"status":"warning","for":35,"spell":{"status":"warning","lasted":35}}`, Result{Status: Warning, For: 35 * time.Second}},
-		{"a spell is as bad as the status, and as long", `{"status":"critical","for":35,"spell":{"status":"warning","lasted":40}}`,
-			Result{Status: Critical, For: 35 * time.Second, Spell: OpenSpell{Critical, 40 * time.Second}}},
-		{"a spell shorter than the status", `{"status":"warning","for":35,"spell":{"status":"critical","lasted":1}}`,
-			Result{Status: Warning, For: 35 * time.Second, Spell: OpenSpell{Critical, 35 * time.Second}}},
-		{"no spell goes on while ok", `{"status":"ok","for":35,"spell":{"status":"critical","lasted":65.2}}`, Result{Status: OK, For: 35 * time.Second}},
-		{"a spell that is none", `{"status":"warning","spell":{"status":"ok","lasted":65.2}}`, Result{Status: Warning}},
-		{"a spell without a status", `{"status":"warning","spell":{"lasted":65.2}}`, Result{Status: Warning}},
+		{"a spell worse than its end", `{"status":"warning","for":35,"outage":{"status":"critical","lasted":65.2}}`,
+			Result{Status: Warning, For: 35 * time.Second, Outage: Outage{Critical, 65200 * time.Millisecond}}},
+		{"a spell that goes on while nothing is known", `{"status":"waiting","for":3,"outage":{"status":"critical","lasted":1}}`,
+			Result{For: 3 * time.Second, Outage: Outage{Critical, time.Second}}},
+		{"a spell that tells nothing more", `{"status":"warning","for":35,"outage":{"status":"warning","lasted":35}}`, Result{Status: Warning, For: 35 * time.Second}},
+		{"a spell is as bad as the status, and as long", `{"status":"critical","for":35,"outage":{"status":"warning","lasted":40}}`,
+			Result{Status: Critical, For: 35 * time.Second, Outage: Outage{Critical, 40 * time.Second}}},
+		{"a spell shorter than the status", `{"status":"warning","for":35,"outage":{"status":"critical","lasted":1}}`,
+			Result{Status: Warning, For: 35 * time.Second, Outage: Outage{Critical, 35 * time.Second}}},
+		{"no spell goes on while ok", `{"status":"ok","for":35,"outage":{"status":"critical","lasted":65.2}}`, Result{Status: OK, For: 35 * time.Second}},
+		{"a spell that is none", `{"status":"warning","outage":{"status":"ok","lasted":65.2}}`, Result{Status: Warning}},
+		{"a spell without a status", `{"status":"warning","outage":{"lasted":65.2}}`, Result{Status: Warning}},
 		{"facts of one word, and of three", `{"status":"ok","facts":[["a"],["b","c","d"]]}`, Result{Status: OK, Facts: []Fact{{"a", ""}, {"b", "c"}}}},
 		{"eight facts", `{"status":"ok","facts":[` + strings.Repeat(`["a","b"],`, 8) + `["c","d"]]}`,
 			Result{Status: OK, Facts: []Fact{{"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b"}}}},
@@ -136,15 +136,15 @@ func TestParseResultRefuses(t *testing.T) {
 		{"a number as text", `{"status":"ok","value":"5"}`, ReasonNotJSON, "cannot unmarshal string"},
 		{"an unknown status", `{"status":"fine"}`, ReasonNotJSON, `reading status "fine"`},
 		{"a negative time", `{"status":"ok","for":-0.1}`, ReasonNotJSON, "-0.1 is not a number of seconds"},
-		{"a time beyond a century", `{"status":"ok","within":3153600001}`, ReasonNotJSON, "3153600001 is not a number of seconds"},
+		{"a time beyond a century", `{"status":"ok","ttl":3153600001}`, ReasonNotJSON, "3153600001 is not a number of seconds"},
 		{"a time as text", `{"status":"ok","lag":"5"}`, ReasonNotJSON, `"5" is not a number of seconds`},
 		{"a negative phase", `{"status":"ok","phases":{"tls":-1}}`, ReasonNotJSON, "-1 is not a number of seconds"},
 		{"a negative flicker", `{"status":"ok","flickers":[{"status":"critical","ago":-1}]}`, ReasonNotJSON, "-1 is not a number of seconds"},
-		{"a negative spell", `{"status":"warning","spell":{"status":"critical","lasted":-1}}`, ReasonNotJSON, "-1 is not a number of seconds"},
-		{"a spell of more than a century", `{"status":"warning","spell":{"status":"critical","lasted":3153600001}}`, ReasonNotJSON, "3153600001 is not a number of seconds"},
-		{"a spell of an unknown status", `{"status":"warning","spell":{"status":"fine"}}`, ReasonNotJSON, `reading status "fine"`},
-		{"a spell as a list", `{"status":"warning","spell":[]}`, ReasonNotJSON, "cannot unmarshal array"},
-		{"a negative number", `{"status":"ok","n":-1}`, ReasonNotJSON, "cannot unmarshal number -1"},
+		{"a negative spell", `{"status":"warning","outage":{"status":"critical","lasted":-1}}`, ReasonNotJSON, "-1 is not a number of seconds"},
+		{"a spell of more than a century", `{"status":"warning","outage":{"status":"critical","lasted":3153600001}}`, ReasonNotJSON, "3153600001 is not a number of seconds"},
+		{"a spell of an unknown status", `{"status":"warning","outage":{"status":"fine"}}`, ReasonNotJSON, `reading status "fine"`},
+		{"an outage as a list", `{"status":"warning","outage":[]}`, ReasonNotJSON, "cannot unmarshal array"},
+		{"a negative number", `{"status":"ok","seq":-1}`, ReasonNotJSON, "cannot unmarshal number -1"},
 		{"no status", `{"value":1}`, ReasonInvalid, `no "status"`},
 		{"a status of null", `{"status":null}`, ReasonInvalid, `no "status"`},
 		{"null", `null`, ReasonInvalid, `no "status"`},
@@ -195,12 +195,12 @@ func TestSecondsSurviveHops(t *testing.T) {
 
 func TestWhatMayNotBeSentIsLeftOut(t *testing.T) {
 	for name, v := range map[string]float64{"NaN": math.NaN(), "infinite": math.Inf(-1), "beyond all sense": 1.0000001e18} {
-		r := Result{Status: OK, Value: Num(v), For: -time.Second, Within: -time.Second, Lag: -1}
+		r := Result{Status: OK, Value: Num(v), For: -time.Second, TTL: -time.Second, Lag: -1}
 		if got, want := string(r.Append(nil)), `{"status":"ok","for":0}`; got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
-	over := Result{Status: OK, Spell: OpenSpell{Critical, time.Minute}}
+	over := Result{Status: OK, Outage: Outage{Critical, time.Minute}}
 	if got, want := string(over.Append(nil)), `{"status":"ok","for":0}`; got != want {
 		t.Errorf("a spell under way while ok: got %s, want %s", got, want)
 	}
@@ -254,7 +254,7 @@ func TestNoResultIsTooLarge(t *testing.T) {
 }
 
 func TestAged(t *testing.T) {
-	r := Result{Status: OK, For: time.Second, Within: 5 * time.Second, Flickers: []Flicker{
+	r := Result{Status: OK, For: time.Second, TTL: 5 * time.Second, Flickers: []Flicker{
 		{Critical, time.Second, time.Minute}, {Warning, time.Second, FlickerSpan - 2*time.Second}, {Warning, time.Second, FlickerSpan},
 	}}
 	for _, tt := range []struct {
@@ -263,10 +263,10 @@ func TestAged(t *testing.T) {
 	}{
 		{-time.Second, r},
 		{0, r},
-		{2 * time.Second, Result{Status: OK, For: 3 * time.Second, Within: 3 * time.Second, Flickers: []Flicker{
+		{2 * time.Second, Result{Status: OK, For: 3 * time.Second, TTL: 3 * time.Second, Flickers: []Flicker{
 			{Critical, time.Second, time.Minute + 2*time.Second}, {Warning, time.Second, FlickerSpan}}}},
-		{5 * time.Second, Result{Status: OK, For: 6 * time.Second, Within: time.Millisecond, Flickers: []Flicker{{Critical, time.Second, time.Minute + 5*time.Second}}}},
-		{time.Hour, Result{Status: OK, For: time.Hour + time.Second, Within: time.Millisecond, Flickers: []Flicker{}}},
+		{5 * time.Second, Result{Status: OK, For: 6 * time.Second, TTL: time.Millisecond, Flickers: []Flicker{{Critical, time.Second, time.Minute + 5*time.Second}}}},
+		{time.Hour, Result{Status: OK, For: time.Hour + time.Second, TTL: time.Millisecond, Flickers: []Flicker{}}},
 	} {
 		before := r.Flickers[0]
 		if diff := cmp.Diff(tt.want, r.Aged(tt.d)); diff != "" {
@@ -276,32 +276,32 @@ func TestAged(t *testing.T) {
 			t.Fatal("Aged changed its result's flickers")
 		}
 	}
-	tail := Result{Status: Warning, For: time.Second, Spell: OpenSpell{Critical, time.Minute}}.Aged(2 * time.Second)
-	if want := (OpenSpell{Critical, time.Minute + 2*time.Second}); tail.For != 3*time.Second || tail.Spell != want {
-		t.Errorf("2 s later: warning for %v, in a spell of %v, want 3 s and %v", tail.For, tail.Spell, want)
+	tail := Result{Status: Warning, For: time.Second, Outage: Outage{Critical, time.Minute}}.Aged(2 * time.Second)
+	if want := (Outage{Critical, time.Minute + 2*time.Second}); tail.For != 3*time.Second || tail.Outage != want {
+		t.Errorf("2 s later: warning for %v, in a spell of %v, want 3 s and %v", tail.For, tail.Outage, want)
 	}
-	if plain := (Result{Status: Warning, For: time.Second}).Aged(time.Second); plain.Spell != (OpenSpell{}) {
-		t.Errorf("with time alone the spell %v has come", plain.Spell)
+	if plain := (Result{Status: Warning, For: time.Second}).Aged(time.Second); plain.Outage != (Outage{}) {
+		t.Errorf("with time alone the spell %v has come", plain.Outage)
 	}
 	silent := Result{Status: OK}
-	if silent.Due() != DefaultDue || silent.Aged(20*time.Second).Within != 40*time.Second {
-		t.Errorf("of a result that does not say: due in %v, 20 s later in %v", silent.Due(), silent.Aged(20*time.Second).Within)
+	if silent.TTLOrDefault() != DefaultTTL || silent.Aged(20*time.Second).TTL != 40*time.Second {
+		t.Errorf("of a result that does not say: due in %v, 20 s later in %v", silent.TTLOrDefault(), silent.Aged(20*time.Second).TTL)
 	}
 }
 
 func TestUnderWay(t *testing.T) {
 	for name, tt := range map[string]struct {
 		r    Result
-		want OpenSpell
+		want Outage
 	}{
-		"of one status":                {Result{Status: Warning, For: time.Second}, OpenSpell{Warning, time.Second}},
-		"of several":                   {Result{Status: Warning, For: time.Second, Spell: OpenSpell{Critical, time.Minute}}, OpenSpell{Critical, time.Minute}},
-		"before what is not known yet": {Result{Spell: OpenSpell{Critical, time.Minute}}, OpenSpell{Critical, time.Minute}},
-		"ok":                           {Result{Status: OK, For: time.Second}, OpenSpell{}},
-		"ok, whatever else is said":    {Result{Status: OK, Spell: OpenSpell{Critical, time.Minute}}, OpenSpell{}},
-		"nothing known":                {Result{For: time.Second}, OpenSpell{}},
+		"of one status":                {Result{Status: Warning, For: time.Second}, Outage{Warning, time.Second}},
+		"of several":                   {Result{Status: Warning, For: time.Second, Outage: Outage{Critical, time.Minute}}, Outage{Critical, time.Minute}},
+		"before what is not known yet": {Result{Outage: Outage{Critical, time.Minute}}, Outage{Critical, time.Minute}},
+		"ok":                           {Result{Status: OK, For: time.Second}, Outage{}},
+		"ok, whatever else is said":    {Result{Status: OK, Outage: Outage{Critical, time.Minute}}, Outage{}},
+		"nothing known":                {Result{For: time.Second}, Outage{}},
 	} {
-		if got := tt.r.UnderWay(); got != tt.want {
+		if got := tt.r.OpenOutage(); got != tt.want {
 			t.Errorf("%s: got %v, want %v", name, got, tt.want)
 		}
 	}
@@ -363,10 +363,10 @@ func FuzzParseResult(f *testing.F) {
 		f.Add(r.Append(nil))
 	}
 	for _, data := range []string{
-		`{"status":"ok"}`, `{"status":"ok","value":1234567890.5}`, `{"status":"ok","for":8640000.000001,"within":0.0000004}`,
+		`{"status":"ok"}`, `{"status":"ok","value":1234567890.5}`, `{"status":"ok","for":8640000.000001,"ttl":0.0000004}`,
 		`{"status":"ok","at":"9999-12-31T23:59:59-01:00"}`, `{"status":"ok","at":"2026-01-02T15:04:05,5+24:00"}`, `{"status":"ok","text":"\ud800"}`,
-		`{"status":"warning","for":35,"spell":{"status":"critical","lasted":65.2}}`, `{"status":"critical","for":7,"spell":{"status":"unknown","lasted":0.0000004}}`,
-		`{"status":"waiting","spell":{"status":"critical","lasted":1}}`, `{"status":"ok","spell":{"status":"critical","lasted":1}}`,
+		`{"status":"warning","for":35,"outage":{"status":"critical","lasted":65.2}}`, `{"status":"critical","for":7,"outage":{"status":"unknown","lasted":0.0000004}}`,
+		`{"status":"waiting","outage":{"status":"critical","lasted":1}}`, `{"status":"ok","outage":{"status":"critical","lasted":1}}`,
 		`{"status":"ok","facts":[[]]}`, `null`, `[]`, "",
 	} {
 		f.Add([]byte(data))
@@ -395,7 +395,7 @@ func FuzzParseResult(f *testing.F) {
 		if diff := cmp.Diff(second, third); diff != "" {
 			t.Errorf("one hop more, and it is another: -, +\n%s", diff)
 		}
-		if first.Status != second.Status || first.Summary != second.Summary || first.For != second.For || first.Spell != second.Spell || len(first.Flickers) != len(second.Flickers) {
+		if first.Status != second.Status || first.Summary != second.Summary || first.For != second.For || first.Outage != second.Outage || len(first.Flickers) != len(second.Flickers) {
 			t.Errorf("sent %+v, arrived %+v", first, second)
 		}
 	})
@@ -425,7 +425,7 @@ func BenchmarkAppend(b *testing.B) {
 		name string
 		r    Result
 	}{
-		{"page", Result{Status: OK, Value: Num(0.133), Unit: "s", For: time.Hour, Within: 6 * time.Second, Prober: "p1", Epoch: 1767366245123, N: 12345,
+		{"page", Result{Status: OK, Value: Num(0.133), Unit: "s", For: time.Hour, TTL: 6 * time.Second, Prober: "p1", Incarnation: 1767366245123, Seq: 12345,
 			Phases: Phases{time.Millisecond, time.Millisecond, 0, 100 * time.Millisecond, time.Millisecond}, At: time.Now()}},
 		{"everything", whole()},
 	} {

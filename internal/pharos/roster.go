@@ -16,12 +16,12 @@ const (
 
 // RosterWatcher is what a roster says of one watcher.
 type RosterWatcher struct {
-	Name     string  `json:"name"`
-	Kind     string  `json:"kind,omitempty"`     // "page", "command"
-	Address  string  `json:"address,omitempty"`  // what is looked at: an address, a command line
-	Interval float64 `json:"interval,omitempty"` // seconds
-	Network  bool    `json:"network,omitempty"`  // looked at over the prober's own network
-	Canary   bool    `json:"canary,omitempty"`   // says whether that network is there
+	Name      string  `json:"name"`
+	Kind      string  `json:"kind,omitempty"`      // "page", "command"
+	Target    string  `json:"target,omitempty"`    // what is looked at: an address, a command line
+	Interval  float64 `json:"interval,omitempty"`  // seconds
+	Network   bool    `json:"network,omitempty"`   // looked at over the prober's own network
+	Reference bool    `json:"reference,omitempty"` // says whether that network is there
 }
 
 // RosterSet is a set and its watchers, in the file's order.
@@ -35,13 +35,13 @@ type RosterSet struct {
 // names: a part has some of the watchers, and a set that is cut goes on in the
 // next part under the same name.
 type Roster struct {
-	Site   string      `json:"site"`   // human name
-	Prober string      `json:"prober"` // human name
-	Epoch  int64       `json:"epoch"`  // when the process started, unix milliseconds
-	N      uint64      `json:"n"`      // grows with each roster of the process
-	Part   int         `json:"part"`   // from 0
-	Parts  int         `json:"parts"`
-	Sets   []RosterSet `json:"sets"`
+	Site        string      `json:"site"`        // human name
+	Prober      string      `json:"prober"`      // human name
+	Incarnation int64       `json:"incarnation"` // when the process started, unix milliseconds
+	Seq         uint64      `json:"seq"`         // grows with each roster of the process
+	Part        int         `json:"part"`        // from 0
+	Parts       int         `json:"parts"`
+	Sets        []RosterSet `json:"sets"`
 }
 
 // Split returns the roster's parts as JSON, each below MaxMessage.
@@ -52,7 +52,7 @@ func (r Roster) Split() ([][]byte, error) {
 	for _, set := range r.Sets {
 		open := false // the set goes on in this part
 		for _, w := range set.Watchers {
-			w.Address = CleanLine(w.Address, MaxSummary)
+			w.Target = CleanLine(w.Target, MaxSummary)
 			row, err := encode(w)
 			if err != nil {
 				return nil, fmt.Errorf("encoding what is said of %q: %w", w.Name, err)
@@ -115,7 +115,7 @@ func ParseRoster(data []byte) (Roster, error) {
 		}
 		for j := range set.Watchers {
 			w := &set.Watchers[j]
-			w.Kind, w.Address = CleanLine(w.Kind, MaxUnit), CleanLine(w.Address, MaxSummary)
+			w.Kind, w.Target = CleanLine(w.Kind, MaxUnit), CleanLine(w.Target, MaxSummary)
 			if w.Name = CleanLine(w.Name, MaxName); w.Name == "" {
 				return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("a watcher without a name")}
 			}
@@ -127,40 +127,40 @@ func ParseRoster(data []byte) (Roster, error) {
 	return r, nil
 }
 
-// BeatEvery is how often a prober says that it is there.
-const BeatEvery = time.Second
+// HeartbeatInterval is how often a prober says that it is there.
+const HeartbeatInterval = time.Second
 
-// BeatSilence is how long a prober may be silent before all that it watches is
+// HeartbeatTimeout is how long a prober may be silent before all that it watches is
 // stale.
-const BeatSilence = 3 * time.Second
+const HeartbeatTimeout = 3 * time.Second
 
-// Beat is what a prober says of itself each second.
-type Beat struct {
-	Site     string    `json:"site"`   // human name
-	Prober   string    `json:"prober"` // human name
-	Epoch    int64     `json:"epoch"`  // when the process started, unix milliseconds
-	N        uint64    `json:"n"`      // grows with each beat
-	Version  string    `json:"version,omitempty"`
-	Watchers int       `json:"watchers"`           // how many it watches
-	Roster   uint64    `json:"roster"`             // N of its newest roster
-	Missed   uint64    `json:"missed,omitempty"`   // ticks missed since it started
-	Lag      float64   `json:"lag,omitempty"`      // seconds: the worst start delay since the last beat
-	Rejected string    `json:"rejected,omitempty"` // why the newest file was refused, with its line
-	Denied   string    `json:"denied,omitempty"`   // a right that NATS refuses it, with the subject
-	Leaving  bool      `json:"leaving,omitempty"`  // goodbye
-	Uptime   float64   `json:"uptime,omitempty"`   // seconds, by a clock that nobody sets: tells how long the beat was on its way beside others
-	At       time.Time `json:"at"`                 // its wall clock, to tell people how far off it is
+// Heartbeat is what a prober says of itself each second.
+type Heartbeat struct {
+	Site        string    `json:"site"`        // human name
+	Prober      string    `json:"prober"`      // human name
+	Incarnation int64     `json:"incarnation"` // when the process started, unix milliseconds
+	Seq         uint64    `json:"seq"`         // grows with each beat
+	Version     string    `json:"version,omitempty"`
+	Watchers    int       `json:"watchers"`           // how many it watches
+	Roster      uint64    `json:"roster"`             // N of its newest roster
+	Missed      uint64    `json:"missed,omitempty"`   // ticks missed since it started
+	Lag         float64   `json:"lag,omitempty"`      // seconds: the worst start delay since the last beat
+	Rejected    string    `json:"rejected,omitempty"` // why the newest file was refused, with its line
+	Denied      string    `json:"denied,omitempty"`   // a right that NATS refuses it, with the subject
+	Leaving     bool      `json:"leaving,omitempty"`  // goodbye
+	Uptime      float64   `json:"uptime,omitempty"`   // seconds, by a clock that nobody sets: tells how long the beat was on its way beside others
+	At          time.Time `json:"at"`                 // its wall clock, to tell people how far off it is
 }
 
-// ParseBeat reads a beat that arrived from anywhere. The error is a
+// ParseHeartbeat reads a beat that arrived from anywhere. The error is a
 // *BadMessage.
-func ParseBeat(data []byte) (Beat, error) {
-	var b Beat
+func ParseHeartbeat(data []byte) (Heartbeat, error) {
+	var b Heartbeat
 	if err := unmarshal(data, &b); err != nil {
-		return Beat{}, err
+		return Heartbeat{}, err
 	}
 	if b.Watchers < 0 || b.Watchers > maxWatchers || !(b.Lag >= 0 && b.Lag <= maxSeconds) || !(b.Uptime >= 0 && b.Uptime <= maxSeconds) {
-		return Beat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, %g s of lag, up for %g s", b.Watchers, b.Lag, b.Uptime)}
+		return Heartbeat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, %g s of lag, up for %g s", b.Watchers, b.Lag, b.Uptime)}
 	}
 	b.Site, b.Prober = CleanLine(b.Site, MaxName), CleanLine(b.Prober, MaxName)
 	b.Version, b.Rejected, b.Denied = CleanLine(b.Version, MaxText), CleanLine(b.Rejected, MaxSummary), CleanLine(b.Denied, MaxSummary)

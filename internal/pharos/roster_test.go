@@ -18,14 +18,14 @@ func rosterOf(n, perSet int, c string) Roster {
 	fill := func(s string, limit int) string {
 		return CleanLine(strings.Repeat(c, (limit-len(s)-1)/len(c))+" "+s, limit)
 	}
-	r := Roster{Site: fill("site", MaxName), Prober: fill("prober", MaxName), Epoch: 1767366245123, N: 3}
+	r := Roster{Site: fill("site", MaxName), Prober: fill("prober", MaxName), Incarnation: 1767366245123, Seq: 3}
 	for i := range n {
 		if i%perSet == 0 {
 			r.Sets = append(r.Sets, RosterSet{Name: fill(fmt.Sprint("set ", i), MaxName)})
 		}
 		last := &r.Sets[len(r.Sets)-1]
 		last.Watchers = append(last.Watchers, RosterWatcher{
-			Name: fill(fmt.Sprint("watcher ", i), MaxName), Kind: "command", Address: fill(fmt.Sprint("address ", i), MaxSummary), Interval: 0.1, Canary: i == 0, Network: true,
+			Name: fill(fmt.Sprint("watcher ", i), MaxName), Kind: "command", Target: fill(fmt.Sprint("address ", i), MaxSummary), Interval: 0.1, Reference: i == 0, Network: true,
 		})
 	}
 	return r
@@ -97,11 +97,11 @@ func TestRosterSplitOfLittle(t *testing.T) {
 		r    Roster
 		want string
 	}{
-		{"no watchers", Roster{Site: "Berlin", Prober: "p1", Epoch: 7, N: 1}, `{"site":"Berlin","prober":"p1","epoch":7,"n":1,"part":0,"parts":1,"sets":null}`},
-		{"a set without watchers", Roster{Sets: []RosterSet{{Name: "Shop"}}}, `{"site":"","prober":"","epoch":0,"n":0,"part":0,"parts":1,"sets":null}`},
-		{"two", Roster{Sets: []RosterSet{{"A", []RosterWatcher{{Name: "a", Interval: 2}, {Name: "b"}}}, {"B", []RosterWatcher{{Name: "c", Kind: "page", Address: "http://x/"}}}}},
-			`{"site":"","prober":"","epoch":0,"n":0,"part":0,"parts":1,"sets":[{"name":"A","watchers":[{"name":"a","interval":2},{"name":"b"}]},` +
-				`{"name":"B","watchers":[{"name":"c","kind":"page","address":"http://x/"}]}]}`},
+		{"no watchers", Roster{Site: "Berlin", Prober: "p1", Incarnation: 7, Seq: 1}, `{"site":"Berlin","prober":"p1","incarnation":7,"seq":1,"part":0,"parts":1,"sets":null}`},
+		{"a set without watchers", Roster{Sets: []RosterSet{{Name: "Shop"}}}, `{"site":"","prober":"","incarnation":0,"seq":0,"part":0,"parts":1,"sets":null}`},
+		{"two", Roster{Sets: []RosterSet{{"A", []RosterWatcher{{Name: "a", Interval: 2}, {Name: "b"}}}, {"B", []RosterWatcher{{Name: "c", Kind: "page", Target: "http://x/"}}}}},
+			`{"site":"","prober":"","incarnation":0,"seq":0,"part":0,"parts":1,"sets":[{"name":"A","watchers":[{"name":"a","interval":2},{"name":"b"}]},` +
+				`{"name":"B","watchers":[{"name":"c","kind":"page","target":"http://x/"}]}]}`},
 	} {
 		parts, err := tt.r.Split()
 		if err != nil || len(parts) != 1 {
@@ -148,26 +148,26 @@ func TestParseRosterRefuses(t *testing.T) {
 }
 
 func TestParseRosterCleans(t *testing.T) {
-	got, err := ParseRoster([]byte(`{"site":"B\u0000erlin","prober":"p\n1","part":0,"parts":1,"new":1,"sets":[{"name":"\u202eS","watchers":[{"name":"w\u001b","kind":"page\t!","address":"a\nb","x":1}]}]}`))
+	got, err := ParseRoster([]byte(`{"site":"B\u0000erlin","prober":"p\n1","part":0,"parts":1,"new":1,"sets":[{"name":"\u202eS","watchers":[{"name":"w\u001b","kind":"page\t!","target":"a\nb","x":1}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Roster{Site: "Berlin", Prober: "p 1", Parts: 1, Sets: []RosterSet{{"S", []RosterWatcher{{Name: "w", Kind: "page !", Address: "a b"}}}}}
+	want := Roster{Site: "Berlin", Prober: "p 1", Parts: 1, Sets: []RosterSet{{"S", []RosterWatcher{{Name: "w", Kind: "page !", Target: "a b"}}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error("want -, got +\n" + diff)
 	}
 }
 
 func TestParseBeat(t *testing.T) {
-	want := Beat{
-		Site: "Berlin", Prober: "p1", Epoch: 1767366245123, N: 17, Version: "1.0", Watchers: 14, Roster: 2, Missed: 3, Lag: 0.001,
+	want := Heartbeat{
+		Site: "Berlin", Prober: "p1", Incarnation: 1767366245123, Seq: 17, Version: "1.0", Watchers: 14, Roster: 2, Missed: 3, Lag: 0.001,
 		Rejected: `pharos.yaml: line 14: unknown key "thresold"`, Leaving: true, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.UTC),
 	}
 	data, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := ParseBeat(data)
+	got, err := ParseHeartbeat(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,18 +176,18 @@ func TestParseBeat(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, data string
-		want       Beat
+		want       Heartbeat
 		err        string
 	}{
-		{"the least", `{}`, Beat{}, ""},
-		{"texts are cleaned", `{"site":"a\nb","rejected":"\u0000x","version":"1\t0","new":true}`, Beat{Site: "a b", Rejected: "x", Version: "1 0"}, ""},
-		{"no JSON", `beat`, Beat{}, "reading a message: not_json: invalid character 'b' looking for beginning of value"},
-		{"negative watchers", `{"watchers":-1}`, Beat{}, "reading a message: invalid: -1 watchers, 0 s of lag, up for 0 s"},
-		{"too many watchers", `{"watchers":100001}`, Beat{}, "reading a message: invalid: 100001 watchers, 0 s of lag, up for 0 s"},
-		{"negative lag", `{"lag":-1}`, Beat{}, "reading a message: invalid: 0 watchers, -1 s of lag, up for 0 s"},
-		{"negative uptime", `{"uptime":-1}`, Beat{}, "reading a message: invalid: 0 watchers, 0 s of lag, up for -1 s"},
+		{"the least", `{}`, Heartbeat{}, ""},
+		{"texts are cleaned", `{"site":"a\nb","rejected":"\u0000x","version":"1\t0","new":true}`, Heartbeat{Site: "a b", Rejected: "x", Version: "1 0"}, ""},
+		{"no JSON", `beat`, Heartbeat{}, "reading a message: not_json: invalid character 'b' looking for beginning of value"},
+		{"negative watchers", `{"watchers":-1}`, Heartbeat{}, "reading a message: invalid: -1 watchers, 0 s of lag, up for 0 s"},
+		{"too many watchers", `{"watchers":100001}`, Heartbeat{}, "reading a message: invalid: 100001 watchers, 0 s of lag, up for 0 s"},
+		{"negative lag", `{"lag":-1}`, Heartbeat{}, "reading a message: invalid: 0 watchers, -1 s of lag, up for 0 s"},
+		{"negative uptime", `{"uptime":-1}`, Heartbeat{}, "reading a message: invalid: 0 watchers, 0 s of lag, up for -1 s"},
 	} {
-		got, err := ParseBeat([]byte(tt.data))
+		got, err := ParseHeartbeat([]byte(tt.data))
 		if text := fmt.Sprint(err); err != nil && text != tt.err || err == nil && tt.err != "" {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.err)
 		}

@@ -13,20 +13,20 @@ const (
 	SubjectForget  = "pharos.forget"  // asks every dashboard to forget a prober or a watcher that is gone for good
 )
 
-// Kind says what a subject carries.
-type Kind uint8
+// MessageType says what a subject carries.
+type MessageType uint8
 
 // The kinds of subjects.
 const (
-	KindResult Kind = iota + 1 // pharos.result.<site>.<set>.<watcher>
-	KindRoster                 // pharos.roster.<site>.<prober>.<part>
-	KindBeat                   // pharos.prober.<site>.<prober>
-	KindForget                 // pharos.forget
+	MessageResult    MessageType = iota + 1 // pharos.result.<site>.<set>.<watcher>
+	MessageRoster                           // pharos.roster.<site>.<prober>.<part>
+	MessageHeartbeat                        // pharos.heartbeat.<site>.<prober>
+	MessageForget                           // pharos.forget
 )
 
 // Subject is a subject taken apart. Its parts are tokens.
 type Subject struct {
-	Kind    Kind
+	Type    MessageType
 	Site    string
 	Set     string // of a result
 	Watcher string // of a result
@@ -64,21 +64,21 @@ func RosterSubject(site, prober string, part int) string {
 	return "pharos.roster." + site + "." + prober + "." + strconv.Itoa(part)
 }
 
-// BeatSubject returns the subject of a prober's beat; site and prober are
+// HeartbeatSubject returns the subject of a prober's beat; site and prober are
 // tokens.
-func BeatSubject(site, prober string) string { return "pharos.prober." + site + "." + prober }
+func HeartbeatSubject(site, prober string) string { return "pharos.heartbeat." + site + "." + prober }
 
 // SiteSubjects are the patterns of all that one site's probers publish; site
 // is a token.
 func SiteSubjects(site string) (results, rosters, beats string) {
-	return "pharos.result." + site + ".>", "pharos.roster." + site + ".>", "pharos.prober." + site + ".>"
+	return "pharos.result." + site + ".>", "pharos.roster." + site + ".>", "pharos.heartbeat." + site + ".>"
 }
 
 // ParseSubject takes a subject apart. The error quotes it and says which part
 // is not one of ours.
 func ParseSubject(subject string) (Subject, error) {
 	if subject == SubjectForget {
-		return Subject{Kind: KindForget}, nil
+		return Subject{Type: MessageForget}, nil
 	}
 	rest, ok := strings.CutPrefix(subject, "pharos.")
 	if !ok || len(subject) > 256 {
@@ -89,18 +89,18 @@ func ParseSubject(subject string) (Subject, error) {
 	var s Subject
 	switch {
 	case kind == "result" && len(parts) == 3:
-		s = Subject{Kind: KindResult, Site: parts[0], Set: parts[1], Watcher: parts[2]}
+		s = Subject{Type: MessageResult, Site: parts[0], Set: parts[1], Watcher: parts[2]}
 	case kind == "roster" && len(parts) == 3:
 		n, err := strconv.Atoi(parts[2])
 		if err != nil || n < 0 || n >= MaxRosterParts || strconv.Itoa(n) != parts[2] {
 			return Subject{}, fmt.Errorf("reading subject %q: %q is not a part's number", subject, parts[2])
 		}
-		s = Subject{Kind: KindRoster, Site: parts[0], Prober: parts[1], Part: n}
+		s = Subject{Type: MessageRoster, Site: parts[0], Prober: parts[1], Part: n}
 		parts = parts[:2]
-	case kind == "prober" && len(parts) == 2:
-		s = Subject{Kind: KindBeat, Site: parts[0], Prober: parts[1]}
+	case kind == "heartbeat" && len(parts) == 2:
+		s = Subject{Type: MessageHeartbeat, Site: parts[0], Prober: parts[1]}
 	default:
-		return Subject{}, fmt.Errorf("reading subject %q: want pharos.result.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.prober.SITE.PROBER", subject)
+		return Subject{}, fmt.Errorf("reading subject %q: want pharos.result.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.heartbeat.SITE.PROBER", subject)
 	}
 	for _, p := range parts {
 		if !ValidToken(p) {

@@ -13,12 +13,12 @@ func TestParseSubject(t *testing.T) {
 		want    Subject
 		name    string // ID or ProberID
 	}{
-		{"pharos.result.berlin.shop.home-page", Subject{Kind: KindResult, Site: "berlin", Set: "shop", Watcher: "home-page"}, "berlin.shop.home-page"},
-		{"pharos.result.x--z4vl6dc3.a-b--fzztnxeo._", Subject{Kind: KindResult, Site: "x--z4vl6dc3", Set: "a-b--fzztnxeo", Watcher: "_"}, "x--z4vl6dc3.a-b--fzztnxeo._"},
-		{"pharos.roster.berlin.p1.0", Subject{Kind: KindRoster, Site: "berlin", Prober: "p1"}, "berlin/p1"},
-		{"pharos.roster.berlin.p1.511", Subject{Kind: KindRoster, Site: "berlin", Prober: "p1", Part: 511}, "berlin/p1"},
-		{"pharos.prober.berlin.p1", Subject{Kind: KindBeat, Site: "berlin", Prober: "p1"}, "berlin/p1"},
-		{"pharos.forget", Subject{Kind: KindForget}, "/"},
+		{"pharos.result.berlin.shop.home-page", Subject{Type: MessageResult, Site: "berlin", Set: "shop", Watcher: "home-page"}, "berlin.shop.home-page"},
+		{"pharos.result.x--z4vl6dc3.a-b--fzztnxeo._", Subject{Type: MessageResult, Site: "x--z4vl6dc3", Set: "a-b--fzztnxeo", Watcher: "_"}, "x--z4vl6dc3.a-b--fzztnxeo._"},
+		{"pharos.roster.berlin.p1.0", Subject{Type: MessageRoster, Site: "berlin", Prober: "p1"}, "berlin/p1"},
+		{"pharos.roster.berlin.p1.511", Subject{Type: MessageRoster, Site: "berlin", Prober: "p1", Part: 511}, "berlin/p1"},
+		{"pharos.heartbeat.berlin.p1", Subject{Type: MessageHeartbeat, Site: "berlin", Prober: "p1"}, "berlin/p1"},
+		{"pharos.forget", Subject{Type: MessageForget}, "/"},
 	} {
 		got, err := ParseSubject(tt.subject)
 		if err != nil {
@@ -29,17 +29,17 @@ func TestParseSubject(t *testing.T) {
 			t.Errorf("%s: want -, got +\n%s", tt.subject, diff)
 		}
 		name, again := got.ProberID(), ""
-		switch got.Kind {
-		case KindResult:
+		switch got.Type {
+		case MessageResult:
 			name, again = string(got.ID()), ResultSubject(got.ID())
 			if got.ID().Site() != got.Site {
 				t.Errorf("%s: the site of its id is %q", tt.subject, got.ID().Site())
 			}
-		case KindRoster:
+		case MessageRoster:
 			again = RosterSubject(got.Site, got.Prober, got.Part)
-		case KindBeat:
-			again = BeatSubject(got.Site, got.Prober)
-		case KindForget:
+		case MessageHeartbeat:
+			again = HeartbeatSubject(got.Site, got.Prober)
+		case MessageForget:
 			again = SubjectForget
 		}
 		if name != tt.name || again != tt.subject {
@@ -49,7 +49,7 @@ func TestParseSubject(t *testing.T) {
 }
 
 func TestParseSubjectRefuses(t *testing.T) {
-	const want = "want pharos.result.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.prober.SITE.PROBER"
+	const want = "want pharos.result.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.heartbeat.SITE.PROBER"
 	long := "pharos.result." + strings.Repeat("a.", 200) + "a"
 	for _, tt := range []struct{ subject, want string }{
 		{"", `reading subject "": not one of ours`},
@@ -60,14 +60,14 @@ func TestParseSubjectRefuses(t *testing.T) {
 		{"pharos.refresh", `reading subject "pharos.refresh": ` + want},
 		{"pharos.result.a.b", `reading subject "pharos.result.a.b": ` + want},
 		{"pharos.result.a.b.c.d", `reading subject "pharos.result.a.b.c.d": ` + want},
-		{"pharos.prober.a.b.c", `reading subject "pharos.prober.a.b.c": ` + want},
+		{"pharos.heartbeat.a.b.c", `reading subject "pharos.heartbeat.a.b.c": ` + want},
 		{"pharos.forget.a", `reading subject "pharos.forget.a": ` + want},
 		{"pharos.result.a.*.c", `reading subject "pharos.result.a.*.c": "*" is not a token`},
 		{"pharos.result.a.b.>", `reading subject "pharos.result.a.b.>": ">" is not a token`},
 		{"pharos.result.a..c", `reading subject "pharos.result.a..c": "" is not a token`},
 		{"pharos.result.A.b.c", `reading subject "pharos.result.A.b.c": "A" is not a token`},
 		{"pharos.result.a.b.c\x00", `reading subject "pharos.result.a.b.c\x00": "c\x00" is not a token`},
-		{"pharos.prober.a.b c", `reading subject "pharos.prober.a.b c": "b c" is not a token`},
+		{"pharos.heartbeat.a.b c", `reading subject "pharos.heartbeat.a.b c": "b c" is not a token`},
 		{"pharos.roster.a.b.x", `reading subject "pharos.roster.a.b.x": "x" is not a part's number`},
 		{"pharos.roster.a.b.-1", `reading subject "pharos.roster.a.b.-1": "-1" is not a part's number`},
 		{"pharos.roster.a.b.01", `reading subject "pharos.roster.a.b.01": "01" is not a part's number`},
@@ -91,14 +91,14 @@ func TestParseSubjectRefuses(t *testing.T) {
 
 func TestSiteSubjects(t *testing.T) {
 	results, rosters, beats := SiteSubjects("berlin")
-	want := []string{"pharos.result.berlin.>", "pharos.roster.berlin.>", "pharos.prober.berlin.>"}
+	want := []string{"pharos.result.berlin.>", "pharos.roster.berlin.>", "pharos.heartbeat.berlin.>"}
 	if diff := cmp.Diff(want, []string{results, rosters, beats}); diff != "" {
 		t.Error("want -, got +\n" + diff)
 	}
 }
 
 func FuzzParseSubject(f *testing.F) {
-	for _, subject := range []string{"pharos.result.berlin.shop.home-page", "pharos.roster.a.b.17", "pharos.prober.a.b", "pharos.forget", "pharos.refresh", "pharos.result.*.>.", ""} {
+	for _, subject := range []string{"pharos.result.berlin.shop.home-page", "pharos.roster.a.b.17", "pharos.heartbeat.a.b", "pharos.forget", "pharos.refresh", "pharos.result.*.>.", ""} {
 		f.Add(subject)
 	}
 	f.Fuzz(func(t *testing.T, subject string) {
@@ -107,14 +107,14 @@ func FuzzParseSubject(f *testing.F) {
 			return
 		}
 		var again string
-		switch s.Kind {
-		case KindResult:
+		switch s.Type {
+		case MessageResult:
 			again = ResultSubject(s.ID())
-		case KindRoster:
+		case MessageRoster:
 			again = RosterSubject(s.Site, s.Prober, s.Part)
-		case KindBeat:
-			again = BeatSubject(s.Site, s.Prober)
-		case KindForget:
+		case MessageHeartbeat:
+			again = HeartbeatSubject(s.Site, s.Prober)
+		case MessageForget:
 			again = SubjectForget
 		}
 		if again != subject {

@@ -32,7 +32,7 @@ type Watcher struct {
 	Fall            int    // bad runs in a row before it is critical; before: warning. At least 1.
 	Rise            int    // good runs in a row before it is ok again; before: warning. At least 1.
 	SSHHost         string // run there, through the system's ssh; empty: here
-	Canary          bool   // of the prober's own network: when it fails too, the prober is cut off
+	Reference       bool   // of the prober's own network: when it fails too, the prober is cut off
 	Page            *Page
 	Command         *Command
 }
@@ -105,9 +105,9 @@ func (w *Watcher) withoutBounds() (Watcher, string) {
 	return bare, fmt.Sprint(w.Thresholds, w.PhaseThresholds)
 }
 
-// Address returns what is looked at, in words: an address, a command line, and
+// TargetText returns what is looked at, in words: an address, a command line, and
 // before it the host that it is looked at from.
-func (w *Watcher) Address() string {
+func (w *Watcher) TargetText() string {
 	var s string
 	switch {
 	case w.Page != nil:

@@ -15,8 +15,8 @@ func TestWatcherAddress(t *testing.T) {
 		{Watcher{Command: &Command{Args: []string{"df", "-h", "/"}}}, "command", "df -h /"},
 		{Watcher{SSHHost: "slw", Page: &Page{URL: "https://shop.example/"}}, "page", "slw: https://shop.example/"},
 	} {
-		if tt.w.Kind() != tt.kind || tt.w.Address() != tt.address {
-			t.Errorf("%+v: %s %q, want %s %q", tt.w, tt.w.Kind(), tt.w.Address(), tt.kind, tt.address)
+		if tt.w.Kind() != tt.kind || tt.w.TargetText() != tt.address {
+			t.Errorf("%+v: %s %q, want %s %q", tt.w, tt.w.Kind(), tt.w.TargetText(), tt.kind, tt.address)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (o *outbox) refresh() {
 
 // run sends until ctx is done.
 func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
-	beat := time.NewTicker(pharos.BeatEvery)
+	beat := time.NewTicker(pharos.HeartbeatInterval)
 	defer beat.Stop()
 	step := time.NewTimer(time.Hour)
 	defer step.Stop()
@@ -238,7 +238,7 @@ func (o *outbox) send(conn *bus.Conn, it *item) {
 	}
 	o.n++
 	r := report.Result.Aged(time.Since(report.At) + pharos.Slept() - it.slept)
-	r.Prober, r.Epoch, r.N = o.p.name, o.epoch, o.n
+	r.Prober, r.Incarnation, r.Seq = o.p.name, o.epoch, o.n
 	o.mu.Unlock()
 	o.publish(conn, pharos.ResultSubject(report.ID), r.Append(make([]byte, 0, 512+len(r.Detail))))
 }
@@ -274,7 +274,7 @@ func (o *outbox) sendRoster(conn *bus.Conn) bool {
 }
 
 func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
-	r := pharos.Roster{Site: c.Site, Prober: c.Prober, Epoch: epoch, N: number}
+	r := pharos.Roster{Site: c.Site, Prober: c.Prober, Incarnation: epoch, Seq: number}
 	for i := range c.Watchers {
 		w := &c.Watchers[i]
 		if n := len(r.Sets); n == 0 || r.Sets[n-1].Name != w.Set {
@@ -282,8 +282,8 @@ func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
 		}
 		set := &r.Sets[len(r.Sets)-1]
 		set.Watchers = append(set.Watchers, pharos.RosterWatcher{
-			Name: w.Name, Kind: w.Kind(), Address: c.Redact(w.Address()), Interval: w.Interval.Seconds(),
-			Network: w.Page != nil || w.SSHHost != "", Canary: w.Canary,
+			Name: w.Name, Kind: w.Kind(), Target: c.Redact(w.TargetText()), Interval: w.Interval.Seconds(),
+			Network: w.Page != nil || w.SSHHost != "", Reference: w.Reference,
 		})
 	}
 	return r
@@ -293,8 +293,8 @@ func (o *outbox) beatNow(conn *bus.Conn, leaving bool) (subject string, data []b
 	stats := o.p.scheduler.Stats()
 	o.mu.Lock()
 	o.n++
-	b := pharos.Beat{
-		Epoch: o.epoch, N: o.n, Version: o.p.o.Version, Missed: stats.Missed, Lag: stats.WorstLag.Seconds(),
+	b := pharos.Heartbeat{
+		Incarnation: o.epoch, Seq: o.n, Version: o.p.o.Version, Missed: stats.Missed, Lag: stats.WorstLag.Seconds(),
 		Roster: o.roster, Rejected: o.rejected, Leaving: leaving, At: time.Now().UTC(),
 		Site: o.p.o.Config.Site, Prober: o.p.o.Config.Prober,
 		Uptime: (time.Since(o.began) + pharos.Slept() - o.slept).Round(time.Millisecond).Seconds(),
@@ -310,7 +310,7 @@ func (o *outbox) beatNow(conn *bus.Conn, leaving bool) (subject string, data []b
 	if err != nil { // no field of a beat can refuse
 		panic(err)
 	}
-	return pharos.BeatSubject(o.p.site, o.p.name), data
+	return pharos.HeartbeatSubject(o.p.site, o.p.name), data
 }
 
 func (o *outbox) beat(conn *bus.Conn, leaving bool) {
@@ -350,7 +350,7 @@ func (o *outbox) restore(ctx context.Context, conn *bus.Conn) {
 			continue
 		}
 		if r.Prober == o.p.name {
-			newest = max(newest, r.Epoch)
+			newest = max(newest, r.Incarnation)
 		}
 		past[s.ID()] = r.Aged(m.Age)
 	}

@@ -96,7 +96,7 @@ func (e *ear) result(name string, is func(r pharos.Result) bool) pharos.Result {
 	e.t.Helper()
 	var out pharos.Result
 	e.until("a result of "+name, func(s pharos.Subject, data []byte) bool {
-		if s.Kind != pharos.KindResult || s.Watcher != pharos.Token(name) {
+		if s.Type != pharos.MessageResult || s.Watcher != pharos.Token(name) {
 			return false
 		}
 		r, err := pharos.ParseResult(data)
@@ -146,7 +146,7 @@ func TestItSaysWhoItIsWhatItWatchesAndGoodbye(t *testing.T) {
 	_, stop := run(t, parse(t, two), bus.Options{InProcess: s})
 	var roster pharos.Roster
 	e.until("the roster", func(s pharos.Subject, data []byte) bool {
-		if s.Kind != pharos.KindRoster {
+		if s.Type != pharos.MessageRoster {
 			return false
 		}
 		var err error
@@ -157,17 +157,17 @@ func TestItSaysWhoItIsWhatItWatchesAndGoodbye(t *testing.T) {
 		t.Errorf("the roster is %+v", roster)
 	}
 	r := e.result("Quick", any1)
-	if r.Status != pharos.OK || r.Prober != "p1" || r.Epoch == 0 || r.N == 0 || r.Within <= 0 {
+	if r.Status != pharos.OK || r.Prober != "p1" || r.Incarnation == 0 || r.Seq == 0 || r.TTL <= 0 {
 		t.Errorf("the result is %+v", r)
 	}
 	e.until("a beat that knows the roster", func(s pharos.Subject, data []byte) bool {
-		b, err := pharos.ParseBeat(data)
-		return s.Kind == pharos.KindBeat && err == nil && b.Watchers == 2 && b.Roster == roster.N && b.Version == "test"
+		b, err := pharos.ParseHeartbeat(data)
+		return s.Type == pharos.MessageHeartbeat && err == nil && b.Watchers == 2 && b.Roster == roster.Seq && b.Version == "test"
 	})
 	stop()
 	e.until("a goodbye", func(s pharos.Subject, data []byte) bool {
-		b, err := pharos.ParseBeat(data)
-		return s.Kind == pharos.KindBeat && err == nil && b.Leaving
+		b, err := pharos.ParseHeartbeat(data)
+		return s.Type == pharos.MessageHeartbeat && err == nil && b.Leaving
 	})
 }
 
@@ -185,7 +185,7 @@ func TestARefreshBringsAllAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := e.result("Seldom", any1) // it does not run for an hour
-	if again.N <= first.N || again.For <= first.For || again.Within >= first.Within {
+	if again.Seq <= first.Seq || again.For <= first.For || again.TTL >= first.TTL {
 		t.Errorf("sent again as %+v, was %+v: want a later number, a longer time in the status, an earlier deadline", again, first)
 	}
 	// A board that comes now learns the names at once, and has beats to count by
@@ -193,13 +193,13 @@ func TestARefreshBringsAllAgain(t *testing.T) {
 	if err := nc.Publish(pharos.SubjectRefresh, nil); err != nil {
 		t.Fatal(err)
 	}
-	e.until("the roster", func(s pharos.Subject, _ []byte) bool { return s.Kind == pharos.KindRoster })
+	e.until("the roster", func(s pharos.Subject, _ []byte) bool { return s.Type == pharos.MessageRoster })
 	beats := 0
 	e.until("the result that does not run for an hour", func(s pharos.Subject, _ []byte) bool {
-		if s.Kind == pharos.KindBeat {
+		if s.Type == pharos.MessageHeartbeat {
 			beats++
 		}
-		return s.Kind == pharos.KindResult && s.Watcher == pharos.Token("Seldom")
+		return s.Type == pharos.MessageResult && s.Watcher == pharos.Token("Seldom")
 	})
 	if beats == 0 {
 		t.Error("the roster waited for the round of the results")
@@ -213,8 +213,8 @@ func TestBeatsTellTheirOwnTime(t *testing.T) {
 	run(t, parse(t, two), bus.Options{InProcess: s})
 	var uptimes []float64
 	e.until("three beats", func(s pharos.Subject, data []byte) bool {
-		if s.Kind == pharos.KindBeat {
-			b, err := pharos.ParseBeat(data)
+		if s.Type == pharos.MessageHeartbeat {
+			b, err := pharos.ParseHeartbeat(data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -298,12 +298,12 @@ func TestItGoesOnWhereAnEarlierProcessStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.AddStream(&nats.StreamConfig{Name: "PHAROS", Subjects: []string{"pharos.result.>", "pharos.roster.>", "pharos.prober.>"}, MaxMsgsPerSubject: 1, AllowDirect: true, Storage: nats.MemoryStorage}); err != nil {
+	if _, err := js.AddStream(&nats.StreamConfig{Name: "PHAROS", Subjects: []string{"pharos.result.>", "pharos.roster.>", "pharos.heartbeat.>"}, MaxMsgsPerSubject: 1, AllowDirect: true, Storage: nats.MemoryStorage}); err != nil {
 		t.Fatal(err)
 	}
 	c := parse(t, two)
 	future := time.Now().Add(time.Hour).UnixMilli() // the clock was turned back since
-	earlier := fmt.Sprintf(`{"status":"ok","for":3600,"prober":"p1","epoch":%d,"n":5,"flickers":[{"status":"critical","lasted":3,"ago":60}]}`, future)
+	earlier := fmt.Sprintf(`{"status":"ok","for":3600,"prober":"p1","incarnation":%d,"seq":5,"flickers":[{"status":"critical","lasted":3,"ago":60}]}`, future)
 	if _, err := js.Publish(pharos.ResultSubject(c.Watchers[0].ID), []byte(earlier)); err != nil {
 		t.Fatal(err)
 	}
@@ -313,8 +313,8 @@ func TestItGoesOnWhereAnEarlierProcessStopped(t *testing.T) {
 	if r.For < time.Hour || len(r.Flickers) != 1 || r.Flickers[0].Lasted != 3*time.Second {
 		t.Errorf("the first result is %+v, want it to go on from the hour and the flicker before", r)
 	}
-	if r.Epoch <= future {
-		t.Errorf("epoch %d is not after %d: boards would take this process for the older", r.Epoch, future)
+	if r.Incarnation <= future {
+		t.Errorf("epoch %d is not after %d: boards would take this process for the older", r.Incarnation, future)
 	}
 }
 
@@ -324,15 +324,15 @@ func TestARejectedFileIsToldInTheBeat(t *testing.T) {
 	p, _ := run(t, parse(t, two), bus.Options{InProcess: s})
 	p.Reject(errors.New("pharos.yaml: line 3: bad\npharos.yaml: line 4: worse"))
 	e.until("the reason", func(s pharos.Subject, data []byte) bool {
-		b, err := pharos.ParseBeat(data)
-		return s.Kind == pharos.KindBeat && err == nil && b.Rejected == "pharos.yaml: line 3: bad (and 1 more)"
+		b, err := pharos.ParseHeartbeat(data)
+		return s.Type == pharos.MessageHeartbeat && err == nil && b.Rejected == "pharos.yaml: line 3: bad (and 1 more)"
 	})
 	if err := p.Apply(parse(t, two)); err != nil {
 		t.Error(err)
 	}
 	e.until("no reason any more", func(s pharos.Subject, data []byte) bool {
-		b, err := pharos.ParseBeat(data)
-		return s.Kind == pharos.KindBeat && err == nil && b.Rejected == ""
+		b, err := pharos.ParseHeartbeat(data)
+		return s.Type == pharos.MessageHeartbeat && err == nil && b.Rejected == ""
 	})
 }
 
@@ -387,7 +387,7 @@ func TestTheOutboxHoldsTheNewestOfEachWatcherOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprint(s.Watcher, " ", r.Status, " ", r.N))
+		got = append(got, fmt.Sprint(s.Watcher, " ", r.Status, " ", r.Seq))
 		return s.Watcher == "last"
 	})
 	if want := "[a critical 1 last ok 2]"; fmt.Sprint(got) != want {

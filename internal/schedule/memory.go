@@ -32,7 +32,7 @@ type spell struct {
 // This process may have seen something itself in the meantime.
 func (m *memory) restore(now time.Duration, r *pharos.Result) {
 	since := now - r.For
-	open := r.UnderWay()
+	open := r.OpenOutage()
 	began := now - open.Lasted
 	past := make([]spell, 0, len(r.Flickers)+1)
 	switch {
@@ -123,11 +123,11 @@ func (m *memory) observe(now time.Duration, s pharos.Status) {
 }
 
 // underWay returns the spell under way; the zero OpenSpell while there is none.
-func (m *memory) underWay(now time.Duration) pharos.OpenSpell {
+func (m *memory) underWay(now time.Duration) pharos.Outage {
 	if !m.status.Bad() {
-		return pharos.OpenSpell{}
+		return pharos.Outage{}
 	}
-	return pharos.OpenSpell{Status: m.worst, Lasted: now - m.began}
+	return pharos.Outage{Status: m.worst, Lasted: now - m.began}
 }
 
 // recall returns for how long the status has lasted, and the spells that are

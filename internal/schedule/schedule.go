@@ -660,11 +660,11 @@ func (s *Scheduler) report(e *entry, now time.Duration, r pharos.Result, ended b
 func (s *Scheduler) tell(e *entry, now time.Duration, r pharos.Result) {
 	w := &e.job.Watcher
 	r.For, r.Flickers = e.memory.recall(now)
-	r.Spell = pharos.OpenSpell{}
-	if open := e.memory.underWay(now); open != r.UnderWay() { // more than status and for tell
-		r.Spell = open
+	r.Outage = pharos.Outage{}
+	if open := e.memory.underWay(now); open != r.OpenOutage() { // more than status and for tell
+		r.Outage = open
 	}
-	r.Within = max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack
+	r.TTL = max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack
 	r.Missed = e.missed
 	e.told = r
 	s.o.Report(Report{ID: w.ID, Result: r, At: time.Now()})

@@ -610,7 +610,7 @@ func TestEachReportSaysByWhenTheNextIsDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", c.change), Run: takes(c.takes, pharos.OK)}}, wait(4*time.Second))
-				if got := reports[0].Result.Within; got < c.atLeast || got > c.atLeast+c.notMuchGap {
+				if got := reports[0].Result.TTL; got < c.atLeast || got > c.atLeast+c.notMuchGap {
 					t.Errorf("the next is due within %v, want %v to %v", got, c.atLeast, c.atLeast+c.notMuchGap)
 				}
 			})
@@ -734,7 +734,7 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 // redThenYellow is what a process remembers that saw red for 30 s, then yellow
 // for 35 s.
 func redThenYellow() *pharos.Result {
-	return &pharos.Result{Status: pharos.Warning, For: 35 * time.Second, Spell: pharos.OpenSpell{Status: pharos.Critical, Lasted: 65 * time.Second}}
+	return &pharos.Result{Status: pharos.Warning, For: 35 * time.Second, Outage: pharos.Outage{Status: pharos.Critical, Lasted: 65 * time.Second}}
 }
 
 func TestASpellOutlivesARestartAsAWhole(t *testing.T) {
@@ -758,7 +758,7 @@ func TestASpellOutlivesARestartAsAWhole(t *testing.T) {
 		"yellow before, red since, reminded late": {&pharos.Result{Status: pharos.Warning, For: 8 * time.Minute},
 			[]pharos.Status{pharos.Critical, pharos.Critical}, []pharos.Status{pharos.OK},
 			pharos.Flicker{Status: pharos.Critical, Lasted: 8 * time.Minute, Ago: second}},
-		"nothing known between two restarts": {&pharos.Result{For: second, Spell: pharos.OpenSpell{Status: pharos.Critical, Lasted: 65 * second}},
+		"nothing known between two restarts": {&pharos.Result{For: second, Outage: pharos.Outage{Status: pharos.Critical, Lasted: 65 * second}},
 			nil, []pharos.Status{pharos.OK}, pharos.Flicker{Status: pharos.Critical, Lasted: 65 * second, Ago: second}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -793,11 +793,11 @@ func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
 			return pharos.Result{Status: s}
 		}
 		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(15*time.Second))
-		var got []pharos.OpenSpell
+		var got []pharos.Outage
 		for _, r := range reports[:7] {
-			got = append(got, r.Result.Spell)
+			got = append(got, r.Result.Outage)
 		}
-		want := []pharos.OpenSpell{{}, {}, {}, {Status: c, Lasted: 4 * time.Second}, {Status: c, Lasted: 6 * time.Second}, {Status: c, Lasted: 8 * time.Second}, {}}
+		want := []pharos.Outage{{}, {}, {}, {Status: c, Lasted: 4 * time.Second}, {Status: c, Lasted: 6 * time.Second}, {Status: c, Lasted: 8 * time.Second}, {}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error("spells told, want -, got +\n" + diff)
 		}
@@ -809,8 +809,8 @@ func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		})
 		first := reports[0].Result
-		if first.Status != pharos.Waiting || first.Spell.Status != pharos.Critical || first.Spell.Lasted < 65*time.Second {
-			t.Errorf("while the first run after a restart takes its time, it tells %v in a spell of %v", first.Status, first.Spell)
+		if first.Status != pharos.Waiting || first.Outage.Status != pharos.Critical || first.Outage.Lasted < 65*time.Second {
+			t.Errorf("while the first run after a restart takes its time, it tells %v in a spell of %v", first.Status, first.Outage)
 		}
 	})
 }

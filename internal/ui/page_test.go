@@ -236,7 +236,7 @@ func TestDetailIsHeldWhileTheTileLives(t *testing.T) {
 
 func checkout() object {
 	return object{
-		"id": "berlin.shop.checkout", "site": "berlin", "set": "Shop", "name": "Checkout", "kind": "page", "address": "https://shop.example/checkout", "interval": 2,
+		"id": "berlin.shop.checkout", "site": "berlin", "set": "Shop", "name": "Checkout", "kind": "page", "target": "https://shop.example/checkout", "interval": 2,
 		"status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s", "summary": "status 503, wanted 2xx", "detail": "line one\nline two",
 		"facts":  [][]string{{"status", "503"}, {"address", "93.184.216.34:443"}, {"certificate", "71 days"}},
 		"phases": object{"lookup": 0.001, "connect": 0.02, "tls": 0.03, "first_byte": 0.1, "transfer": 0.01}, "for": 12.1,
@@ -282,7 +282,7 @@ func TestHostileTextsStayText(t *testing.T) {
 	})
 	d.set(func(d *dashboard) {
 		detail := checkout()
-		for _, key := range []string{"set", "site", "name", "address", "summary", "detail", "prober"} {
+		for _, key := range []string{"set", "site", "name", "target", "summary", "detail", "prober"} {
 			detail[key] = evil
 		}
 		detail["facts"] = [][]string{{evil, evil}}

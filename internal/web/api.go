@@ -56,7 +56,7 @@ type apiWatcher struct {
 	Set      string             `json:"set"`
 	Name     string             `json:"name"`
 	Kind     string             `json:"kind,omitempty"`
-	Address  string             `json:"address,omitempty"`
+	Address  string             `json:"target,omitempty"`
 	Interval float64            `json:"interval,omitempty"`
 	Status   string             `json:"status"`
 	Stale    bool               `json:"stale"`
@@ -73,7 +73,7 @@ type apiWatcher struct {
 	Facts    [][2]string        `json:"facts,omitempty"`
 	Phases   map[string]float64 `json:"phases,omitempty"`
 	Flickers []apiFlicker       `json:"flickers"`
-	Within   float64            `json:"within,omitempty"`
+	Within   float64            `json:"ttl,omitempty"`
 	Lag      float64            `json:"lag,omitempty"`
 	Missed   uint64             `json:"missed,omitempty"`
 	At       *time.Time         `json:"at,omitempty"`
@@ -114,7 +114,7 @@ func watcher(t *board.Tile) apiWatcher {
 
 func detailed(t *board.Tile) apiWatcher {
 	w, r := watcher(t), &t.Result
-	w.Detail, w.Within, w.Lag, w.Missed = &r.Detail, r.Within.Seconds(), r.Lag.Seconds(), r.Missed
+	w.Detail, w.Within, w.Lag, w.Missed = &r.Detail, r.TTL.Seconds(), r.Lag.Seconds(), r.Missed
 	for _, f := range r.Facts {
 		w.Facts = append(w.Facts, [2]string{f.Name, f.Value})
 	}

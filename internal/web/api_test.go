@@ -20,17 +20,17 @@ func (w *world) shop() {
 	w.b.SetNotice(`pharos.yaml: line 14: unknown key "thresold"`)
 	w.beat("Berlin", "p1", 1)
 	w.roster("Berlin", "p1", pharos.RosterSet{Name: "Shop", Watchers: []pharos.RosterWatcher{
-		{Name: "Home page", Kind: "page", Address: "https://shop.example/", Interval: 2},
-		{Name: "Is True?", Kind: "command", Address: "true", Interval: 60},
-		{Name: "Later", Kind: "command", Address: "sleep 60", Interval: 60},
+		{Name: "Home page", Kind: "page", Target: "https://shop.example/", Interval: 2},
+		{Name: "Is True?", Kind: "command", Target: "true", Interval: 60},
+		{Name: "Later", Kind: "command", Target: "sleep 60", Interval: 60},
 	}})
 	home := pharos.ResultSubject(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Home page")))
 	w.apply(home, `{"status":"critical","value":1.84,"unit":"s","summary":"status 503, wanted 2xx","detail":"<b>503</b>\nSorry",
 		"facts":[["status","503"],["certificate","71 days"]],"phases":{"lookup":0.001,"first_byte":1.8},"for":12.1,
-		"flickers":[{"status":"warning","lasted":3.1,"ago":61}],"running":true,"within":6,"prober":"p1","epoch":1,"n":5,"lag":0.0001,"missed":3,
+		"flickers":[{"status":"warning","lasted":3.1,"ago":61}],"running":true,"ttl":6,"prober":"p1","incarnation":1,"seq":5,"lag":0.0001,"missed":3,
 		"at":"2026-01-02T16:04:05.123+01:00"}`)
-	w.apply(pharos.ResultSubject(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Is True?"))), `{"status":"ok","value":0,"within":180,"prober":"p1","epoch":1,"n":6}`)
-	w.apply("pharos.result.ci.jobs.backup", `{"status":"ok","text":"42 files","within":1,"set":"Jobs","name":"Backup","site":"CI"}`)
+	w.apply(pharos.ResultSubject(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Is True?"))), `{"status":"ok","value":0,"ttl":180,"prober":"p1","incarnation":1,"seq":6}`)
+	w.apply("pharos.result.ci.jobs.backup", `{"status":"ok","text":"42 files","ttl":1,"set":"Jobs","name":"Backup","site":"CI"}`)
 	time.Sleep(2 * time.Second)
 }
 
@@ -47,14 +47,14 @@ func TestAPIBoard(t *testing.T) {
 			"sets": [
 				{"name": "Shop", "watchers": [
 					{"id": "berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6", "site": "Berlin", "set": "Shop", "name": "Home page", "kind": "page",
-						"address": "https://shop.example/", "interval": 2, "status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s",
+						"target": "https://shop.example/", "interval": 2, "status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s",
 						"summary": "status 503, wanted 2xx", "for": 14.1, "age": 2, "running": true, "prober": "p1",
 						"flickers": [{"status": "warning", "lasted": 3.1, "ago": 63}]},
 					{"id": "berlin--3lirjnxn.shop--2afk4237.is-true--m56aofds", "site": "Berlin", "set": "Shop", "name": "Is True?", "kind": "command",
-						"address": "true", "interval": 60, "status": "ok", "stale": false, "value": 0, "display": "0",
+						"target": "true", "interval": 60, "status": "ok", "stale": false, "value": 0, "display": "0",
 						"summary": "", "for": 2, "age": 2, "running": false, "prober": "p1", "flickers": []},
 					{"id": "berlin--3lirjnxn.shop--2afk4237.later--oo3ojcq3", "site": "Berlin", "set": "Shop", "name": "Later", "kind": "command",
-						"address": "sleep 60", "interval": 60, "status": "waiting", "stale": false, "display": "",
+						"target": "sleep 60", "interval": 60, "status": "waiting", "stale": false, "display": "",
 						"summary": "", "for": 2, "age": 2, "running": false, "flickers": []}]},
 				{"name": "Jobs", "watchers": [
 					{"id": "ci.jobs.backup", "site": "CI", "set": "Jobs", "name": "Backup", "status": "stale", "stale": true, "text": "42 files", "display": "42 files",
@@ -76,8 +76,8 @@ func TestAPIBoardIsOKOnlyWhenAllIs(t *testing.T) {
 		second string
 		want   bool
 	}{
-		{`{"status":"ok","within":60}`, true},
-		{`{"status":"ok","within":1}`, false}, // stale
+		{`{"status":"ok","ttl":60}`, true},
+		{`{"status":"ok","ttl":1}`, false}, // stale
 		{`{"status":"waiting"}`, false},
 		{`{"status":"unknown"}`, false},
 		{`{"status":"warning"}`, false},
@@ -99,16 +99,16 @@ func TestAPIWatcher(t *testing.T) {
 		w.shop()
 		w.wantJSON("/api/v1/watchers/berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6", `{
 			"id": "berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6", "site": "Berlin", "set": "Shop", "name": "Home page", "kind": "page",
-			"address": "https://shop.example/", "interval": 2, "status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s",
+			"target": "https://shop.example/", "interval": 2, "status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s",
 			"summary": "status 503, wanted 2xx", "for": 14.1, "age": 2, "running": true, "prober": "p1", "detail": "\u003cb\u003e503\u003c/b\u003e\nSorry",
 			"facts": [["status", "503"], ["certificate", "71 days"]], "phases": {"first_byte": 1.8, "lookup": 0.001},
-			"flickers": [{"status": "warning", "lasted": 3.1, "ago": 63}], "within": 6, "lag": 0.0001, "missed": 3, "at": "2026-01-02T15:04:05.123Z"}`)
+			"flickers": [{"status": "warning", "lasted": 3.1, "ago": 63}], "ttl": 6, "lag": 0.0001, "missed": 3, "at": "2026-01-02T15:04:05.123Z"}`)
 		w.wantJSON("/api/v1/watchers/ci.jobs.backup", `{
 			"id": "ci.jobs.backup", "site": "CI", "set": "Jobs", "name": "Backup", "status": "stale", "stale": true, "text": "42 files", "display": "42 files",
-			"summary": "", "for": 2, "age": 2, "running": false, "detail": "", "flickers": [], "within": 1}`)
+			"summary": "", "for": 2, "age": 2, "running": false, "detail": "", "flickers": [], "ttl": 1}`)
 		w.wantJSON("/api/v1/watchers/berlin--3lirjnxn.shop--2afk4237.later--oo3ojcq3", `{
 			"id": "berlin--3lirjnxn.shop--2afk4237.later--oo3ojcq3", "site": "Berlin", "set": "Shop", "name": "Later", "kind": "command",
-			"address": "sleep 60", "interval": 60, "status": "waiting", "stale": false, "display": "",
+			"target": "sleep 60", "interval": 60, "status": "waiting", "stale": false, "display": "",
 			"summary": "", "for": 2, "age": 2, "running": false, "detail": "", "flickers": []}`)
 	})
 }

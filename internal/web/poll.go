@@ -39,7 +39,7 @@ func (s *Server) poll(c echo.Context) error {
 	for i := range state.Sets {
 		for j := range state.Sets[i].Tiles {
 			t := &state.Sets[i].Tiles[j]
-			w := pollWatcher{ID: pollID(t, used), Name: t.Name, Value: pollValue(t), Duration: pharos.Spell(t.Result.For)}
+			w := pollWatcher{ID: pollID(t, used), Name: t.Name, Value: pollValue(t), Duration: pharos.HumanDuration(t.Result.For)}
 			switch {
 			case t.Stale, t.Result.Status == pharos.Critical:
 				w.StatusCritical = true
@@ -49,7 +49,7 @@ func (s *Server) poll(c echo.Context) error {
 				w.StatusWarning = true
 			}
 			if t.Stale {
-				w.Duration = pharos.Spell(t.Age)
+				w.Duration = pharos.HumanDuration(t.Age)
 			}
 			if t.Known && t.Result.Detail != "" {
 				w.Detail = &t.Result.Detail

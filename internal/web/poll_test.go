@@ -53,8 +53,8 @@ func TestPollStatuses(t *testing.T) {
 		{`{"status":"critical"}`, "critical"},
 		{`{"status":"unknown"}`, "warning"},
 		{`{"status":"waiting"}`, "warning"},
-		{`{"status":"ok","within":1}`, "critical"},      // stale
-		{`{"status":"waiting","within":1}`, "critical"}, // stale
+		{`{"status":"ok","ttl":1}`, "critical"},      // stale
+		{`{"status":"waiting","ttl":1}`, "critical"}, // stale
 	} {
 		in(t, Options{}, func(w *world) {
 			w.apply("pharos.result.a.b.c", tt.result)
@@ -71,10 +71,10 @@ func TestPollStatuses(t *testing.T) {
 func TestPollDurations(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		for name, data := range map[string]string{
-			"minutes": `{"status":"critical","for":298,"within":3600}`,
-			"hour":    `{"status":"ok","for":3598,"within":3600}`,
-			"days":    `{"status":"ok","for":864000,"within":3600}`,
-			"stale":   `{"status":"ok","for":864000,"within":1}`,
+			"minutes": `{"status":"critical","for":298,"ttl":3600}`,
+			"hour":    `{"status":"ok","for":3598,"ttl":3600}`,
+			"days":    `{"status":"ok","for":864000,"ttl":3600}`,
+			"stale":   `{"status":"ok","for":864000,"ttl":1}`,
 		} {
 			w.apply("pharos.result.a.b."+name, data)
 		}

@@ -72,12 +72,12 @@ func in(t *testing.T, o Options, play func(w *world)) {
 func (w *world) apply(subject, data string) { w.b.Apply(subject, []byte(data), 0, true) }
 
 func (w *world) beat(site, prober string, n int) {
-	w.apply(pharos.BeatSubject(pharos.Token(site), pharos.Token(prober)), fmt.Sprintf(`{"site":%q,"prober":%q,"epoch":1,"n":%d,"version":"0.9","missed":3,"lag":0.002}`, site, prober, n))
+	w.apply(pharos.HeartbeatSubject(pharos.Token(site), pharos.Token(prober)), fmt.Sprintf(`{"site":%q,"prober":%q,"incarnation":1,"seq":%d,"version":"0.9","missed":3,"lag":0.002}`, site, prober, n))
 }
 
 func (w *world) roster(site, prober string, sets ...pharos.RosterSet) {
 	w.Helper()
-	parts, err := pharos.Roster{Site: site, Prober: prober, Epoch: 1, N: 1, Sets: sets}.Split()
+	parts, err := pharos.Roster{Site: site, Prober: prober, Incarnation: 1, Seq: 1, Sets: sets}.Split()
 	if err != nil {
 		w.Fatal(err)
 	}

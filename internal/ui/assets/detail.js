@@ -155,7 +155,7 @@ export class Detail {
     const body = this.body;
     body.textContent = "";
     put(this.where, [d.set, d.site].filter(Boolean).join(" \u00b7 "));
-    if (d.address) make("p", "address", body, d.address);
+    if (d.target) make("p", "address", body, d.target);
     if (d.summary && this.since.textContent.indexOf(d.summary) < 0) make("p", "summary", body, d.summary).dir = "auto";
     phases(d.phases, body);
     const list = make("dl", "facts", body);
