@@ -23,6 +23,7 @@ import (
 	"pharos/internal/allinone"
 	"pharos/internal/bus"
 	"pharos/internal/config"
+	"pharos/internal/pharos"
 	"pharos/internal/prober"
 )
 
@@ -264,11 +265,11 @@ sets:
 	eventually(t, func() error {
 		var one struct {
 			Detail string
-			Phases map[string]float64
-			Facts  [][2]string
+			Phases []pharos.Phase
+			Facts  []pharos.Fact
 		}
 		get(t, p.url+"/api/v1/watchers/"+page["id"].(string), &one)
-		if one.Phases["first_byte"] <= 0 || one.Detail == "" || len(one.Facts) == 0 {
+		if len(one.Phases) == 0 || one.Detail == "" || len(one.Facts) == 0 {
 			return fmt.Errorf("the detail is thin: %+v", one)
 		}
 		return nil

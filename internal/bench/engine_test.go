@@ -61,7 +61,11 @@ func (e *Engine) Run(o Prepared, _ *struct{}) error {
 	go func() {
 		for r := range reports {
 			r.Result.Prober = "bench"
-			if err := conn.Publish(pharos.ResultSubject(r.ID), r.Result.Append(nil)); err != nil && !errors.Is(err, bus.ErrNotConnected) {
+			data, err := r.Result.Encode()
+			if err != nil {
+				panic(err)
+			}
+			if err := conn.Publish(pharos.ResultSubject(r.ID), data); err != nil && !errors.Is(err, bus.ErrNotConnected) {
 				panic(err)
 			}
 		}
@@ -96,7 +100,8 @@ func transport(url string) func(context.Context) pharos.Result {
 		}
 		end := time.Now()
 		r.Status, r.Value = pharos.OK, pharos.Num(end.Sub(r.At).Seconds())
-		r.Phases = pharos.Phases{Connect: connected.Sub(connecting), FirstByte: first.Sub(wrote), Transfer: end.Sub(first)}
+		r.Phases = []pharos.Phase{{Name: "connect", Took: pharos.Seconds(connected.Sub(connecting))},
+			{Name: "first_byte", Took: pharos.Seconds(first.Sub(wrote))}, {Name: "transfer", Took: pharos.Seconds(end.Sub(first))}}
 		return r
 	}
 }

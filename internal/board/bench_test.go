@@ -24,7 +24,7 @@ func crowd(b *testing.B, probers int, results bool) *Board {
 		for j := range n {
 			if results {
 				s := pharos.Subject{Type: pharos.MessageResult, Site: site, Set: "set", Watcher: fmt.Sprint("w", j)}
-				board.take(input{subject: s, result: &pharos.Result{Status: pharos.Critical, Prober: "p", Incarnation: 1, Seq: 1, TTL: time.Hour}})
+				board.take(input{subject: s, result: &pharos.Result{Status: pharos.Critical, Prober: "p", Incarnation: 1, Seq: 1, TTL: pharos.Seconds(time.Hour)}})
 			}
 		}
 	}

@@ -636,7 +636,7 @@ func TestStateIsWhatTheScreensSee(t *testing.T) {
 		w.pass(2*time.Second - urgentGap)
 		s := w.b.State(w.ctx)
 		tile := s.Sets[0].Tiles[0]
-		if tile.Display != "1.50" || tile.Unit != "s" || tile.Result.For != 12*time.Second || tile.Stale || tile.Result.Detail != "d" {
+		if tile.Display != "1.50" || tile.Unit != "s" || tile.Result.For.Duration() != 12*time.Second || tile.Stale || tile.Result.Detail != "d" {
 			t.Errorf("%+v", tile)
 		}
 		w.pass(4 * time.Second)

@@ -67,7 +67,7 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 				tile, _ := w.b.Tile(w.ctx, "a.s.x")
 				var got []string
 				for _, f := range tile.Result.Flickers {
-					got = append(got, fmt.Sprint(f.Status, " ", f.Lasted, " ", f.Ago-time.Second))
+					got = append(got, fmt.Sprint(f.Status, " ", f.Lasted.Duration(), " ", f.Ago.Duration()-time.Second))
 				}
 				if got := strings.Join(got, ", "); got != c.want {
 					t.Errorf("got %q, want %q", got, c.want)
@@ -86,7 +86,7 @@ func TestASpellIsToldWholeWhileItLasts(t *testing.T) {
 		w.apply("pharos.result.a.s.x", `{"status":"warning"}`, 0, true)
 		w.pass(time.Second)
 		tile, _ := w.b.Tile(w.ctx, "a.s.x")
-		if want := (pharos.Outage{Status: pharos.Critical, Lasted: 13 * time.Second}); tile.Result.Outage != want {
+		if want := (pharos.Outage{Status: pharos.Critical, Lasted: pharos.Seconds(13 * time.Second)}); tile.Result.Outage != want {
 			t.Errorf("the spell under way is %v, want %v", tile.Result.Outage, want)
 		}
 	})

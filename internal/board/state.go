@@ -118,7 +118,7 @@ func (b *Board) copyTile(t *tile) Tile {
 	out.Result = t.result.Aged(b.now - t.heard)
 	out.Result.Status, out.Result.Summary = b.verdict(t)
 	out.Result.TTL = within
-	out.Result.For = b.now - t.since
+	out.Result.For = pharos.Seconds(b.now - t.since)
 	return out
 }
 

@@ -127,13 +127,13 @@ func (b *Board) applyResult(in *input) {
 	b.setOwner(t, p)
 	t.result, t.heard, t.known = *r, sent, true
 	t.deadline = sent + r.TTLOrDefault()
-	since := sent - r.For
+	since := sent - r.For.Duration()
 	if !wasKnown || was != r.Status || since < t.since-sameMoment || since > t.since+sameMoment {
 		t.since = since
 	}
 	t.flickers = t.flickers[:0]
 	for _, f := range r.Flickers {
-		t.flickers = append(t.flickers, flicker{f.Status, f.Lasted, sent - f.Ago})
+		t.flickers = append(t.flickers, flicker{f.Status, f.Lasted.Duration(), sent - f.Ago.Duration()})
 	}
 	t.arrived = in.at
 	b.show(t)
@@ -148,7 +148,7 @@ func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
 		t.before = append(t.before[:0], t.flickers...)
 	}
 	if p == nil && t.known && r.For == 0 && r.Status == t.result.Status {
-		r.For = sent - t.since
+		r.For = pharos.Seconds(sent - t.since)
 	}
 	t.spellOn(r, sent, took)
 	told := r.Flickers
@@ -159,14 +159,14 @@ func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
 		}
 		// Two that overlap are one: a watcher has one spell at a time.
 		same := slices.IndexFunc(told, func(g pharos.Flicker) bool {
-			return ago <= g.Ago+g.Lasted+sameMoment && g.Ago <= ago+f.lasted+sameMoment
+			return ago <= (g.Ago+g.Lasted).Duration()+sameMoment && g.Ago.Duration() <= ago+f.lasted+sameMoment
 		})
 		switch {
 		case same < 0:
-			r.Flickers = append(r.Flickers, pharos.Flicker{Status: f.status, Lasted: f.lasted, Ago: max(0, ago)})
+			r.Flickers = append(r.Flickers, pharos.Flicker{Status: f.status, Lasted: pharos.Seconds(f.lasted), Ago: pharos.Seconds(max(0, ago))})
 		case f.status > r.Flickers[same].Status: // its worse part was over when the sender came
 			g := &r.Flickers[same]
-			g.Status, g.Lasted = f.status, max(g.Ago+g.Lasted, ago+f.lasted)-g.Ago
+			g.Status, g.Lasted = f.status, max(g.Ago+g.Lasted, pharos.Seconds(ago+f.lasted))-g.Ago
 		}
 	}
 	slices.SortStableFunc(r.Flickers, func(f, g pharos.Flicker) int { return cmp.Compare(f.Ago, g.Ago) })
@@ -190,10 +190,10 @@ func (t *tile) spellOn(r *pharos.Result, sent time.Duration, took bool) {
 		return
 	}
 	told := r.OpenOutage()
-	now := spell{status: told.Status, began: sent - told.Lasted}
+	now := spell{status: told.Status, began: sent - told.Lasted.Duration()}
 	if s.status.Bad() && (took || s.ours) {
 		now = spell{pharos.Worst(s.status, now.status), min(s.began, now.began), true}
-		if all := (pharos.Outage{Status: now.status, Lasted: sent - now.began}); all.Status != r.Status || all.Lasted > r.For+sameMoment {
+		if all := (pharos.Outage{Status: now.status, Lasted: pharos.Seconds(sent - now.began)}); all.Status != r.Status || all.Lasted > r.For+pharos.Seconds(sameMoment) {
 			r.Outage = all
 		}
 	}

@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// PhaseNames are the phases of a page, in the order in which they happen: name
+// lookup, TCP connect, TLS handshake, from the request sent to the answer's first
+// byte, and from there to its last.
+var PhaseNames = [...]string{"lookup", "connect", "tls", "first_byte", "transfer"}
+
 type phasesKey struct{}
 
 // WithPhases returns a context whose run calls entered for each phase of a page

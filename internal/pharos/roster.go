@@ -1,8 +1,6 @@
 package pharos
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -85,16 +83,6 @@ func (r Roster) Split() ([][]byte, error) {
 		out[i] = data
 	}
 	return out, nil
-}
-
-// encode returns v as JSON. Names keep their "<" and "&": as json.Marshal writes
-// them, each would need six bytes.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // ParseRoster reads one part of a roster that arrived from anywhere. The error

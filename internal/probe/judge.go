@@ -29,10 +29,9 @@ func judgeValue(r *pharos.Result, t pharos.Thresholds) {
 
 // judgeTimes sets the status from the thresholds on a page's total and on its
 // phases.
-func judgeTimes(r *pharos.Result, w *pharos.Watcher) {
+func judgeTimes(r *pharos.Result, w *pharos.Watcher, phases [len(pharos.PhaseNames)]time.Duration) {
 	total := seconds(r.Value.V)
 	status, bound := w.Thresholds.Judge(total.Seconds())
-	phases := r.Phases.Each()
 	if status != pharos.OK {
 		b := appendTime(nil, total)
 		b = append(b, ", wanted "...)

@@ -120,8 +120,11 @@ func (p *page) look(ctx context.Context, r *pharos.Result) {
 	now := time.Now()
 	v := visit{scratch: s, start: now, mark: now, entered: pharos.PhasesOf(ctx)}
 	err := p.follow(ctx, &v)
-	r.Phases = pharos.Phases{Lookup: v.phases[phaseLookup], Connect: v.phases[phaseConnect], TLS: v.phases[phaseTLS],
-		FirstByte: v.phases[phaseFirstByte], Transfer: v.phases[phaseTransfer]}
+	for i, took := range v.phases {
+		if took > 0 {
+			r.Phases = append(r.Phases, pharos.Phase{Name: pharos.PhaseNames[i], Took: pharos.Seconds(took)})
+		}
+	}
 	r.Unit = "s"
 	p.report(ctx, &v, err, r)
 }
@@ -177,7 +180,7 @@ func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result
 		r.Detail = p.failureDetail(v, nil)
 		return
 	}
-	judgeTimes(r, &p.watcher)
+	judgeTimes(r, &p.watcher, v.phases)
 	b := v.text[:0]
 	for i, d := range v.phases {
 		b = append(b, pharos.PhaseNames[i]...)

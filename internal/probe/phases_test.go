@@ -53,9 +53,14 @@ func TestPhasesAreToldAsTheyBegin(t *testing.T) {
 		t.Error("phases told, want -, got +\n" + diff)
 	}
 	// What is told early is what the end says.
-	ended := r.Phases.Each()
-	ended[phaseLookup] = 0 // the moment before the first phase
-	if diff := cmp.Diff(ended, took); diff != "" {
+	var told []pharos.Phase
+	for i, d := range took {
+		if d > 0 {
+			told = append(told, pharos.Phase{Name: pharos.PhaseNames[i], Took: pharos.Seconds(d)})
+		}
+	}
+	ended := r.Phases[1:] // before them is the moment before the first phase
+	if diff := cmp.Diff(ended, told); diff != "" {
 		t.Error("their times, want -, got +\n" + diff)
 	}
 }

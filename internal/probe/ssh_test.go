@@ -274,12 +274,12 @@ func TestPageThroughSSH(t *testing.T) {
 		if diff := cmp.Diff(seen[1], seen[0]); diff != "" {
 			t.Errorf("asked from there (-from here +from there):\n%s", diff)
 		}
-		if r.Phases.Connect == 0 || r.Phases.FirstByte == 0 || fact(r, "address") != strings.TrimPrefix(home.URL, "http://") {
+		if phase(r, "connect") == 0 || phase(r, "first_byte") == 0 || fact(r, "address") != strings.TrimPrefix(home.URL, "http://") {
 			t.Errorf("phases %+v, facts %v", r.Phases, r.Facts)
 		}
 		var sum time.Duration
-		for _, d := range r.Phases.Each() {
-			sum += d
+		for _, p := range r.Phases {
+			sum += p.Took.Duration()
 		}
 		if (sum - seconds(r.Value.V)).Abs() > 10*time.Microsecond {
 			t.Errorf("phases sum up to %v, total %v", sum, seconds(r.Value.V))
@@ -337,7 +337,7 @@ func TestPageThroughSSH(t *testing.T) {
 		}) + "/"))
 		w.Page.MaxBody = 100_000
 		r := watch(t, w)
-		if r.Status != pharos.OK || fact(r, "size") != "100000 bytes, then cut off" || r.Phases.FirstByte == 0 {
+		if r.Status != pharos.OK || fact(r, "size") != "100000 bytes, then cut off" || phase(r, "first_byte") == 0 {
 			t.Errorf("got %v %q %v %+v\n%s", r.Status, r.Summary, r.Facts, r.Phases, r.Detail)
 		}
 		if n := <-sent; n > 20<<20 { // sockets and pipes hold some

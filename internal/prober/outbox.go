@@ -240,7 +240,12 @@ func (o *outbox) send(conn *bus.Conn, it *item) {
 	r := report.Result.Aged(time.Since(report.At) + pharos.Slept() - it.slept)
 	r.Prober, r.Incarnation, r.Seq = o.p.name, o.epoch, o.n
 	o.mu.Unlock()
-	o.publish(conn, pharos.ResultSubject(report.ID), r.Append(make([]byte, 0, 512+len(r.Detail))))
+	data, err := r.Encode()
+	if err != nil {
+		o.p.o.Log.Error("publishing a result", "watcher", report.ID, "error", err)
+		return
+	}
+	o.publish(conn, pharos.ResultSubject(report.ID), data)
 }
 
 // publish hands a message to NATS. What cannot be sent while there is no

@@ -31,9 +31,9 @@ type spell struct {
 // restore takes over what an earlier process remembered, as old as it is now.
 // This process may have seen something itself in the meantime.
 func (m *memory) restore(now time.Duration, r *pharos.Result) {
-	since := now - r.For
+	since := now - r.For.Duration()
 	open := r.OpenOutage()
-	began := now - open.Lasted
+	began := now - open.Lasted.Duration()
 	past := make([]spell, 0, len(r.Flickers)+1)
 	switch {
 	case m.status == pharos.Waiting: // seen nothing
@@ -53,7 +53,7 @@ func (m *memory) restore(now time.Duration, r *pharos.Result) {
 		}
 	}
 	for _, f := range r.Flickers {
-		past = append(past, spell{f.Status, now - f.Ago - f.Lasted, now - f.Ago})
+		past = append(past, spell{f.Status, now - (f.Ago + f.Lasted).Duration(), now - f.Ago.Duration()})
 	}
 	m.spells = append(m.spells, past...)
 	m.spells = m.spells[:min(len(m.spells), pharos.MaxFlickers)]
@@ -127,21 +127,21 @@ func (m *memory) underWay(now time.Duration) pharos.Outage {
 	if !m.status.Bad() {
 		return pharos.Outage{}
 	}
-	return pharos.Outage{Status: m.worst, Lasted: now - m.began}
+	return pharos.Outage{Status: m.worst, Lasted: pharos.Seconds(now - m.began)}
 }
 
 // recall returns for how long the status has lasted, and the spells that are
 // young enough to be told.
-func (m *memory) recall(now time.Duration) (time.Duration, []pharos.Flicker) {
+func (m *memory) recall(now time.Duration) (pharos.Seconds, []pharos.Flicker) {
 	for n := len(m.spells); n > 0 && now-m.spells[n-1].ended > pharos.FlickerSpan; n-- {
 		m.spells = m.spells[:n-1]
 	}
 	if len(m.spells) == 0 {
-		return now - m.since, nil
+		return pharos.Seconds(now - m.since), nil
 	}
 	flickers := make([]pharos.Flicker, len(m.spells))
 	for i, s := range m.spells {
-		flickers[i] = pharos.Flicker{Status: s.status, Lasted: s.ended - s.began, Ago: now - s.ended}
+		flickers[i] = pharos.Flicker{Status: s.status, Lasted: pharos.Seconds(s.ended - s.began), Ago: pharos.Seconds(now - s.ended)}
 	}
-	return now - m.since, flickers
+	return pharos.Seconds(now - m.since), flickers
 }

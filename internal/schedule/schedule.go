@@ -453,7 +453,7 @@ func (s *Scheduler) tick(e *entry, now time.Duration) {
 		s.report(e, now, pharos.Result{
 			Status:  pharos.Unknown,
 			Summary: "prober busy: " + strconv.Itoa(s.classes[e.class].running) + " " + e.class.String() + " runs under way",
-			Lag:     now - e.tick,
+			Lag:     pharos.Seconds(now - e.tick),
 		}, true)
 	case !e.running:
 		e.tick = tick
@@ -558,7 +558,7 @@ func (s *Scheduler) look(e *entry, now time.Duration) {
 			status, summary = of, what
 		}
 	}
-	r := pharos.Result{Running: true, Lag: max(began-e.tick, 0), At: time.Now().Add(-lasted)}
+	r := pharos.Result{Running: true, Lag: pharos.Seconds(max(began-e.tick, 0)), At: time.Now().Add(-lasted)}
 	switch {
 	case status.Bad():
 		e.verdict = pharos.Worst(e.verdict, status)
@@ -626,7 +626,7 @@ func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
 		return
 	}
 	s.finished.Add(1)
-	r.Lag = max(time.Duration(e.started.Load())-e.tick, 0)
+	r.Lag = pharos.Seconds(max(time.Duration(e.started.Load())-e.tick, 0))
 	for worst := s.worstLag.Load(); int64(r.Lag) > worst && !s.worstLag.CompareAndSwap(worst, int64(r.Lag)); worst = s.worstLag.Load() {
 	}
 	if e.verdict > r.Status { // what was said while it ran is not taken back
@@ -664,7 +664,7 @@ func (s *Scheduler) tell(e *entry, now time.Duration, r pharos.Result) {
 	if open := e.memory.underWay(now); open != r.OpenOutage() { // more than status and for tell
 		r.Outage = open
 	}
-	r.TTL = max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack
+	r.TTL = pharos.Seconds(max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack)
 	r.Missed = e.missed
 	e.told = r
 	s.o.Report(Report{ID: w.ID, Result: r, At: time.Now()})

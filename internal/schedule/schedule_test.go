@@ -85,7 +85,7 @@ func TestEveryWatcherRunsOnceAnIntervalAndTheyAreSpread(t *testing.T) {
 		perSlot := map[time.Duration]int{}
 		for _, r := range reports {
 			began[string(r.ID)] = append(began[string(r.ID)], r.At)
-			if r.Result.Lag > time.Millisecond {
+			if r.Result.Lag.Duration() > time.Millisecond {
 				t.Fatalf("%s began %v late", r.ID, r.Result.Lag)
 			}
 		}
@@ -228,7 +228,7 @@ func TestAHungCheckDoesNotStayGreen(t *testing.T) {
 				green++
 			}
 		}
-		if last := hung[len(hung)-1].Result; green > 6 || last.Status != pharos.Unknown || last.For < 4*time.Minute {
+		if last := hung[len(hung)-1].Result; green > 6 || last.Status != pharos.Unknown || last.For.Duration() < 4*time.Minute {
 			t.Errorf("it was green %d times while it hung, and after five minutes it is %v for %v", green, last.Status, last.For)
 		}
 	})
@@ -561,7 +561,7 @@ func TestAHungClassTakesNothingFromAnother(t *testing.T) {
 			switch {
 			case strings.Contains(string(r.ID), "page"):
 				pages++
-				if r.Result.Status != pharos.OK || r.Result.Lag > time.Millisecond {
+				if r.Result.Status != pharos.OK || r.Result.Lag.Duration() > time.Millisecond {
 					t.Errorf("the page suffers: %v, %v late", r.Result.Status, r.Result.Lag)
 				}
 			case strings.HasPrefix(r.Result.Summary, "prober busy: 4 command runs"):
@@ -610,7 +610,7 @@ func TestEachReportSaysByWhenTheNextIsDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", c.change), Run: takes(c.takes, pharos.OK)}}, wait(4*time.Second))
-				if got := reports[0].Result.TTL; got < c.atLeast || got > c.atLeast+c.notMuchGap {
+				if got := reports[0].Result.TTL.Duration(); got < c.atLeast || got > c.atLeast+c.notMuchGap {
 					t.Errorf("the next is due within %v, want %v to %v", got, c.atLeast, c.atLeast+c.notMuchGap)
 				}
 			})
@@ -638,11 +638,11 @@ func TestMemoryTellsFlickers(t *testing.T) {
 		}
 		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(13*time.Second))
 		last := reports[5].Result
-		want := []pharos.Flicker{{Status: pharos.Critical, Lasted: 6 * time.Second, Ago: 2 * time.Second}}
+		want := []pharos.Flicker{{Status: pharos.Critical, Lasted: pharos.Seconds(6 * time.Second), Ago: pharos.Seconds(2 * time.Second)}}
 		if diff := cmp.Diff(want, last.Flickers); diff != "" {
 			t.Error(diff)
 		}
-		if last.For != 2*time.Second {
+		if last.For.Duration() != 2*time.Second {
 			t.Errorf("ok for %v, want 2 s", last.For)
 		}
 	})
@@ -657,7 +657,7 @@ func TestMemoryForgetsAfterTenMinutesAndKeepsFive(t *testing.T) {
 		m.observe(now, pharos.OK)
 		now += time.Second
 	}
-	if _, f := m.recall(now); len(f) != pharos.MaxFlickers || f[0].Ago != time.Second {
+	if _, f := m.recall(now); len(f) != pharos.MaxFlickers || f[0].Ago.Duration() != time.Second {
 		t.Fatalf("remembers %v", f)
 	}
 	if _, f := m.recall(now + pharos.FlickerSpan - 2*time.Second); len(f) != 1 {
@@ -666,7 +666,7 @@ func TestMemoryForgetsAfterTenMinutesAndKeepsFive(t *testing.T) {
 }
 
 func TestMemoryGoesOnAfterARestart(t *testing.T) {
-	flicker := pharos.Flicker{Status: pharos.Critical, Lasted: 3 * time.Second, Ago: time.Minute}
+	flicker := pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(3 * time.Second), Ago: pharos.Seconds(time.Minute)}
 	for name, c := range map[string]struct {
 		past     pharos.Status
 		after    time.Duration // of the restore, since the first run saw ok
@@ -675,12 +675,12 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 	}{
 		"the same status goes on":                      {pharos.OK, -time.Second, time.Hour + 3*time.Second, nil},
 		"also when it was remembered late":             {pharos.OK, time.Second, time.Hour + time.Second, nil},
-		"a spell ended with the first run":             {pharos.Critical, -time.Second, 2 * time.Second, []pharos.Flicker{{Status: pharos.Critical, Lasted: time.Hour + time.Second, Ago: 2 * time.Second}}},
-		"also when it was remembered late, by the way": {pharos.Critical, time.Second, 2 * time.Second, []pharos.Flicker{{Status: pharos.Critical, Lasted: time.Hour - time.Second, Ago: 2 * time.Second}}},
+		"a spell ended with the first run":             {pharos.Critical, -time.Second, 2 * time.Second, []pharos.Flicker{{Status: pharos.Critical, Lasted: pharos.Seconds(time.Hour + time.Second), Ago: pharos.Seconds(2 * time.Second)}}},
+		"also when it was remembered late, by the way": {pharos.Critical, time.Second, 2 * time.Second, []pharos.Flicker{{Status: pharos.Critical, Lasted: pharos.Seconds(time.Hour - time.Second), Ago: pharos.Seconds(2 * time.Second)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m memory
-			past := &pharos.Result{Status: c.past, For: time.Hour, Flickers: []pharos.Flicker{flicker}}
+			past := &pharos.Result{Status: c.past, For: pharos.Seconds(time.Hour), Flickers: []pharos.Flicker{flicker}}
 			first, end := 10*time.Second, 12*time.Second
 			at := first + c.after
 			if c.after < 0 {
@@ -691,11 +691,11 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 				m.restore(at, past)
 			}
 			lasted, flickers := m.recall(end)
-			if lasted != c.wantFor {
+			if lasted.Duration() != c.wantFor {
 				t.Errorf("ok for %v, want %v", lasted, c.wantFor)
 			}
 			remembered := flicker
-			remembered.Ago += end - at
+			remembered.Ago += pharos.Seconds(end - at)
 			if diff := cmp.Diff(append(c.wantMore, remembered), flickers); diff != "" {
 				t.Error(diff)
 			}
@@ -704,10 +704,10 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := page("w", nil)
 		reports, base := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
-			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: time.Hour}, "not.one.ofours": {}})
+			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: pharos.Seconds(time.Hour)}, "not.one.ofours": {}})
 			time.Sleep(2 * time.Second)
 		})
-		if got, want := reports[0].Result.For, time.Hour+reports[0].At.Sub(base); got != want {
+		if got, want := reports[0].Result.For.Duration(), time.Hour+reports[0].At.Sub(base); got != want {
 			t.Errorf("ok for %v, want %v", got, want)
 		}
 	})
@@ -715,7 +715,7 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 		w := page("w", nil)
 		reports, base := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
 			time.Sleep(3 * time.Second)
-			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: time.Hour, Flickers: []pharos.Flicker{flicker}}})
+			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: pharos.Seconds(time.Hour), Flickers: []pharos.Flicker{flicker}}})
 			synctest.Wait()
 		})
 		last := reports[len(reports)-1]
@@ -725,7 +725,7 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 		if diff := cmp.Diff([]pharos.Flicker{flicker}, last.Result.Flickers); diff != "" {
 			t.Error(diff)
 		}
-		if last.Result.For != time.Hour || last.Result.Value != pharos.Num(0) {
+		if last.Result.For.Duration() != time.Hour || last.Result.Value != pharos.Num(0) {
 			t.Errorf("ok for %v with %v, want an hour, and the value of the last run", last.Result.For, last.Result.Value)
 		}
 	})
@@ -734,7 +734,7 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 // redThenYellow is what a process remembers that saw red for 30 s, then yellow
 // for 35 s.
 func redThenYellow() *pharos.Result {
-	return &pharos.Result{Status: pharos.Warning, For: 35 * time.Second, Outage: pharos.Outage{Status: pharos.Critical, Lasted: 65 * time.Second}}
+	return &pharos.Result{Status: pharos.Warning, For: pharos.Seconds(35 * time.Second), Outage: pharos.Outage{Status: pharos.Critical, Lasted: pharos.Seconds(65 * time.Second)}}
 }
 
 func TestASpellOutlivesARestartAsAWhole(t *testing.T) {
@@ -746,20 +746,20 @@ func TestASpellOutlivesARestartAsAWhole(t *testing.T) {
 		want   pharos.Flicker
 	}{
 		"restarted in its yellow end": {redThenYellow(), nil, []pharos.Status{pharos.Warning, pharos.OK},
-			pharos.Flicker{Status: pharos.Critical, Lasted: 66 * second, Ago: second}},
+			pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(66 * second), Ago: pharos.Seconds(second)}},
 		"over when the process began": {redThenYellow(), nil, []pharos.Status{pharos.OK},
-			pharos.Flicker{Status: pharos.Critical, Lasted: 65 * second, Ago: second}},
+			pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(65 * second), Ago: pharos.Seconds(second)}},
 		"reminded late, in its yellow end": {redThenYellow(), []pharos.Status{pharos.Warning}, []pharos.Status{pharos.OK},
-			pharos.Flicker{Status: pharos.Critical, Lasted: 65 * second, Ago: second}},
+			pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(65 * second), Ago: pharos.Seconds(second)}},
 		"reminded late, when it was over": {redThenYellow(), []pharos.Status{pharos.OK}, []pharos.Status{pharos.OK},
-			pharos.Flicker{Status: pharos.Critical, Lasted: 64 * second, Ago: 2 * second}},
+			pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(64 * second), Ago: pharos.Seconds(2 * second)}},
 		"reminded late, when its end had been seen": {redThenYellow(), []pharos.Status{pharos.Warning, pharos.OK}, []pharos.Status{pharos.OK},
-			pharos.Flicker{Status: pharos.Critical, Lasted: 64 * second, Ago: 2 * second}},
-		"yellow before, red since, reminded late": {&pharos.Result{Status: pharos.Warning, For: 8 * time.Minute},
+			pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(64 * second), Ago: pharos.Seconds(2 * second)}},
+		"yellow before, red since, reminded late": {&pharos.Result{Status: pharos.Warning, For: pharos.Seconds(8 * time.Minute)},
 			[]pharos.Status{pharos.Critical, pharos.Critical}, []pharos.Status{pharos.OK},
-			pharos.Flicker{Status: pharos.Critical, Lasted: 8 * time.Minute, Ago: second}},
-		"nothing known between two restarts": {&pharos.Result{For: second, Outage: pharos.Outage{Status: pharos.Critical, Lasted: 65 * second}},
-			nil, []pharos.Status{pharos.OK}, pharos.Flicker{Status: pharos.Critical, Lasted: 65 * second, Ago: second}},
+			pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(8 * time.Minute), Ago: pharos.Seconds(second)}},
+		"nothing known between two restarts": {&pharos.Result{For: pharos.Seconds(second), Outage: pharos.Outage{Status: pharos.Critical, Lasted: pharos.Seconds(65 * second)}},
+			nil, []pharos.Status{pharos.OK}, pharos.Flicker{Status: pharos.Critical, Lasted: pharos.Seconds(65 * second), Ago: pharos.Seconds(second)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var m memory
@@ -797,7 +797,7 @@ func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
 		for _, r := range reports[:7] {
 			got = append(got, r.Result.Outage)
 		}
-		want := []pharos.Outage{{}, {}, {}, {Status: c, Lasted: 4 * time.Second}, {Status: c, Lasted: 6 * time.Second}, {Status: c, Lasted: 8 * time.Second}, {}}
+		want := []pharos.Outage{{}, {}, {}, {Status: c, Lasted: pharos.Seconds(4 * time.Second)}, {Status: c, Lasted: pharos.Seconds(6 * time.Second)}, {Status: c, Lasted: pharos.Seconds(8 * time.Second)}, {}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error("spells told, want -, got +\n" + diff)
 		}
@@ -809,7 +809,7 @@ func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		})
 		first := reports[0].Result
-		if first.Status != pharos.Waiting || first.Outage.Status != pharos.Critical || first.Outage.Lasted < 65*time.Second {
+		if first.Status != pharos.Waiting || first.Outage.Status != pharos.Critical || first.Outage.Lasted.Duration() < 65*time.Second {
 			t.Errorf("while the first run after a restart takes its time, it tells %v in a spell of %v", first.Status, first.Outage)
 		}
 	})
@@ -901,7 +901,7 @@ func TestUpdate(t *testing.T) {
 			last = r
 			at = append(at, r.At)
 		}
-		if last.Result.For < 7*time.Second {
+		if last.Result.For.Duration() < 7*time.Second {
 			t.Errorf("ok for %v: the changed watcher lost its memory", last.Result.For)
 		}
 		for i := 1; i < len(at); i++ {
@@ -954,7 +954,7 @@ func TestSleepCounts(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		cancel()
 		<-ended
-		if last := reports[len(reports)-1].Result; last.For < time.Hour || last.For > time.Hour+6*time.Second {
+		if last := reports[len(reports)-1].Result; last.For.Duration() < time.Hour || last.For.Duration() > time.Hour+6*time.Second {
 			t.Errorf("ok for %v, want the hour of sleep counted", last.For)
 		}
 		if got := s.Stats().Missed; got < 1798 || got > 1800 {

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"net/http"
+	"pharos/internal/pharos"
 	"slices"
 	"strings"
 	"testing"
@@ -238,8 +239,8 @@ func checkout() object {
 	return object{
 		"id": "berlin.shop.checkout", "site": "berlin", "set": "Shop", "name": "Checkout", "kind": "page", "target": "https://shop.example/checkout", "interval": 2,
 		"status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s", "summary": "status 503, wanted 2xx", "detail": "line one\nline two",
-		"facts":  [][]string{{"status", "503"}, {"address", "93.184.216.34:443"}, {"certificate", "71 days"}},
-		"phases": object{"lookup": 0.001, "connect": 0.02, "tls": 0.03, "first_byte": 0.1, "transfer": 0.01}, "for": 12.1,
+		"facts":  []pharos.Fact{{Name: "status", Value: "503"}, {Name: "address", Value: "93.184.216.34:443"}, {Name: "certificate", Value: "71 days"}},
+		"phases": []object{{"name": "lookup", "took": 0.001}, {"name": "connect", "took": 0.02}, {"name": "tls", "took": 0.03}, {"name": "first_byte", "took": 0.1}, {"name": "transfer", "took": 0.01}}, "for": 12.1,
 		"flickers": []object{{"status": "critical", "lasted": 3.1, "ago": 61.0}}, "running": false, "within": 6, "age": 0.8, "prober": "p1", "lag": 0.0001, "missed": 0,
 		"at": "2026-01-02T15:04:05.123Z",
 	}
@@ -285,7 +286,7 @@ func TestHostileTextsStayText(t *testing.T) {
 		for _, key := range []string{"set", "site", "name", "target", "summary", "detail", "prober"} {
 			detail[key] = evil
 		}
-		detail["facts"] = [][]string{{evil, evil}}
+		detail["facts"] = []pharos.Fact{{Name: evil, Value: evil}}
 		d.details["a.b.c"] = detail
 	})
 	p := open(t, d.URL, 1920, 1080)
@@ -340,7 +341,7 @@ func TestHugeAndUnprintableTexts(t *testing.T) {
 	}
 	d.set(func(d *dashboard) {
 		detail := checkout()
-		detail["summary"], detail["detail"], detail["facts"] = control, texts[0]+texts[1], [][]string{{"x", texts[1]}, {"certificate", control}}
+		detail["summary"], detail["detail"], detail["facts"] = control, texts[0]+texts[1], []pharos.Fact{{Name: "x", Value: texts[1]}, {Name: "certificate", Value: control}}
 		d.details["berlin.set-0.tile-0"] = detail
 	})
 	p.do(chromedp.Evaluate[chromedp.Void]("document.getElementById('tile-0').click()"))

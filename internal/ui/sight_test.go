@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"pharos/internal/pharos"
 	"regexp"
 	"slices"
 	"strconv"
@@ -306,7 +307,7 @@ func TestTextsRunTheirOwnWay(t *testing.T) {
 		for _, key := range []string{"set", "site", "name", "summary", "detail", "prober"} {
 			detail[key] = hebrew
 		}
-		detail["facts"] = [][]string{{"status", hebrew}}
+		detail["facts"] = []pharos.Fact{{Name: "status", Value: hebrew}}
 		d.details["berlin.set-0.tile-0"] = detail
 	})
 	p := open(t, d.URL, 1920, 1080)

@@ -51,32 +51,32 @@ type apiSet struct {
 // apiWatcher is one watcher; times are seconds. Detail and Facts are there only
 // when one watcher alone was asked for.
 type apiWatcher struct {
-	ID       pharos.WatcherID   `json:"id"`
-	Site     string             `json:"site"`
-	Set      string             `json:"set"`
-	Name     string             `json:"name"`
-	Kind     string             `json:"kind,omitempty"`
-	Address  string             `json:"target,omitempty"`
-	Interval float64            `json:"interval,omitempty"`
-	Status   string             `json:"status"`
-	Stale    bool               `json:"stale"`
-	Value    *float64           `json:"value,omitempty"`
-	Unit     string             `json:"unit,omitempty"`
-	Text     string             `json:"text,omitempty"`
-	Display  string             `json:"display"`
-	Summary  string             `json:"summary"`
-	For      float64            `json:"for"`
-	Age      float64            `json:"age"`
-	Running  bool               `json:"running"`
-	Prober   string             `json:"prober,omitempty"`
-	Detail   *string            `json:"detail,omitempty"`
-	Facts    [][2]string        `json:"facts,omitempty"`
-	Phases   map[string]float64 `json:"phases,omitempty"`
-	Flickers []apiFlicker       `json:"flickers"`
-	Within   float64            `json:"ttl,omitempty"`
-	Lag      float64            `json:"lag,omitempty"`
-	Missed   uint64             `json:"missed,omitempty"`
-	At       *time.Time         `json:"at,omitempty"`
+	ID       pharos.WatcherID `json:"id"`
+	Site     string           `json:"site"`
+	Set      string           `json:"set"`
+	Name     string           `json:"name"`
+	Kind     string           `json:"kind,omitempty"`
+	Address  string           `json:"target,omitempty"`
+	Interval float64          `json:"interval,omitempty"`
+	Status   string           `json:"status"`
+	Stale    bool             `json:"stale"`
+	Value    *float64         `json:"value,omitempty"`
+	Unit     string           `json:"unit,omitempty"`
+	Text     string           `json:"text,omitempty"`
+	Display  string           `json:"display"`
+	Summary  string           `json:"summary"`
+	For      float64          `json:"for"`
+	Age      float64          `json:"age"`
+	Running  bool             `json:"running"`
+	Prober   string           `json:"prober,omitempty"`
+	Detail   *string          `json:"detail,omitempty"`
+	Facts    []pharos.Fact    `json:"facts,omitempty"`
+	Phases   []pharos.Phase   `json:"phases,omitempty"`
+	Flickers []apiFlicker     `json:"flickers"`
+	Within   float64          `json:"ttl,omitempty"`
+	Lag      float64          `json:"lag,omitempty"`
+	Missed   uint64           `json:"missed,omitempty"`
+	At       *time.Time       `json:"at,omitempty"`
 }
 
 type apiFlicker struct {
@@ -97,7 +97,7 @@ func watcher(t *board.Tile) apiWatcher {
 	r := &t.Result
 	w := apiWatcher{
 		ID: t.ID, Site: t.Site, Set: t.Set, Name: t.Name, Kind: t.Kind, Address: t.Address, Interval: t.Interval,
-		Status: statusWord(t), Stale: t.Stale, Unit: r.Unit, Text: r.Text, Summary: r.Summary, For: round(r.For), Age: round(t.Age),
+		Status: statusWord(t), Stale: t.Stale, Unit: r.Unit, Text: r.Text, Summary: r.Summary, For: round(r.For.Duration()), Age: round(t.Age),
 		Running: r.Running, Prober: r.Prober, Flickers: []apiFlicker{}, Display: t.Display,
 	}
 	if t.Unit != "" {
@@ -107,7 +107,7 @@ func watcher(t *board.Tile) apiWatcher {
 		w.Value = &r.Value.V
 	}
 	for _, f := range r.Flickers {
-		w.Flickers = append(w.Flickers, apiFlicker{f.Status.String(), round(f.Lasted), round(f.Ago)})
+		w.Flickers = append(w.Flickers, apiFlicker{f.Status.String(), round(f.Lasted.Duration()), round(f.Ago.Duration())})
 	}
 	return w
 }
@@ -115,17 +115,7 @@ func watcher(t *board.Tile) apiWatcher {
 func detailed(t *board.Tile) apiWatcher {
 	w, r := watcher(t), &t.Result
 	w.Detail, w.Within, w.Lag, w.Missed = &r.Detail, r.TTL.Seconds(), r.Lag.Seconds(), r.Missed
-	for _, f := range r.Facts {
-		w.Facts = append(w.Facts, [2]string{f.Name, f.Value})
-	}
-	if r.Phases != (pharos.Phases{}) {
-		w.Phases = map[string]float64{}
-		for i, d := range r.Phases.Each() {
-			if d > 0 {
-				w.Phases[pharos.PhaseNames[i]] = d.Seconds()
-			}
-		}
-	}
+	w.Facts, w.Phases = r.Facts, r.Phases
 	if !r.At.IsZero() {
 		w.At = &r.At
 	}

@@ -26,7 +26,7 @@ func (w *world) shop() {
 	}})
 	home := pharos.ResultSubject(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Home page")))
 	w.apply(home, `{"status":"critical","value":1.84,"unit":"s","summary":"status 503, wanted 2xx","detail":"<b>503</b>\nSorry",
-		"facts":[["status","503"],["certificate","71 days"]],"phases":{"lookup":0.001,"first_byte":1.8},"for":12.1,
+		"facts":[{"name":"status","value":"503"},{"name":"certificate","value":"71 days"}],"phases":[{"name":"lookup","took":0.001},{"name":"first_byte","took":1.8}],"for":12.1,
 		"flickers":[{"status":"warning","lasted":3.1,"ago":61}],"running":true,"ttl":6,"prober":"p1","incarnation":1,"seq":5,"lag":0.0001,"missed":3,
 		"at":"2026-01-02T16:04:05.123+01:00"}`)
 	w.apply(pharos.ResultSubject(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Is True?"))), `{"status":"ok","value":0,"ttl":180,"prober":"p1","incarnation":1,"seq":6}`)
@@ -101,7 +101,7 @@ func TestAPIWatcher(t *testing.T) {
 			"id": "berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6", "site": "Berlin", "set": "Shop", "name": "Home page", "kind": "page",
 			"target": "https://shop.example/", "interval": 2, "status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s",
 			"summary": "status 503, wanted 2xx", "for": 14.1, "age": 2, "running": true, "prober": "p1", "detail": "\u003cb\u003e503\u003c/b\u003e\nSorry",
-			"facts": [["status", "503"], ["certificate", "71 days"]], "phases": {"first_byte": 1.8, "lookup": 0.001},
+			"facts": [{"name": "status", "value": "503"}, {"name": "certificate", "value": "71 days"}], "phases": [{"name": "lookup", "took": 0.001}, {"name": "first_byte", "took": 1.8}],
 			"flickers": [{"status": "warning", "lasted": 3.1, "ago": 63}], "ttl": 6, "lag": 0.0001, "missed": 3, "at": "2026-01-02T15:04:05.123Z"}`)
 		w.wantJSON("/api/v1/watchers/ci.jobs.backup", `{
 			"id": "ci.jobs.backup", "site": "CI", "set": "Jobs", "name": "Backup", "status": "stale", "stale": true, "text": "42 files", "display": "42 files",

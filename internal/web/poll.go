@@ -39,7 +39,7 @@ func (s *Server) poll(c echo.Context) error {
 	for i := range state.Sets {
 		for j := range state.Sets[i].Tiles {
 			t := &state.Sets[i].Tiles[j]
-			w := pollWatcher{ID: pollID(t, used), Name: t.Name, Value: pollValue(t), Duration: pharos.HumanDuration(t.Result.For)}
+			w := pollWatcher{ID: pollID(t, used), Name: t.Name, Value: pollValue(t), Duration: pharos.HumanDuration(t.Result.For.Duration())}
 			switch {
 			case t.Stale, t.Result.Status == pharos.Critical:
 				w.StatusCritical = true

@@ -4,7 +4,8 @@
 import {NAMES, STATES, brief, clock, count, line, reading, spoken} from "./words.js";
 import {by, make, put} from "./page.js";
 
-const PHASES = [["lookup", "name lookup"], ["connect", "connect"], ["tls", "TLS"], ["first_byte", "first byte"], ["transfer", "transfer"]];
+// What people call a phase, where it is not its name.
+const PHASES = {lookup: "name lookup", tls: "TLS"};
 
 export class Detail {
   // board has functions: closed is called when the detail is; find gives a tile by its id, alone the address of a set,
@@ -164,7 +165,7 @@ export class Detail {
       make("dt", "", list, name);
       make("dd", "", list, String(text)).dir = "auto";
     };
-    for (const pair of d.facts || []) fact(pair[0], pair[1]);
+    for (const {name, value} of d.facts || []) fact(name, value);
     fact("ran at", d.at ? moment(d.at) : "");
     if (typeof d.age === "number") fact("heard of", d.age < 1 ? "less than 1 s ago" : brief(d.age) + " ago");
     fact("prober", [d.site, d.prober].filter(Boolean).join("/"));
@@ -189,21 +190,18 @@ export class Detail {
 }
 
 // phases draws the parts of the time beside each other, as long as they took.
-function phases(times, body) {
-  if (!times) return;
-  const there = PHASES.filter((p) => times[p[0]] > 0);
-  const total = there.reduce((sum, p) => sum + times[p[0]], 0);
+function phases(parts, body) {
+  const total = (parts || []).reduce((sum, p) => sum + p.took, 0);
   if (!total) return;
   const bar = make("div", "bar", body);
   bar.setAttribute("aria-hidden", "true");
   const list = make("ul", "phases", body);
-  for (const p of there) {
-    const seconds = times[p[0]];
-    make("i", p[0], bar).style.flexGrow = String(Math.max(seconds / total, 0.005));
+  for (const {name, took} of parts) {
+    make("i", "", bar).style.flexGrow = String(Math.max(took / total, 0.005));
     const li = make("li", "", list);
-    make("i", p[0], li);
-    make("span", "", li, p[1]);
-    make("b", "", li, seconds < 1 ? Math.round(seconds * 1000) + " ms" : seconds.toFixed(2) + " s");
+    make("i", "", li);
+    make("span", "", li, PHASES[name] || name.replaceAll("_", " "));
+    make("b", "", li, took < 1 ? Math.round(took * 1000) + " ms" : took.toFixed(2) + " s");
   }
 }
 
