@@ -60,12 +60,11 @@ func (e *Engine) Run(o Prepared, _ *struct{}) error {
 	go s.Run(ctx) // both end with the process
 	go func() {
 		for r := range reports {
-			r.Result.Prober = "bench"
 			data, err := r.Result.Encode()
 			if err != nil {
 				panic(err)
 			}
-			if err := conn.Publish(pharos.ResultSubject(r.ID), data); err != nil && !errors.Is(err, bus.ErrNotConnected) {
+			if err := conn.Publish(pharos.ResultSubject("bench", r.ID), data); err != nil && !errors.Is(err, bus.ErrNotConnected) {
 				panic(err)
 			}
 		}

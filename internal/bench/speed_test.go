@@ -294,7 +294,7 @@ func (b *bench) listen(url string) *ears {
 	}
 	b.Cleanup(nc.Close)
 	e := &ears{t: b.T}
-	results, _, _ := pharos.SiteSubjects("bench")
+	const results = "pharos.result.bench.>"
 	_, err = nc.Subscribe(results, func(m *nats.Msg) {
 		r, err := pharos.ParseResult(m.Data)
 		watcher, is := strings.CutPrefix(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], "w")

@@ -147,6 +147,12 @@ func (b *Board) Apply(subject string, data []byte, age time.Duration, live bool)
 	case pharos.MessageResult:
 		var r pharos.Result
 		r, err = pharos.ParseResult(data)
+		r.Prober = in.subject.Prober
+		in.result = &r
+	case pharos.MessagePush:
+		var r pharos.Result
+		r, err = pharos.ParseResult(data)
+		r.Incarnation, r.Seq = 0, 0 // numbers are a prober's
 		in.result = &r
 	case pharos.MessageRoster:
 		var r pharos.Roster

@@ -83,6 +83,16 @@ func (s *screen) tile(name string) map[string]any {
 	return nil
 }
 
+// subjectOf returns the subject of a message about a watcher: a result where it
+// names a prober, else a push.
+func subjectOf(id pharos.WatcherID, message string) string {
+	var m struct{ Prober string }
+	if err := json.Unmarshal([]byte(message), &m); err != nil || m.Prober == "" {
+		return pharos.PushSubject(id)
+	}
+	return pharos.ResultSubject(m.Prober, id)
+}
+
 func (s *screen) status(name string) any { return s.tile(name)["s"] }
 
 // world is a board that runs on a fake clock, and one screen.
@@ -217,18 +227,18 @@ func (w *world) wantStatus(name, want string) {
 
 func TestOneLineFromAnywhereIsATile(t *testing.T) {
 	in(t, Options{Title: "Pharos"}, func(w *world) {
-		w.live("pharos.result.ci.jobs.backup", `{"status":"ok"}`)
+		w.live("pharos.push.ci.jobs.backup", `{"status":"ok"}`)
 		w.pass(structureGap)
 		w.wantStatus("backup", "ok")
 		w.pass(pharos.DefaultTTL + sweepEvery)
 		w.wantStatus("backup", "stale")
-		w.live("pharos.result.ci.jobs.backup", `{"status":"critical","value":3,"summary":"disk <b>full</b>"}`)
+		w.live("pharos.push.ci.jobs.backup", `{"status":"critical","value":3,"summary":"disk <b>full</b>"}`)
 		want := map[string]any{"i": 0., "id": "ci.jobs.backup", "name": "backup", "s": "critical", "v": "3", "m": "disk <b>full</b>", "f": w.s.tile("backup")["f"]}
 		if diff := cmp.Diff(want, w.s.tile("backup")); diff != "" {
 			t.Error(diff)
 		}
 		w.pass(3 * time.Second)
-		w.live("pharos.result.ci.jobs.backup", `{"status":"ok"}`)
+		w.live("pharos.push.ci.jobs.backup", `{"status":"ok"}`)
 		k, _ := w.s.tile("backup")["k"].(map[string]any)
 		if k["s"] != "critical" || k["l"] != 3.01 {
 			t.Errorf("the board did not remember the spell of a sender without memory: %v", k)
@@ -244,15 +254,15 @@ func TestFreshness(t *testing.T) {
 		stop := w.beat("berlin", "p1", 1)
 		w.pass(structureGap)
 		w.wantStatus("home", "waiting")
-		w.live("pharos.result.berlin.shop--4qmurh6c.home", ok(1)) // another set's
+		w.live("pharos.result.berlin.p1.shop--4qmurh6c.home", ok(1)) // another set's
 		shop := pharos.Token("Shop")
-		w.live("pharos.result.berlin."+shop+".home", ok(1))
+		w.live("pharos.result.berlin.p1."+shop+".home", ok(1))
 		w.wantStatus("home", "ok")
 		w.pass(5900 * time.Millisecond)
 		w.wantStatus("home", "ok")
 		w.pass(400 * time.Millisecond)
 		w.wantStatus("home", "stale")
-		w.live("pharos.result.berlin."+shop+".home", ok(2))
+		w.live("pharos.result.berlin.p1."+shop+".home", ok(2))
 		w.wantStatus("home", "ok")
 
 		stop() // the prober falls silent
@@ -268,12 +278,12 @@ func TestFreshness(t *testing.T) {
 		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":50}`) // it is back, and says what it has seen meanwhile
 		w.wantStatus("home", "stale")
 		w.wantStatus("cart", "waiting")
-		w.live("pharos.result.berlin."+shop+".home", ok(3))
+		w.live("pharos.result.berlin.p1."+shop+".home", ok(3))
 		w.wantStatus("home", "ok")
 		stop = w.beat("berlin", "p1", 2) // another process, which has not looked yet
 		w.pass(sweepEvery)
 		w.wantStatus("home", "stale")
-		w.live("pharos.result.berlin."+shop+".home", `{"status":"ok","ttl":6,"prober":"p1","incarnation":2,"seq":1}`)
+		w.live("pharos.result.berlin.p1."+shop+".home", `{"status":"ok","ttl":6,"prober":"p1","incarnation":2,"seq":1}`)
 		w.wantStatus("home", "ok")
 		stop()
 		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":2,"seq":100,"leaving":true}`)
@@ -300,7 +310,7 @@ func TestNewestWins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in(t, Options{}, func(w *world) {
 				for _, r := range c.results {
-					w.live("pharos.result.a.b.c", r)
+					w.live(subjectOf("a.b.c", r), r)
 				}
 				w.pass(structureGap)
 				w.wantStatus("c", c.want)
@@ -312,11 +322,11 @@ func TestNewestWins(t *testing.T) {
 func TestAProberWhoseClockWasTurnedBackIsBelieved(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		stop := w.beat("a", "p", 5000)
-		w.live("pharos.result.a.b.c", `{"status":"ok","prober":"p","incarnation":5000,"seq":9,"ttl":600}`)
+		w.live("pharos.result.a.p.b.c", `{"status":"ok","prober":"p","incarnation":5000,"seq":9,"ttl":600}`)
 		stop()
 		w.pass(4 * time.Second)
 		w.beat("a", "p", 1000)
-		w.live("pharos.result.a.b.c", `{"status":"critical","prober":"p","incarnation":1000,"seq":1,"ttl":600}`)
+		w.live("pharos.result.a.p.b.c", `{"status":"critical","prober":"p","incarnation":1000,"seq":1,"ttl":600}`)
 		w.wantStatus("c", "critical")
 	})
 }
@@ -325,8 +335,8 @@ func TestTwoProbersOfOneWatcherAreNamed(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.beat("a", "p", 1)
 		w.beat("a", "q", 1)
-		w.live("pharos.result.a.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
-		w.live("pharos.result.a.b.c", `{"status":"critical","prober":"q","incarnation":1,"seq":1}`)
+		w.live("pharos.result.a.p.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
+		w.live("pharos.result.a.q.b.c", `{"status":"critical","prober":"q","incarnation":1,"seq":1}`)
 		w.pass(time.Second)
 		notices := fmt.Sprint(w.s.Hops["notices"])
 		if want := `published twice: "c", by a/p and by a/q; shown is a/p`; !strings.Contains(notices, want) {
@@ -341,10 +351,10 @@ func TestTwoProbersOfOneWatcherAreNamed(t *testing.T) {
 
 func TestSnapshotsAreAsOldAsTheyAre(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.apply("pharos.result.a.b.old", `{"status":"ok","ttl":6,"for":100}`, 7*time.Second, false)
-		w.apply("pharos.result.a.b.new", `{"status":"ok","ttl":6,"for":100,"flickers":[{"status":"critical","lasted":3,"ago":10}]}`, time.Second, false)
-		w.live("pharos.result.a.b.live", `{"status":"ok"}`)
-		w.apply("pharos.result.a.b.live", `{"status":"critical"}`, time.Minute, false)
+		w.apply("pharos.push.a.b.old", `{"status":"ok","ttl":6,"for":100}`, 7*time.Second, false)
+		w.apply("pharos.push.a.b.new", `{"status":"ok","ttl":6,"for":100,"flickers":[{"status":"critical","lasted":3,"ago":10}]}`, time.Second, false)
+		w.live("pharos.push.a.b.live", `{"status":"ok"}`)
+		w.apply("pharos.push.a.b.live", `{"status":"critical"}`, time.Minute, false)
 		w.pass(structureGap)
 		w.wantStatus("old", "stale")
 		w.wantStatus("new", "ok")
@@ -387,7 +397,7 @@ func TestRosters(t *testing.T) {
 		w.beat("oslo", "p2", 1)
 		w.beat("berlin", "p1", 1)
 		w.roster("oslo", "p2", 1, 1, set("Shop", "home"), set("Mail", "smtp"))
-		w.live("pharos.result.ci.zz.job", `{"status":"ok","name":"A job","set":"Jobs"}`)
+		w.live("pharos.push.ci.zz.job", `{"status":"ok","name":"A job","set":"Jobs"}`)
 		w.roster("berlin", "p1", 1, 1, set("Zebra", "z"), set("Shop", "cart", "home"))
 		check("Zebra: z; Shop: cart home@berlin home@oslo; Mail: smtp; Jobs: A job")
 		w.roster("berlin", "p1", 1, 2, set("Shop", "home"))
@@ -467,16 +477,16 @@ func TestForgetAProber(t *testing.T) {
 func TestFramesHoldWhatChangedAndKeepTheirPace(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		for _, n := range []string{"a", "b"} {
-			w.live("pharos.result.x.y."+n, `{"status":"ok","value":0.1,"unit":"s"}`)
+			w.live("pharos.push.x.y."+n, `{"status":"ok","value":0.1,"unit":"s"}`)
 		}
 		w.pass(structureGap)
 		before := w.s.Frames
-		w.live("pharos.result.x.y.a", `{"status":"ok","value":0.1001,"unit":"s"}`)
+		w.live("pharos.push.x.y.a", `{"status":"ok","value":0.1001,"unit":"s"}`)
 		if w.s.Frames != before {
 			t.Error("a frame, although what is shown is the same")
 		}
 		for i := range 100 { // values wait for each other, within 10 ms for one screen
-			w.b.Apply("pharos.result.x.y.a", fmt.Appendf(nil, `{"status":"ok","value":%d}`, i), 0, true)
+			w.b.Apply("pharos.push.x.y.a", fmt.Appendf(nil, `{"status":"ok","value":%d}`, i), 0, true)
 			time.Sleep(100 * time.Microsecond)
 		}
 		w.pass(urgentGap)
@@ -487,7 +497,7 @@ func TestFramesHoldWhatChangedAndKeepTheirPace(t *testing.T) {
 			t.Errorf("the last value is %v", v)
 		}
 		before = w.s.Frames
-		w.apply("pharos.result.x.y.b", `{"status":"critical"}`, 0, true) // no time passes
+		w.apply("pharos.push.x.y.b", `{"status":"critical"}`, 0, true) // no time passes
 		if n := w.s.Frames - before; n != 1 {
 			t.Errorf("a change of status: %d frames at once, want 1", n)
 		}
@@ -501,7 +511,7 @@ func TestFramesHoldWhatChangedAndKeepTheirPace(t *testing.T) {
 
 func TestAScreenFarBehindSkipsToASnapshot(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.result.x.y.a", `{"status":"ok"}`)
+		w.live("pharos.push.x.y.a", `{"status":"ok"}`)
 		w.pass(structureGap)
 		slow, err := w.b.Join(w.ctx, Filter{})
 		if err != nil {
@@ -511,7 +521,7 @@ func TestAScreenFarBehindSkipsToASnapshot(t *testing.T) {
 		s := &screen{t: t}
 		s.read(slow.Next(w.ctx))
 		for i := range 200 {
-			w.live("pharos.result.x.y.a", fmt.Sprintf(`{"status":%q,"value":%d}`, []string{"ok", "warning"}[i%2], i))
+			w.live("pharos.push.x.y.a", fmt.Sprintf(`{"status":%q,"value":%d}`, []string{"ok", "warning"}[i%2], i))
 			w.pass(urgentGap)
 		}
 		s.Events = nil
@@ -527,7 +537,7 @@ func TestAScreenFarBehindSkipsToASnapshot(t *testing.T) {
 
 func TestSnapshotsAreSharedByAllWhoComeAtOnce(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.result.x.y.a", `{"status":"ok"}`)
+		w.live("pharos.push.x.y.a", `{"status":"ok"}`)
 		w.pass(structureGap)
 		var first []byte
 		for range 10 {
@@ -549,9 +559,9 @@ func TestSnapshotsAreSharedByAllWhoComeAtOnce(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.result.oslo.shop.a", `{"status":"ok"}`)
-		w.live("pharos.result.oslo.mail.b", `{"status":"ok"}`)
-		w.live("pharos.result.berlin.shop.c", `{"status":"ok","site":"Berlin"}`)
+		w.live("pharos.push.oslo.shop.a", `{"status":"ok"}`)
+		w.live("pharos.push.oslo.mail.b", `{"status":"ok"}`)
+		w.live("pharos.push.berlin.shop.c", `{"status":"ok","site":"Berlin"}`)
 		w.pass(structureGap)
 		shop, oslo, none := w.join(Filter{Sets: []string{"shop"}}), w.join(Filter{Sites: []string{"oslo"}}), w.join(Filter{Sets: []string{"no such set"}})
 		for name, c := range map[string]struct {
@@ -562,7 +572,7 @@ func TestFilters(t *testing.T) {
 				t.Errorf("%s: %d tiles, want %d", name, len(c.s.Tiles), c.want)
 			}
 		}
-		w.live("pharos.result.berlin.shop.c", `{"status":"critical"}`)
+		w.live("pharos.push.berlin.shop.c", `{"status":"critical"}`)
 		if shop.status("c") != "critical" || oslo.Frames != 0 || none.Frames != 0 {
 			t.Errorf("shop sees c %v; oslo got %d frames, none %d", shop.status("c"), oslo.Frames, none.Frames)
 		}
@@ -583,15 +593,15 @@ func TestFilters(t *testing.T) {
 
 func TestFloods(t *testing.T) {
 	in(t, Options{MaxWatchers: 1500}, func(w *world) {
-		w.live("pharos.result.x.y.real", `{"status":"ok","ttl":2}`)
+		w.live("pharos.push.x.y.real", `{"status":"ok","ttl":2}`)
 		for i := range 5000 {
-			w.b.Apply(fmt.Sprintf("pharos.result.x.y.w%d", i), []byte(`{"status":"ok"}`), 0, true)
+			w.b.Apply(fmt.Sprintf("pharos.push.x.y.w%d", i), []byte(`{"status":"ok"}`), 0, true)
 		}
-		w.b.Apply("pharos.result.x.*.w", []byte(`{"status":"ok"}`), 0, true)
-		w.b.Apply("pharos.result.x.y.z", []byte(`{"status":"ok","value":NaN}`), 0, true)
-		w.b.Apply("pharos.result.x.y.z", []byte(`{"status":"fine"}`), 0, true)
-		w.b.Apply("pharos.result.x.y.z", bytes.Repeat([]byte("x"), pharos.MaxMessage+1), 0, true)
-		w.b.Apply("pharos.result.x.y.z", []byte(`{}`), 0, true)
+		w.b.Apply("pharos.push.x.*.w", []byte(`{"status":"ok"}`), 0, true)
+		w.b.Apply("pharos.push.x.y.z", []byte(`{"status":"ok","value":NaN}`), 0, true)
+		w.b.Apply("pharos.push.x.y.z", []byte(`{"status":"fine"}`), 0, true)
+		w.b.Apply("pharos.push.x.y.z", bytes.Repeat([]byte("x"), pharos.MaxMessage+1), 0, true)
+		w.b.Apply("pharos.push.x.y.z", []byte(`{}`), 0, true)
 		w.pass(100 * time.Millisecond)
 		drops := w.b.Drops()
 		want := map[string]uint64{"flood": 4000, "subject": 1, "not_json": 2, "too_large": 1, "invalid": 1}
@@ -599,13 +609,13 @@ func TestFloods(t *testing.T) {
 			t.Error("drops, want -, got +\n" + diff)
 		}
 		for i := range 1000 {
-			w.live(fmt.Sprintf("pharos.result.x.y.later%d", i), `{"status":"ok"}`)
+			w.live(fmt.Sprintf("pharos.push.x.y.later%d", i), `{"status":"ok"}`)
 			w.pass(10 * time.Millisecond)
 		}
 		if n := w.b.Drops()["full"]; n != 501 {
 			t.Errorf("%d dropped since the board is full, want 501", n)
 		}
-		w.live("pharos.result.x.y.real", `{"status":"ok","ttl":2}`)
+		w.live("pharos.push.x.y.real", `{"status":"ok","ttl":2}`)
 		w.wantStatus("real", "ok")
 		w.beat("s", "p", 1)
 		w.roster("s", "p", 1, 1, set("Set", "announced"))
@@ -632,7 +642,7 @@ func TestANewRosterIsAskedForWhenABeatSpeaksOfIt(t *testing.T) {
 
 func TestStateIsWhatTheScreensSee(t *testing.T) {
 	in(t, Options{Title: "T"}, func(w *world) {
-		w.live("pharos.result.a.b.c", `{"status":"warning","value":1.5,"unit":"s","for":10,"detail":"d","ttl":5}`)
+		w.live("pharos.push.a.b.c", `{"status":"warning","value":1.5,"unit":"s","for":10,"detail":"d","ttl":5}`)
 		w.pass(2*time.Second - urgentGap)
 		s := w.b.State(w.ctx)
 		tile := s.Sets[0].Tiles[0]
@@ -652,7 +662,7 @@ func TestStateIsWhatTheScreensSee(t *testing.T) {
 func TestSleepCounts(t *testing.T) {
 	var slept atomic.Int64
 	in(t, Options{Slept: func() time.Duration { return time.Duration(slept.Load()) }}, func(w *world) {
-		w.live("pharos.result.a.b.c", `{"status":"ok","ttl":60}`)
+		w.live("pharos.push.a.b.c", `{"status":"ok","ttl":60}`)
 		w.pass(time.Second)
 		w.wantStatus("c", "ok")
 		slept.Store(int64(time.Hour))
@@ -677,7 +687,7 @@ func (w *world) town(site string, pages int, references ...string) (say func(nam
 	say = func(name, status string) {
 		w.Helper()
 		n++
-		w.live("pharos.result."+site+".set."+name, fmt.Sprintf(`{"status":%q,"summary":"connection refused","prober":%q,"incarnation":1,"seq":%d,"ttl":600}`, status, site, n))
+		w.live("pharos.result."+site+"."+site+".set."+name, fmt.Sprintf(`{"status":%q,"summary":"connection refused","prober":%q,"incarnation":1,"seq":%d,"ttl":600}`, status, site, n))
 	}
 	for _, watcher := range s.Watchers {
 		say(watcher.Name, "ok")
@@ -798,9 +808,9 @@ func TestCommonCause(t *testing.T) {
 
 func TestARightThatNATSRefusesAProberIsNamed(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":1,"denied":"not allowed to publish on \"pharos.result.berlin.shop.home\""}`)
+		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":1,"denied":"not allowed to publish on \"pharos.result.berlin.p1.shop.home\""}`)
 		w.pass(structureGap)
-		want := []any{`berlin p1, NATS: not allowed to publish on "pharos.result.berlin.shop.home"`}
+		want := []any{`berlin p1, NATS: not allowed to publish on "pharos.result.berlin.p1.shop.home"`}
 		if diff := cmp.Diff(want, w.s.Hops["notices"]); diff != "" {
 			t.Error(diff)
 		}

@@ -15,17 +15,17 @@ func TestAWatcherThatIsForgottenTooEarlyComesBackAsItWas(t *testing.T) {
 		id := "a.s." + pharos.Token(name)
 		stop := w.beat("a", "p", 1)
 		w.roster("a", "p", 1, 1, set("s", name, "y"))
-		w.live("pharos.result."+id, result("ok", "p", 1, 1, ""))
+		w.live(pharos.ResultSubject("p", pharos.WatcherID(id)), result("ok", "p", 1, 1, ""))
 		w.pass(10 * time.Second)
 		before := asked.Load()
 		w.live("pharos.forget", `{"watcher":"`+id+`"}`)
-		w.live("pharos.result."+id, result("ok", "p", 1, 2, ""))
+		w.live(pharos.ResultSubject("p", pharos.WatcherID(id)), result("ok", "p", 1, 2, ""))
 		w.pass(time.Second)
 		w.wantStatus(name, "waiting")
 		if asked.Load() != before+1 {
 			t.Errorf("asked %d times for its result, want once", asked.Load()-before)
 		}
-		w.live("pharos.result."+id, result("ok", "p", 1, 3, ""))
+		w.live(pharos.ResultSubject("p", pharos.WatcherID(id)), result("ok", "p", 1, 3, ""))
 		w.wantStatus(name, "ok")
 		stop()
 		w.pass(10 * time.Second)
@@ -53,7 +53,7 @@ func TestAWatcherOutlivesAForgottenProberWhereAnotherWatchesIt(t *testing.T) {
 		w.beat("a", "p2", 1)
 		w.roster("a", "p1", 1, 1, set("s", "x", "y"))
 		w.roster("a", "p2", 1, 1, set("s", "x"))
-		w.live("pharos.result.a.s.x", result("ok", "p1", 1, 1, ""))
+		w.live("pharos.result.a.p1.s.x", result("ok", "p1", 1, 1, ""))
 		stop()
 		w.pass(10 * time.Second)
 		before := asked.Load()
@@ -66,7 +66,7 @@ func TestAWatcherOutlivesAForgottenProberWhereAnotherWatchesIt(t *testing.T) {
 		if asked.Load() != before+1 {
 			t.Errorf("asked %d times for the other's result, want once", asked.Load()-before)
 		}
-		w.live("pharos.result.a.s.x", result("warning", "p2", 1, 1, ""))
+		w.live("pharos.result.a.p2.s.x", result("warning", "p2", 1, 1, ""))
 		w.wantStatus("x", "warning")
 		w.roster("a", "p2", 1, 2, set("s", "z"))
 		w.pass(time.Second)

@@ -9,12 +9,12 @@ import (
 
 func TestRedDoesNotWaitForNewcomers(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.result.x.y.a", `{"status":"ok"}`)
+		w.live("pharos.push.x.y.a", `{"status":"ok"}`)
 		w.pass(time.Second)
 		for i := range 100 { // a trickle
-			w.live(fmt.Sprintf("pharos.result.x.y.w%d", i), `{"status":"ok"}`)
+			w.live(fmt.Sprintf("pharos.push.x.y.w%d", i), `{"status":"ok"}`)
 			status := []string{"critical", "ok"}[i%2]
-			w.live("pharos.result.x.y.a", fmt.Sprintf(`{"status":%q}`, status))
+			w.live("pharos.push.x.y.a", fmt.Sprintf(`{"status":%q}`, status))
 			if got := w.s.status("a"); got != status {
 				t.Fatalf("after newcomer %d and %v a is %v, want %s", i, urgentGap, got, status)
 			}
@@ -45,7 +45,7 @@ func TestStructuresAreRareWhereTheyCostMuch(t *testing.T) {
 		w.pass(5 * time.Second)
 		before := boards()
 		for i := range 40 {
-			w.apply(fmt.Sprintf("pharos.result.x.y.w%d", i), `{"status":"ok"}`, 0, true)
+			w.apply(fmt.Sprintf("pharos.push.x.y.w%d", i), `{"status":"ok"}`, 0, true)
 			w.b.State(w.ctx)
 			w.pass(100 * time.Millisecond)
 		}

@@ -19,7 +19,7 @@ func TestAFullBoardSaysSo(t *testing.T) {
 		w.roster("berlin", "p1", 1, 2, set("s", "x", "y", "z", "z2"))
 		w.pass(time.Second)
 		w.wantNotices("2 of berlin p1's 4 watchers are not shown: max_watchers is 2")
-		w.live("pharos.result.ci.jobs.backup", `{"status":"ok"}`)
+		w.live("pharos.push.ci.jobs.backup", `{"status":"ok"}`)
 		w.pass(time.Second)
 		w.wantNotices("2 of berlin p1's 4 watchers are not shown: max_watchers is 2", `"ci.jobs.backup" is not shown: max_watchers is 2`)
 		w.pass(refusedFor)
@@ -77,7 +77,7 @@ func TestTooManyProbersAreNamed(t *testing.T) {
 		for i := range maxProbers {
 			w.b.Apply(fmt.Sprintf("pharos.heartbeat.a.p%d", i), []byte(`{"incarnation":1,"seq":1}`), 0, true)
 		}
-		w.live("pharos.result.a.s.x", result("ok", "q", 1, 1, ""))
+		w.live("pharos.result.a.q.s.x", result("ok", "q", 1, 1, ""))
 		w.live("pharos.heartbeat.a.r", `{"incarnation":1,"seq":1}`)
 		w.pass(time.Second)
 		if w.s.tile("x") != nil {

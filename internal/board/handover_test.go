@@ -23,15 +23,15 @@ func TestAWatcherHandedToAnotherProberIsTheOthers(t *testing.T) {
 		w.beat("a", "p2", 1)
 		w.roster("a", "p1", 1, 1, set("s", "x", "y"))
 		w.roster("a", "p2", 1, 1, set("s", "x"))
-		w.live("pharos.result.a.s.x", result("ok", "p1", 1, 1, ""))
+		w.live("pharos.result.a.p1.s.x", result("ok", "p1", 1, 1, ""))
 		w.pass(structureGap)
 		w.wantStatus("x", "ok")
 		w.roster("a", "p1", 1, 2, set("s", "y"))
 		w.pass(structureGap)
 		w.wantStatus("x", "stale")
-		w.live("pharos.result.a.s.x", result("ok", "p1", 1, 2, "")) // was on its way
+		w.live("pharos.result.a.p1.s.x", result("ok", "p1", 1, 2, "")) // was on its way
 		w.wantStatus("x", "stale")
-		w.live("pharos.result.a.s.x", result("critical", "p2", 1, 1, ""))
+		w.live("pharos.result.a.p2.s.x", result("critical", "p2", 1, 1, ""))
 		w.wantStatus("x", "critical")
 	})
 }
@@ -61,7 +61,7 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in(t, Options{}, func(w *world) {
 				for _, r := range []string{c.first, c.second, c.third} {
-					w.apply("pharos.result.a.s.x", r, 0, true)
+					w.apply(subjectOf("a.s.x", r), r, 0, true)
 					w.pass(time.Second)
 				}
 				tile, _ := w.b.Tile(w.ctx, "a.s.x")
@@ -81,9 +81,9 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 // what it was.
 func TestASpellIsToldWholeWhileItLasts(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.apply("pharos.result.a.s.x", `{"status":"critical","for":10}`, 0, true)
+		w.apply("pharos.push.a.s.x", `{"status":"critical","for":10}`, 0, true)
 		w.pass(2 * time.Second)
-		w.apply("pharos.result.a.s.x", `{"status":"warning"}`, 0, true)
+		w.apply("pharos.push.a.s.x", `{"status":"warning"}`, 0, true)
 		w.pass(time.Second)
 		tile, _ := w.b.Tile(w.ctx, "a.s.x")
 		if want := (pharos.Outage{Status: pharos.Critical, Lasted: pharos.Seconds(13 * time.Second)}); tile.Result.Outage != want {
@@ -102,17 +102,17 @@ func (w *world) wantNotices(want ...any) {
 func TestASenderWithoutANameCoversNoProber(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		stop := w.beat("a", "p", 1)
-		w.live("pharos.result.a.s.x", result("critical", "p", 1, 1, ""))
-		w.live("pharos.result.a.s.x", `{"status":"ok"}`)
+		w.live("pharos.result.a.p.s.x", result("critical", "p", 1, 1, ""))
+		w.live("pharos.push.a.s.x", `{"status":"ok"}`)
 		w.pass(time.Second)
 		w.wantStatus("x", "critical")
 		w.wantNotices(`published twice: "x", by a/p and by a sender without a name; shown is a/p`)
 		stop()
 		w.pass(pharos.HeartbeatTimeout)
-		w.live("pharos.result.a.s.x", `{"status":"ok"}`)
+		w.live("pharos.push.a.s.x", `{"status":"ok"}`)
 		w.wantStatus("x", "ok") // somebody saw it, and the prober is gone
 		w.beat("a", "p", 2)
-		w.live("pharos.result.a.s.x", result("critical", "p", 2, 1, ""))
+		w.live("pharos.result.a.p.s.x", result("critical", "p", 2, 1, ""))
 		w.wantStatus("x", "critical")
 	})
 }
@@ -125,16 +125,16 @@ func TestOfTwoProbersTheFirstByNameIsShown(t *testing.T) {
 				stop := w.beat("a", "p", 1)
 				w.beat("a", "q", 1)
 				for _, r := range order {
-					w.live("pharos.result.a.s.x", r)
+					w.live(subjectOf("a.s.x", r), r)
 				}
 				w.pass(10 * time.Minute) // q publishes every half an hour
 				w.wantStatus("x", "ok")
 				w.wantNotices(`published twice: "x", by a/p and by a/q; shown is a/p`)
 				stop()
 				w.pass(pharos.HeartbeatTimeout)
-				w.live("pharos.result.a.s.x", result("critical", "q", 1, 2, ""))
+				w.live("pharos.result.a.q.s.x", result("critical", "q", 1, 2, ""))
 				w.wantStatus("x", "critical")
-				w.live("pharos.result.a.s.x", result("ok", "p", 1, 2, "")) // without beats it is not believed
+				w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, "")) // without beats it is not believed
 				w.wantStatus("x", "critical")
 			})
 		})
@@ -143,8 +143,8 @@ func TestOfTwoProbersTheFirstByNameIsShown(t *testing.T) {
 		in(t, Options{}, func(w *world) {
 			w.beat("a", "p", 1)
 			w.beat("a", "q", 1)
-			w.live("pharos.result.a.s.x", p)
-			w.live("pharos.result.a.s.x", q)
+			w.live("pharos.result.a.p.s.x", p)
+			w.live("pharos.result.a.q.s.x", q)
 			w.roster("a", "p", 1, 1, set("s", "x"))
 			w.roster("a", "q", 1, 1, set("s", "y"))
 			w.pass(time.Second)
@@ -156,11 +156,11 @@ func TestOfTwoProbersTheFirstByNameIsShown(t *testing.T) {
 func TestAProberWithoutBeats(t *testing.T) {
 	prober := func(w *world) map[string]any { return w.s.Hops["probers"].([]any)[0].(map[string]any) }
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.result.a.s.x", result("ok", "p", 1, 1, ""))
+		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""))
 		w.pass(structureGap)
 		w.wantStatus("x", "ok") // its beat may be on its way
 		w.pass(pharos.HeartbeatTimeout)
-		w.live("pharos.result.a.s.x", result("ok", "p", 1, 2, ""))
+		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, ""))
 		w.wantStatus("x", "stale")
 		if p := prober(w); p["id"] != "a/p" || p["up"] != false || p["watchers"] != 1. {
 			t.Errorf("the footer says %v", p)
@@ -171,7 +171,7 @@ func TestAProberWithoutBeats(t *testing.T) {
 	})
 	in(t, Options{}, func(w *world) { // what a dashboard that starts hears first
 		events := len(w.s.Events)
-		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
+		w.apply("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
 		w.apply("pharos.roster.a.p.0", `{"incarnation":1,"seq":1,"parts":1,"sets":[{"name":"s","watchers":[{"name":"x"},{"name":"y"}]}]}`, time.Hour, false)
 		w.pass(900 * time.Millisecond)
 		w.beat("a", "p", 1)
@@ -183,7 +183,7 @@ func TestAProberWithoutBeats(t *testing.T) {
 		}
 	})
 	in(t, Options{}, func(w *world) { // of a prober that is long gone
-		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
+		w.apply("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""), time.Minute, false)
 		w.apply("pharos.heartbeat.a.p", `{"incarnation":1,"seq":1}`, 50*time.Second, false)
 		w.pass(structureGap)
 		w.wantStatus("x", "stale")
@@ -231,7 +231,7 @@ func TestWhatAProberLeavesIsAskedOfTheOthers(t *testing.T) {
 				w.beat("a", "q", 1)
 				w.roster("a", "p", 1, 1, set("s", "x", "y"))
 				w.roster("a", "q", 1, 1, set("s", "x"))
-				w.live("pharos.result.a.s.x", result("ok", "p", 1, 1, ""))
+				w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""))
 				w.pass(refreshGap)
 				before := asked.Load()
 				leave(w)
@@ -252,7 +252,7 @@ func TestWhatAProberLeavesIsAskedOfTheOthers(t *testing.T) {
 			w.roster("a", "p", 1, 1, set("s", "x"))
 			w.roster("a", "q", 1, 1, set("s", "x"))
 			w.beat("a", "q", 1)
-			w.live("pharos.result.a.s.x", result("ok", "p", 1, 1, ""))
+			w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""))
 			before := asked.Load()
 			w.roster("a", "p", 1, 2)
 			if asked.Load() != before {

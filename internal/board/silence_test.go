@@ -14,8 +14,8 @@ func TestASilenceHidesWhatHappenedInIt(t *testing.T) {
 	asked := 0
 	in(t, Options{Refresh: func() { asked++ }}, func(w *world) {
 		stop := w.beat("a", "p", 1)
-		w.live("pharos.result.a.s.x", result("ok", "p", 1, 2, ""))
-		w.live("pharos.result.a.s.y", result("ok", "p", 1, 3, ""))
+		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, ""))
+		w.live("pharos.result.a.p.s.y", result("ok", "p", 1, 3, ""))
 		w.pass(structureGap)
 		stop()
 		w.pass(11 * time.Second)
@@ -27,10 +27,10 @@ func TestASilenceHidesWhatHappenedInIt(t *testing.T) {
 		if asked != before+1 {
 			t.Errorf("probers were asked %d times to say it again, want once", asked-before)
 		}
-		w.live("pharos.result.a.s.x", result("critical", "p", 1, 21, ""))
+		w.live("pharos.result.a.p.s.x", result("critical", "p", 1, 21, ""))
 		w.wantStatus("x", "critical")
 		w.wantStatus("y", "stale")
-		w.live("pharos.result.a.s.y", result("ok", "p", 1, 22, ""))
+		w.live("pharos.result.a.p.s.y", result("ok", "p", 1, 22, ""))
 		w.wantStatus("y", "ok")
 	})
 }
@@ -38,14 +38,14 @@ func TestASilenceHidesWhatHappenedInIt(t *testing.T) {
 func TestAProcessWithAnOlderClockMakesNothingFresh(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		stop := w.beat("a", "p", 5000)
-		w.live("pharos.result.a.s.x", result("ok", "p", 5000, 9, ""))
+		w.live("pharos.result.a.p.s.x", result("ok", "p", 5000, 9, ""))
 		w.pass(structureGap)
 		stop()
 		w.pass(4 * time.Second)
 		w.beat("a", "p", 1000)
 		w.pass(2 * time.Second)
 		w.wantStatus("x", "stale")
-		w.live("pharos.result.a.s.x", result("critical", "p", 1000, 5, ""))
+		w.live("pharos.result.a.p.s.x", result("critical", "p", 1000, 5, ""))
 		w.wantStatus("x", "critical")
 	})
 }
@@ -59,14 +59,14 @@ func TestABacklogIsAsOldAsItIs(t *testing.T) {
 			in(t, Options{}, func(w *world) {
 				for n := range 11 {
 					w.apply("pharos.heartbeat.a.p", beat(n), 0, true)
-					w.apply("pharos.result.a.s.x", result("ok", "p", 1, n, ""), 0, true)
+					w.apply("pharos.result.a.p.s.x", result("ok", "p", 1, n, ""), 0, true)
 					w.pass(time.Second)
 				}
 				w.wantStatus("x", "ok")
 				w.pass(19 * time.Second)
 				for n := 11; n <= last; n++ {
 					w.apply("pharos.heartbeat.a.p", beat(n), 0, true)
-					w.apply("pharos.result.a.s.x", result("ok", "p", 1, n, ""), 0, true)
+					w.apply("pharos.result.a.p.s.x", result("ok", "p", 1, n, ""), 0, true)
 				}
 				w.pass(urgentGap)
 				p := w.b.probers["a/p"]
@@ -113,7 +113,7 @@ func TestAClockThatStoodStillIsNoBacklog(t *testing.T) {
 func TestWithoutNATSNothingIsHeardOfAnybody(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		say := func(status string, age time.Duration, live bool) {
-			w.apply("pharos.result.ci.jobs.backup", fmt.Sprintf(`{"status":%q,"ttl":90000}`, status), age, live)
+			w.apply("pharos.push.ci.jobs.backup", fmt.Sprintf(`{"status":%q,"ttl":90000}`, status), age, live)
 			w.pass(urgentGap)
 		}
 		w.b.SetLink(Link{Up: true, Store: true})
@@ -143,7 +143,7 @@ func TestWithoutNATSNothingIsHeardOfAnybody(t *testing.T) {
 
 func TestAStoredResultAloneMakesNoProberAlive(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.apply("pharos.result.a.s.x", result("ok", "p", 1, 1, ""), 25*time.Minute, false)
+		w.apply("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""), 25*time.Minute, false)
 		w.pass(structureGap)
 		w.wantStatus("x", "stale")
 		w.apply("pharos.heartbeat.a.p", `{"incarnation":1,"seq":2}`, time.Second, false) // it comes later out of the store

@@ -31,8 +31,8 @@ func (w *world) snapshot(f Filter) (names []string, t, now float64) {
 
 func TestSnapshot(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.live("pharos.result.a.shop.page", `{"status":"ok"}`)
-		w.live("pharos.result.b.jobs.backup", `{"status":"ok"}`)
+		w.live("pharos.push.a.shop.page", `{"status":"ok"}`)
+		w.live("pharos.push.b.jobs.backup", `{"status":"ok"}`)
 		w.pass(time.Second)
 		names, _, now := w.snapshot(Filter{})
 		if got := strings.Join(names, " "); got != "backup page" {

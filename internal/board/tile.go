@@ -87,9 +87,8 @@ func (b *Board) applyResult(in *input) {
 	id, r := in.subject.ID(), in.result
 	var p *prober
 	if r.Prober != "" {
-		s := pharos.Subject{Site: in.subject.Site, Prober: r.Prober}
-		if p = b.prober(s, in.age); p == nil {
-			b.refuseProber(s.ProberID())
+		if p = b.prober(in.subject, in.age); p == nil {
+			b.refuseProber(in.subject.ProberID())
 			return
 		}
 		if p.roster != nil && p.watches[id] == nil {

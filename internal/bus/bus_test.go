@@ -229,14 +229,14 @@ func TestPublishSaysWhyItCannot(t *testing.T) {
 	away, _ := connect(t, bus.Options{URL: "nats://" + freeAddress(t)})
 	closed, _ := connect(t, bus.Options{InProcess: broker})
 	closeNow(t, closed)
-	subject := pharos.ResultSubject("hq.shop.home")
+	subject := pharos.ResultSubject("p1", "hq.shop.home")
 	for name, row := range map[string]struct {
 		conn    *bus.Conn
 		subject string
 		data    []byte
 		want    string
 	}{
-		"no server":         {away, subject, nil, `publishing on "pharos.result.hq.shop.home": not connected to NATS`},
+		"no server":         {away, subject, nil, `publishing on "pharos.result.hq.p1.shop.home": not connected to NATS`},
 		"closed":            {closed, subject, nil, "not connected"},
 		"message too large": {c, subject, make([]byte, pharos.MaxMessage+1), "16385 bytes, want at most 16384"},
 		"subject too long":  {c, "pharos." + strings.Repeat("a", 250), nil, "a subject of 257 bytes, want at most 256"},
@@ -284,7 +284,7 @@ func TestConnectBeforeTheServerIsThere(t *testing.T) {
 	if want := (bus.Link{Up: true, URL: "nats://" + address, Connects: 1}); got != want {
 		t.Errorf("link %+v, want %+v", got, want)
 	}
-	publish(t, c, "pharos.result.hq.shop.home", "{}")
+	publish(t, c, "pharos.result.hq.p1.shop.home", "{}")
 }
 
 func TestConnectWithAWrongPasswordKeepsTrying(t *testing.T) {
@@ -318,9 +318,9 @@ func TestLink(t *testing.T) {
 		}}}})
 		c, heard := connect(t, bus.Options{URL: s.ClientURL(), User: "hq", Password: "secret", Inbox: "hq"})
 		connected(t, c)
-		publish(t, c, "pharos.result.oslo.shop.home", "{}")
+		publish(t, c, "pharos.result.oslo.p1.shop.home", "{}")
 		heard.wait(t, "refused to publish", func(l bus.Link) bool {
-			return l.Up && l.Error == `not allowed to publish on "pharos.result.oslo.shop.home"`
+			return l.Up && l.Error == `not allowed to publish on "pharos.result.oslo.p1.shop.home"`
 		})
 		inBackground(t, func(ctx context.Context) error { return c.Listen(ctx, func(bus.Message) {}, pharos.SubjectRefresh) })
 		heard.wait(t, "refused to subscribe", func(l bus.Link) bool {
@@ -341,7 +341,7 @@ func TestClose(t *testing.T) {
 		c, heard := connect(t, bus.Options{URL: broker.Addr()})
 		connected(t, c)
 		for range messages {
-			publish(t, c, "pharos.result.hq.shop.home", "{}")
+			publish(t, c, "pharos.result.hq.p1.shop.home", "{}")
 		}
 		closeNow(t, c)
 		closeNow(t, c)

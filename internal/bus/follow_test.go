@@ -81,7 +81,7 @@ func TestFollow(t *testing.T) {
 			untilDone(t, first)
 			heard.wait(t, "with a store", hasStore)
 			began := time.Now()
-			for _, m := range []string{"pharos.result.hq.shop.home=1", "pharos.roster.hq.p1.0=2", "pharos.result.hq.shop.home=3", "pharos.heartbeat.hq.p1=4", "pharos.forget=5"} {
+			for _, m := range []string{"pharos.result.hq.p1.shop.home=1", "pharos.roster.hq.p1.0=2", "pharos.result.hq.p1.shop.home=3", "pharos.heartbeat.hq.p1=4", "pharos.forget=5"} {
 				subject, data, _ := strings.Cut(m, "=")
 				publish(t, c, subject, data)
 			}
@@ -95,7 +95,7 @@ func TestFollow(t *testing.T) {
 
 			second, _ := follow(t, c, bus.Follow{})
 			got := untilDone(t, second)
-			if diff := cmp.Diff([]string{"pharos.heartbeat.hq.p1=4", "pharos.result.hq.shop.home=3", "pharos.roster.hq.p1.0=2"}, texts(got)); diff != "" {
+			if diff := cmp.Diff([]string{"pharos.heartbeat.hq.p1=4", "pharos.result.hq.p1.shop.home=3", "pharos.roster.hq.p1.0=2"}, texts(got)); diff != "" {
 				t.Errorf("snapshot (-want +got):\n%s", diff)
 			}
 			for _, m := range got {
@@ -104,7 +104,7 @@ func TestFollow(t *testing.T) {
 					t.Errorf("message %+v, want an age of at most %v, at least %v", m, most, time.Since(stored))
 				}
 			}
-			publish(t, c, "pharos.result.hq.shop.home", "6")
+			publish(t, c, "pharos.result.hq.p1.shop.home", "6")
 			untilData(t, second, "6")
 		})
 	}
@@ -126,7 +126,7 @@ func TestFollow(t *testing.T) {
 			defer pace.Stop()
 			for n := 0; ; n++ {
 				for s := range subjects {
-					if err := sender.Publish(fmt.Sprintf("pharos.result.hq.shop.w%d", s), []byte(strconv.Itoa(n))); err != nil {
+					if err := sender.Publish(fmt.Sprintf("pharos.result.hq.p1.shop.w%d", s), []byte(strconv.Itoa(n))); err != nil {
 						return err
 					}
 				}
@@ -192,7 +192,7 @@ func TestFollow(t *testing.T) {
 		c, _ := connect(t, bus.Options{URL: address})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		untilDone(t, heard)
-		publish(t, c, "pharos.result.hq.shop.home", "before")
+		publish(t, c, "pharos.result.hq.p1.shop.home", "before")
 		untilData(t, heard, "before")
 		untilStored(t, 1, broker.Addr())
 		broker.Close()
@@ -219,7 +219,7 @@ func TestFollow(t *testing.T) {
 		links.wait(t, "connected again", func(l bus.Link) bool { return hasStore(l) && l.Connects == 2 })
 		await(t, "the refresh for an empty store", refreshes)
 		proberLinks.wait(t, "connected again", func(l bus.Link) bool { return l.Up && l.Connects == 2 })
-		publish(t, prober, "pharos.result.hq.shop.home", "again")
+		publish(t, prober, "pharos.result.hq.p1.shop.home", "again")
 		untilData(t, heard, "again")
 	})
 
@@ -230,7 +230,7 @@ func TestFollow(t *testing.T) {
 		heard, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
 		untilDone(t, heard)
 		await(t, "the refresh for a new store", refreshes)
-		publish(t, c, "pharos.result.hq.shop.home", "1")
+		publish(t, c, "pharos.result.hq.p1.shop.home", "1")
 		untilData(t, heard, "1")
 
 		js := stream(t, broker.Addr())
@@ -238,13 +238,13 @@ func TestFollow(t *testing.T) {
 			t.Fatal(err)
 		}
 		await(t, "the refresh for the store made anew", refreshes)
-		if _, err := js.Publish(t.Context(), "pharos.result.hq.shop.home", []byte("2")); err != nil { // returns when it is stored
+		if _, err := js.Publish(t.Context(), "pharos.result.hq.p1.shop.home", []byte("2")); err != nil { // returns when it is stored
 			t.Fatal(err)
 		}
 		untilData(t, heard, "2")
 		late, _ := connect(t, bus.Options{InProcess: broker})
 		second, _ := follow(t, late, bus.Follow{})
-		if diff := cmp.Diff([]string{"pharos.result.hq.shop.home=2"}, texts(untilDone(t, second))); diff != "" {
+		if diff := cmp.Diff([]string{"pharos.result.hq.p1.shop.home=2"}, texts(untilDone(t, second))); diff != "" {
 			t.Errorf("snapshot (-want +got):\n%s", diff)
 		}
 	})
@@ -264,7 +264,7 @@ func TestFollow(t *testing.T) {
 			if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "PHAROS", Subjects: []string{"pharos.result.>"}, Storage: jetstream.MemoryStorage}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := js.Publish(t.Context(), "pharos.result.hq.shop.home", []byte(n)); err != nil {
+			if _, err := js.Publish(t.Context(), "pharos.result.hq.p1.shop.home", []byte(n)); err != nil {
 				t.Fatal(err)
 			}
 			// A look between the two calls above finds it empty, and hears of it live.
@@ -307,7 +307,7 @@ func TestFollow(t *testing.T) {
 		sender, _ := connect(t, bus.Options{InProcess: broker})
 		connected(t, sender)
 		for n := range messages {
-			publish(t, sender, fmt.Sprintf("pharos.result.hq.shop.w%d", n), "1")
+			publish(t, sender, fmt.Sprintf("pharos.result.hq.p1.shop.w%d", n), "1")
 		}
 		closeNow(t, sender) // all are at the server
 		if err := admin(t, "", nats.InProcessServer(broker)).FlushTimeout(patience); err != nil {
@@ -336,7 +336,7 @@ func TestFollow(t *testing.T) {
 		links.wait(t, "without a store", func(l bus.Link) bool {
 			return l.Up && !l.Store && l.Error == "NATS keeps no last values: no JetStream here"
 		})
-		publish(t, c, "pharos.result.hq.shop.home", "live")
+		publish(t, c, "pharos.result.hq.p1.shop.home", "live")
 		untilData(t, heard, "live")
 	})
 
@@ -352,7 +352,7 @@ func TestFollow(t *testing.T) {
 		})
 		untilDone(t, heard)
 		hq, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "hq", Password: "secret"})
-		publish(t, connected(t, hq), "pharos.result.hq.shop.home", "live")
+		publish(t, connected(t, hq), "pharos.result.hq.p1.shop.home", "live")
 		untilData(t, heard, "live")
 	})
 
@@ -364,12 +364,12 @@ func TestFollow(t *testing.T) {
 		hq, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "hq", Password: "secret"})
 		made, _ := follow(t, hq, bus.Follow{Create: true})
 		untilDone(t, made)
-		publish(t, hq, "pharos.result.hq.shop.home", "1")
+		publish(t, hq, "pharos.result.hq.p1.shop.home", "1")
 		untilData(t, made, "1")
 		untilStored(t, 1, s.ClientURL(), nats.UserInfo("hq", "secret"))
 		c, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "wall", Password: "secret", Inbox: "wall"})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
-		if diff := cmp.Diff([]string{"pharos.result.hq.shop.home=1"}, texts(untilDone(t, heard))); diff != "" {
+		if diff := cmp.Diff([]string{"pharos.result.hq.p1.shop.home=1"}, texts(untilDone(t, heard))); diff != "" {
 			t.Errorf("snapshot (-want +got):\n%s", diff)
 		}
 		if got := c.Stats().Denied; got != 0 {
@@ -399,7 +399,7 @@ func TestFollow(t *testing.T) {
 		made, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
 		untilDone(t, made)
 		for n := range messages {
-			publish(t, c, fmt.Sprintf("pharos.result.hq.shop.w%d", n), strconv.Itoa(n))
+			publish(t, c, fmt.Sprintf("pharos.result.hq.p1.shop.w%d", n), strconv.Itoa(n))
 		}
 		untilData(t, made, strconv.Itoa(messages-1))
 		untilStored(t, messages, "", nats.InProcessServer(broker))
@@ -464,7 +464,7 @@ func TestLast(t *testing.T) {
 		var subjects, want []string
 		began := time.Now()
 		for n := range watchers {
-			subject := fmt.Sprintf("pharos.result.hq.shop.w%d", n)
+			subject := fmt.Sprintf("pharos.result.hq.p1.shop.w%d", n)
 			subjects = append(subjects, subject)
 			if n%2 == 0 {
 				publish(t, wall, subject, "old")
@@ -505,7 +505,7 @@ func TestLast(t *testing.T) {
 			wall, _ := connect(t, bus.Options{URL: s.ClientURL()})
 			listen(t, connected(t, wall), "pharos.>")
 			c, _ := connect(t, bus.Options{URL: s.ClientURL()})
-			if _, err := c.Last(short(t), mark, "pharos.result.hq.shop.home"); !errors.Is(err, bus.ErrNoStore) {
+			if _, err := c.Last(short(t), mark, "pharos.result.hq.p1.shop.home"); !errors.Is(err, bus.ErrNoStore) {
 				t.Errorf("%s: error %v, want ErrNoStore", name, err)
 			}
 		}
@@ -542,7 +542,7 @@ func TestConnIsShared(t *testing.T) {
 	for worker := range 8 {
 		inBackground(t, func(context.Context) error {
 			for n := range 200 {
-				if err := c.Publish(fmt.Sprintf("pharos.result.hq.shop.w%d", worker), []byte(strconv.Itoa(n))); err != nil {
+				if err := c.Publish(fmt.Sprintf("pharos.result.hq.p1.shop.w%d", worker), []byte(strconv.Itoa(n))); err != nil {
 					return err
 				}
 				c.Link()
@@ -575,7 +575,7 @@ func BenchmarkPublishToHandle(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := c.Publish("pharos.result.hq.shop.home", data); err != nil {
+		if err := c.Publish("pharos.result.hq.p1.shop.home", data); err != nil {
 			b.Fatal(err)
 		}
 		<-heard

@@ -31,7 +31,7 @@ const (
 
 // storedSubjects are the patterns of what is stored.
 func storedSubjects() []string {
-	return []string{"pharos.result.>", "pharos.roster.>", "pharos.heartbeat.>"}
+	return []string{"pharos.result.>", "pharos.push.>", "pharos.roster.>", "pharos.heartbeat.>"}
 }
 
 // storeInfo is what the store said of itself.

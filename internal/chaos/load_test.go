@@ -36,7 +36,7 @@ func (p *pulse) beat(w *world) {
 	p.sent = append(p.sent, time.Now())
 	p.mu.Unlock()
 	status := [...]string{"ok", "warning"}[n%2]
-	publish(w, p.nc, "pharos.result.load.load.pulse", fmt.Sprintf(`{"status":%q,"text":"p%d"}`, status, n))
+	publish(w, p.nc, "pharos.push.load.load.pulse", fmt.Sprintf(`{"status":%q,"text":"p%d"}`, status, n))
 }
 
 func (p *pulse) since(n int, now time.Time) time.Duration {
@@ -66,7 +66,7 @@ func load(w *world, ctx context.Context, p *pulse) {
 		}
 		p.beat(w)
 		for i := range rows {
-			publish(w, p.nc, fmt.Sprintf("pharos.result.load.rows.r%d", i), fmt.Sprintf(`{"status":"ok","summary":"%s %d"}`, words, n))
+			publish(w, p.nc, fmt.Sprintf("pharos.push.load.rows.r%d", i), fmt.Sprintf(`{"status":"ok","summary":"%s %d"}`, words, n))
 		}
 	}
 }
@@ -245,17 +245,17 @@ var sample = regexp.MustCompile(`^(\w+)(\{.*\})? (\S+)`)
 // nonsense are messages that nobody should believe, and what is counted of
 // them.
 var nonsense = []struct{ subject, data, reason string }{
-	{"pharos.result.flood.flood.a", `not json`, "not_json"},
-	{"pharos.result.flood.flood.b", `{"status":"fine"}`, "not_json"},
-	{"pharos.result.flood.flood.c", `{"value":NaN}`, "not_json"},
-	{"pharos.result.flood.flood.d", `{"status":"ok","value":1e300}`, "invalid"},
-	{"pharos.result.flood.flood.e", `{"value":1}`, "invalid"},
-	{"pharos.result.flood.flood.f", `{"status":"ok","ttl":-1}`, "not_json"},
-	{"pharos.result.FLOOD.Flood.x", `{"status":"ok"}`, "subject"},
+	{"pharos.push.flood.flood.a", `not json`, "not_json"},
+	{"pharos.push.flood.flood.b", `{"status":"fine"}`, "not_json"},
+	{"pharos.push.flood.flood.c", `{"value":NaN}`, "not_json"},
+	{"pharos.push.flood.flood.d", `{"status":"ok","value":1e300}`, "not_json"},
+	{"pharos.push.flood.flood.e", `{"value":1}`, "invalid"},
+	{"pharos.push.flood.flood.f", `{"status":"ok","ttl":-1}`, "not_json"},
+	{"pharos.push.FLOOD.Flood.x", `{"status":"ok"}`, "subject"},
 	{"pharos.result.flood", `{"status":"ok"}`, "subject"},
 	{"pharos.heartbeat.flood.p", `{"watchers":-1}`, "invalid"},
 	{"pharos.roster.flood.p.0", `{"parts":0}`, "invalid"},
-	{"pharos.result.flood.flood.g", strings.Repeat("x", 17<<10), "too_large"},
+	{"pharos.push.flood.flood.g", strings.Repeat("x", 17<<10), "too_large"},
 }
 
 func flood(w *world, l *ledger) {
@@ -294,7 +294,7 @@ func flood(w *world, l *ledger) {
 			}
 			nonsensical.Store(int64(n))
 			for unknowns := int(time.Since(began).Seconds() / lasting.Seconds() * unknown); int(sent.Load()) < unknowns; {
-				publish(w, nc, fmt.Sprintf("pharos.result.flood.flood.w%d", sent.Add(1)), `{"status":"critical","summary":"flood"}`)
+				publish(w, nc, fmt.Sprintf("pharos.push.flood.flood.w%d", sent.Add(1)), `{"status":"critical","summary":"flood"}`)
 			}
 			peak.Store(max(peak.Load(), memoryOf(w.T, s.dashboard)))
 		}

@@ -377,7 +377,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("got %+v", w)
 			}
 			ids[w.ID] = true
-			if _, err := pharos.ParseSubject(pharos.ResultSubject(w.ID)); err != nil {
+			if _, err := pharos.ParseSubject(pharos.ResultSubject("p1", w.ID)); err != nil {
 				t.Fatal(err)
 			}
 		}

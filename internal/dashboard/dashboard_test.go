@@ -165,8 +165,8 @@ func TestSeveralDashboardsShowTheSameAlsoOneThatComesLate(t *testing.T) {
 	h := newHall(t)
 	first, _, _ := h.dashboard()
 	h.until(first, "the store", func(s seen) bool { return s.NATS.Up && s.NATS.Store })
-	h.publish("pharos.result.a.b.c", `{"status":"critical"}`)
-	h.publish("pharos.result.a.b.d", `{"status":"ok"}`)
+	h.publish("pharos.push.a.b.c", `{"status":"critical"}`)
+	h.publish("pharos.push.a.b.d", `{"status":"ok"}`)
 	late, _, stop := h.dashboard()
 	is := func(s seen) bool { return s.Counts["critical"] == 1 && s.Counts["ok"] == 1 }
 	h.until(first, "both tiles", is)
@@ -186,8 +186,8 @@ func TestForget(t *testing.T) {
 	}
 	h.store("pharos.roster.a.p.0", string(roster[0]))
 	dies := h.lives("a", "p")
-	h.store("pharos.result.a.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
-	h.store("pharos.result.a.jobs.nightly", `{"status":"ok"}`)
+	h.store("pharos.result.a.p.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
+	h.store("pharos.push.a.jobs.nightly", `{"status":"ok"}`)
 	h.until(url, "two tiles", func(s seen) bool { return s.Counts["ok"] == 2 })
 
 	forget := func(f pharos.Forget) (int, error) {

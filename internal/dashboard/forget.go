@@ -28,7 +28,7 @@ func Forget(ctx context.Context, o bus.Options, f pharos.Forget) (deleted int, e
 		return 0, fmt.Errorf("forgetting prober %q: want SITE/PROBER as the footer of the board and /api/v1/board have it", f.Prober)
 	}
 	if f.Watcher != "" {
-		if s, err := pharos.ParseSubject(pharos.ResultSubject(f.Watcher)); err != nil || s.Type != pharos.MessageResult {
+		if s, err := pharos.ParseSubject(pharos.PushSubject(f.Watcher)); err != nil || s.Type != pharos.MessagePush {
 			return 0, fmt.Errorf("forgetting watcher %q: want SITE.SET.WATCHER, the id in /api/v1/board", f.Watcher)
 		}
 	}
@@ -67,7 +67,7 @@ func Forget(ctx context.Context, o bus.Options, f pharos.Forget) (deleted int, e
 // them is alive, if anybody.
 func subjectsOf(ctx context.Context, conn *bus.Conn, f pharos.Forget) (subjects []string, alive string, err error) {
 	found, fresh := map[string]bool{}, map[string]bool{}
-	owner := ""
+	owners := []string{f.Prober}
 	looked, stop := context.WithTimeout(ctx, forgetLimit/2)
 	defer stop()
 	err = conn.Follow(looked, bus.Follow{
@@ -87,14 +87,12 @@ func subjectsOf(ctx context.Context, conn *bus.Conn, f pharos.Forget) (subjects 
 			case pharos.MessageRoster:
 				mine = s.ProberID() == f.Prober
 			case pharos.MessageResult:
-				r, err := pharos.ParseResult(m.Data)
-				if err != nil {
-					return
-				}
 				if mine = s.ID() == f.Watcher; mine {
-					owner = s.Site + "/" + r.Prober
+					owners = append(owners, s.ProberID())
 				}
-				mine = mine || f.Prober != "" && s.Site+"/"+r.Prober == f.Prober
+				mine = mine || s.ProberID() == f.Prober
+			case pharos.MessagePush:
+				mine = s.ID() == f.Watcher
 			}
 			if mine {
 				found[m.Subject] = true
@@ -105,7 +103,7 @@ func subjectsOf(ctx context.Context, conn *bus.Conn, f pharos.Forget) (subjects 
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("forgetting: no contact with NATS: %s", conn.Link().Error)
 	}
-	for _, id := range []string{f.Prober, owner} {
+	for _, id := range owners {
 		if fresh[id] {
 			alive = id
 		}

@@ -61,7 +61,7 @@ type Result struct {
 	Running  bool      `json:"running,omitempty"` // the run is still under way, this is an early verdict
 	TTL      Seconds   `json:"ttl,omitzero"`      // the next message is due within it; 0: DefaultTTL
 
-	Prober      string  `json:"prober,omitempty"`      // the prober's token
+	Prober      string  `json:"-"`                     // the prober's token, from the subject; empty: pushed
 	Incarnation int64   `json:"incarnation,omitempty"` // when the prober's process started, unix milliseconds
 	Seq         uint64  `json:"seq,omitempty"`         // grows with each result of the prober; of one watcher's results the newest wins
 	Lag         Seconds `json:"lag,omitzero"`          // how late the run began
@@ -130,7 +130,7 @@ func (r *Result) Encode() ([]byte, error) {
 		data, err = encode(&c)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("encoding a result of %s: %w", r.Prober, err)
+		return nil, fmt.Errorf("encoding a result: %w", err)
 	}
 	return data, nil
 }
@@ -150,9 +150,6 @@ func ParseResult(data []byte) (Result, error) {
 		return Result{}, &BadMessage{ReasonInvalid, errors.New(`no "status"`)}
 	}
 	r.Status = *wire.Status
-	if r.Prober != "" && !ValidToken(r.Prober) {
-		return Result{}, &BadMessage{ReasonInvalid, fmt.Errorf("prober %.64q is not a token", r.Prober)}
-	}
 	// Not every offset that can be read can be written.
 	if r.At = r.At.UTC(); r.At.Year() < 0 || r.At.Year() > 9999 {
 		return Result{}, &BadMessage{ReasonInvalid, fmt.Errorf("at %d is beyond the years 0 to 9999", r.At.Year())}

@@ -26,7 +26,7 @@ func whole() Result {
 			{Warning, Seconds(3100 * time.Millisecond), Seconds(61 * time.Second)},
 			{Unknown, Seconds(time.Microsecond), Seconds(FlickerSpan)},
 		},
-		Running: true, TTL: Seconds(6 * time.Second), Prober: "p1", Incarnation: 1767366245123, Seq: math.MaxUint64, Lag: Seconds(100 * time.Microsecond),
+		Running: true, TTL: Seconds(6 * time.Second), Incarnation: 1767366245123, Seq: math.MaxUint64, Lag: Seconds(100 * time.Microsecond),
 		Missed: 7, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.UTC),
 		Name: "Home page", Set: "Shop", Site: "Berlin",
 	}
@@ -72,7 +72,7 @@ func TestResultOnTheWire(t *testing.T) {
 		`"detail":"HTTP/1.1 503\n\tRetry-After: 5\n<b>größer</b> \\ 日本","facts":[{"name":"address","value":"127.0.0.1:443"},{"name":"certificate","value":"71 days"}],` +
 		`"phases":[{"name":"lookup","took":0.001},{"name":"connect","took":0.02},{"name":"first_byte","took":0.00001}],"for":12.1,"outage":{"status":"critical","lasted":65.2},` +
 		`"flickers":[{"status":"warning","lasted":3.1,"ago":61},{"status":"unknown","lasted":0.000001,"ago":600}],"running":true,"ttl":6,` +
-		`"prober":"p1","incarnation":1767366245123,"seq":18446744073709551615,"lag":0.0001,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
+		`"incarnation":1767366245123,"seq":18446744073709551615,"lag":0.0001,"missed":7,"at":"2026-01-02T15:04:05.123Z",` +
 		`"name":"Home page","set":"Shop","site":"Berlin"}`
 	if diff := cmp.Diff(want, string(encoded(t, &r))); diff != "" {
 		t.Error("want -, got +\n" + diff)
@@ -159,7 +159,6 @@ func TestParseResultRefuses(t *testing.T) {
 		{"no status", `{"value":1}`, ReasonInvalid, `no "status"`},
 		{"a status of null", `{"status":null}`, ReasonInvalid, `no "status"`},
 		{"null", `null`, ReasonInvalid, `no "status"`},
-		{"a prober that is no token", `{"status":"ok","prober":"P 1"}`, ReasonInvalid, `prober "P 1" is not a token`},
 		{"a value beyond all sense", `{"status":"ok","value":-1.1e18}`, ReasonNotJSON, "value -1.1e+18 is beyond 1e+18"},
 		{"a time that is empty", `{"status":"ok","at":""}`, ReasonNotJSON, "parsing time"},
 		{"facts as pairs", `{"status":"ok","facts":[["a","b"]]}`, ReasonNotJSON, "cannot unmarshal array"},
@@ -419,7 +418,7 @@ func BenchmarkEncode(b *testing.B) {
 		name string
 		r    Result
 	}{
-		{"page", Result{Status: OK, Value: Num(0.133), Unit: "s", For: Seconds(time.Hour), TTL: Seconds(6 * time.Second), Prober: "p1", Incarnation: 1767366245123, Seq: 12345,
+		{"page", Result{Status: OK, Value: Num(0.133), Unit: "s", For: Seconds(time.Hour), TTL: Seconds(6 * time.Second), Incarnation: 1767366245123, Seq: 12345,
 			Phases: whole().Phases, At: time.Now()}},
 		{"everything", whole()},
 	} {

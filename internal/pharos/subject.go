@@ -18,7 +18,8 @@ type MessageType uint8
 
 // The kinds of subjects.
 const (
-	MessageResult    MessageType = iota + 1 // pharos.result.<site>.<set>.<watcher>
+	MessageResult    MessageType = iota + 1 // pharos.result.<site>.<prober>.<set>.<watcher>
+	MessagePush                             // pharos.push.<site>.<set>.<watcher>
 	MessageRoster                           // pharos.roster.<site>.<prober>.<part>
 	MessageHeartbeat                        // pharos.heartbeat.<site>.<prober>
 	MessageForget                           // pharos.forget
@@ -28,20 +29,21 @@ const (
 type Subject struct {
 	Type    MessageType
 	Site    string
-	Set     string // of a result
-	Watcher string // of a result
-	Prober  string // of a roster or beat
+	Set     string // of a result or push
+	Watcher string // of a result or push
+	Prober  string // of a result, roster or heartbeat
 	Part    int    // of a roster, from 0
 }
 
 // WatcherID names one watcher of one site on every board:
-// "<site>.<set>.<watcher>", the tail of its result subject.
+// "<site>.<set>.<watcher>".
 type WatcherID string
 
-// ID returns the id of the watcher that a result subject speaks of.
+// ID returns the id of the watcher that the subject of a result or push speaks of.
 func (s Subject) ID() WatcherID { return MakeID(s.Site, s.Set, s.Watcher) }
 
-// ProberID returns "<site>/<prober>", the name of a prober of a roster or beat.
+// ProberID returns "<site>/<prober>", the id of the prober that sent a result,
+// roster or heartbeat.
 func (s Subject) ProberID() string { return s.Site + "/" + s.Prober }
 
 // MakeID joins the tokens of a watcher.
@@ -55,8 +57,15 @@ func (id WatcherID) Site() string {
 	return site
 }
 
-// ResultSubject returns "pharos.result." and the id.
-func ResultSubject(id WatcherID) string { return "pharos.result." + string(id) }
+// ResultSubject returns the subject of what a prober says of a watcher; prober is
+// a token.
+func ResultSubject(prober string, id WatcherID) string {
+	site, rest, _ := strings.Cut(string(id), ".")
+	return "pharos.result." + site + "." + prober + "." + rest
+}
+
+// PushSubject returns the subject of what anybody but a prober says of a watcher.
+func PushSubject(id WatcherID) string { return "pharos.push." + string(id) }
 
 // RosterSubject returns the subject of one part of a prober's roster; site and
 // prober are tokens.
@@ -67,12 +76,6 @@ func RosterSubject(site, prober string, part int) string {
 // HeartbeatSubject returns the subject of a prober's beat; site and prober are
 // tokens.
 func HeartbeatSubject(site, prober string) string { return "pharos.heartbeat." + site + "." + prober }
-
-// SiteSubjects are the patterns of all that one site's probers publish; site
-// is a token.
-func SiteSubjects(site string) (results, rosters, beats string) {
-	return "pharos.result." + site + ".>", "pharos.roster." + site + ".>", "pharos.heartbeat." + site + ".>"
-}
 
 // ParseSubject takes a subject apart. The error quotes it and says which part
 // is not one of ours.
@@ -88,8 +91,10 @@ func ParseSubject(subject string) (Subject, error) {
 	parts := strings.Split(rest, ".")
 	var s Subject
 	switch {
-	case kind == "result" && len(parts) == 3:
-		s = Subject{Type: MessageResult, Site: parts[0], Set: parts[1], Watcher: parts[2]}
+	case kind == "result" && len(parts) == 4:
+		s = Subject{Type: MessageResult, Site: parts[0], Prober: parts[1], Set: parts[2], Watcher: parts[3]}
+	case kind == "push" && len(parts) == 3:
+		s = Subject{Type: MessagePush, Site: parts[0], Set: parts[1], Watcher: parts[2]}
 	case kind == "roster" && len(parts) == 3:
 		n, err := strconv.Atoi(parts[2])
 		if err != nil || n < 0 || n >= MaxRosterParts || strconv.Itoa(n) != parts[2] {
@@ -100,7 +105,7 @@ func ParseSubject(subject string) (Subject, error) {
 	case kind == "heartbeat" && len(parts) == 2:
 		s = Subject{Type: MessageHeartbeat, Site: parts[0], Prober: parts[1]}
 	default:
-		return Subject{}, fmt.Errorf("reading subject %q: want pharos.result.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.heartbeat.SITE.PROBER", subject)
+		return Subject{}, fmt.Errorf("reading subject %q: want pharos.result.SITE.PROBER.SET.WATCHER, pharos.push.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.heartbeat.SITE.PROBER", subject)
 	}
 	for _, p := range parts {
 		if !ValidToken(p) {

@@ -13,8 +13,8 @@ func TestParseSubject(t *testing.T) {
 		want    Subject
 		name    string // ID or ProberID
 	}{
-		{"pharos.result.berlin.shop.home-page", Subject{Type: MessageResult, Site: "berlin", Set: "shop", Watcher: "home-page"}, "berlin.shop.home-page"},
-		{"pharos.result.x--z4vl6dc3.a-b--fzztnxeo._", Subject{Type: MessageResult, Site: "x--z4vl6dc3", Set: "a-b--fzztnxeo", Watcher: "_"}, "x--z4vl6dc3.a-b--fzztnxeo._"},
+		{"pharos.result.berlin.p1.shop.home-page", Subject{Type: MessageResult, Site: "berlin", Prober: "p1", Set: "shop", Watcher: "home-page"}, "berlin.shop.home-page"},
+		{"pharos.push.x--z4vl6dc3.a-b--fzztnxeo._", Subject{Type: MessagePush, Site: "x--z4vl6dc3", Set: "a-b--fzztnxeo", Watcher: "_"}, "x--z4vl6dc3.a-b--fzztnxeo._"},
 		{"pharos.roster.berlin.p1.0", Subject{Type: MessageRoster, Site: "berlin", Prober: "p1"}, "berlin/p1"},
 		{"pharos.roster.berlin.p1.511", Subject{Type: MessageRoster, Site: "berlin", Prober: "p1", Part: 511}, "berlin/p1"},
 		{"pharos.heartbeat.berlin.p1", Subject{Type: MessageHeartbeat, Site: "berlin", Prober: "p1"}, "berlin/p1"},
@@ -31,7 +31,12 @@ func TestParseSubject(t *testing.T) {
 		name, again := got.ProberID(), ""
 		switch got.Type {
 		case MessageResult:
-			name, again = string(got.ID()), ResultSubject(got.ID())
+			name, again = string(got.ID()), ResultSubject(got.Prober, got.ID())
+			if got.ProberID() != "berlin/p1" {
+				t.Errorf("%s: sent by %q", tt.subject, got.ProberID())
+			}
+		case MessagePush:
+			name, again = string(got.ID()), PushSubject(got.ID())
 			if got.ID().Site() != got.Site {
 				t.Errorf("%s: the site of its id is %q", tt.subject, got.ID().Site())
 			}
@@ -49,7 +54,7 @@ func TestParseSubject(t *testing.T) {
 }
 
 func TestParseSubjectRefuses(t *testing.T) {
-	const want = "want pharos.result.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.heartbeat.SITE.PROBER"
+	const want = "want pharos.result.SITE.PROBER.SET.WATCHER, pharos.push.SITE.SET.WATCHER, pharos.roster.SITE.PROBER.PART or pharos.heartbeat.SITE.PROBER"
 	long := "pharos.result." + strings.Repeat("a.", 200) + "a"
 	for _, tt := range []struct{ subject, want string }{
 		{"", `reading subject "": not one of ours`},
@@ -59,14 +64,17 @@ func TestParseSubjectRefuses(t *testing.T) {
 		{"pharos.", `reading subject "pharos.": ` + want},
 		{"pharos.refresh", `reading subject "pharos.refresh": ` + want},
 		{"pharos.result.a.b", `reading subject "pharos.result.a.b": ` + want},
-		{"pharos.result.a.b.c.d", `reading subject "pharos.result.a.b.c.d": ` + want},
+		{"pharos.result.a.b.c", `reading subject "pharos.result.a.b.c": ` + want},
+		{"pharos.result.a.b.c.d.e", `reading subject "pharos.result.a.b.c.d.e": ` + want},
+		{"pharos.push.a.b", `reading subject "pharos.push.a.b": ` + want},
+		{"pharos.push.a.b.c.d", `reading subject "pharos.push.a.b.c.d": ` + want},
 		{"pharos.heartbeat.a.b.c", `reading subject "pharos.heartbeat.a.b.c": ` + want},
 		{"pharos.forget.a", `reading subject "pharos.forget.a": ` + want},
-		{"pharos.result.a.*.c", `reading subject "pharos.result.a.*.c": "*" is not a token`},
-		{"pharos.result.a.b.>", `reading subject "pharos.result.a.b.>": ">" is not a token`},
-		{"pharos.result.a..c", `reading subject "pharos.result.a..c": "" is not a token`},
-		{"pharos.result.A.b.c", `reading subject "pharos.result.A.b.c": "A" is not a token`},
-		{"pharos.result.a.b.c\x00", `reading subject "pharos.result.a.b.c\x00": "c\x00" is not a token`},
+		{"pharos.result.p.a.*.c", `reading subject "pharos.result.p.a.*.c": "*" is not a token`},
+		{"pharos.result.p.a.b.>", `reading subject "pharos.result.p.a.b.>": ">" is not a token`},
+		{"pharos.result.p.a..c", `reading subject "pharos.result.p.a..c": "" is not a token`},
+		{"pharos.push.A.b.c", `reading subject "pharos.push.A.b.c": "A" is not a token`},
+		{"pharos.result.p.a.b.c\x00", `reading subject "pharos.result.p.a.b.c\x00": "c\x00" is not a token`},
 		{"pharos.heartbeat.a.b c", `reading subject "pharos.heartbeat.a.b c": "b c" is not a token`},
 		{"pharos.roster.a.b.x", `reading subject "pharos.roster.a.b.x": "x" is not a part's number`},
 		{"pharos.roster.a.b.-1", `reading subject "pharos.roster.a.b.-1": "-1" is not a part's number`},
@@ -89,16 +97,8 @@ func TestParseSubjectRefuses(t *testing.T) {
 	}
 }
 
-func TestSiteSubjects(t *testing.T) {
-	results, rosters, beats := SiteSubjects("berlin")
-	want := []string{"pharos.result.berlin.>", "pharos.roster.berlin.>", "pharos.heartbeat.berlin.>"}
-	if diff := cmp.Diff(want, []string{results, rosters, beats}); diff != "" {
-		t.Error("want -, got +\n" + diff)
-	}
-}
-
 func FuzzParseSubject(f *testing.F) {
-	for _, subject := range []string{"pharos.result.berlin.shop.home-page", "pharos.roster.a.b.17", "pharos.heartbeat.a.b", "pharos.forget", "pharos.refresh", "pharos.result.*.>.", ""} {
+	for _, subject := range []string{"pharos.push.berlin.shop.home-page", "pharos.result.berlin.p1.shop.home-page", "pharos.roster.a.b.17", "pharos.heartbeat.a.b", "pharos.forget", "pharos.refresh", "pharos.result.*.>.", ""} {
 		f.Add(subject)
 	}
 	f.Fuzz(func(t *testing.T, subject string) {
@@ -109,7 +109,9 @@ func FuzzParseSubject(f *testing.F) {
 		var again string
 		switch s.Type {
 		case MessageResult:
-			again = ResultSubject(s.ID())
+			again = ResultSubject(s.Prober, s.ID())
+		case MessagePush:
+			again = PushSubject(s.ID())
 		case MessageRoster:
 			again = RosterSubject(s.Site, s.Prober, s.Part)
 		case MessageHeartbeat:

@@ -238,14 +238,14 @@ func (o *outbox) send(conn *bus.Conn, it *item) {
 	}
 	o.n++
 	r := report.Result.Aged(time.Since(report.At) + pharos.Slept() - it.slept)
-	r.Prober, r.Incarnation, r.Seq = o.p.name, o.epoch, o.n
+	r.Incarnation, r.Seq = o.epoch, o.n
 	o.mu.Unlock()
 	data, err := r.Encode()
 	if err != nil {
 		o.p.o.Log.Error("publishing a result", "watcher", report.ID, "error", err)
 		return
 	}
-	o.publish(conn, pharos.ResultSubject(report.ID), data)
+	o.publish(conn, pharos.ResultSubject(o.p.name, report.ID), data)
 }
 
 // publish hands a message to NATS. What cannot be sent while there is no
@@ -335,7 +335,7 @@ func (o *outbox) restore(ctx context.Context, conn *bus.Conn) {
 	o.p.mu.Lock()
 	subjects := make([]string, 0, len(o.p.watchers))
 	for id := range o.p.watchers {
-		subjects = append(subjects, pharos.ResultSubject(id))
+		subjects = append(subjects, pharos.ResultSubject(o.p.name, id))
 	}
 	o.p.mu.Unlock()
 	subject, data := o.beatNow(conn, false)
@@ -354,9 +354,7 @@ func (o *outbox) restore(ctx context.Context, conn *bus.Conn) {
 		if err != nil {
 			continue
 		}
-		if r.Prober == o.p.name {
-			newest = max(newest, r.Incarnation)
-		}
+		newest = max(newest, r.Incarnation)
 		past[s.ID()] = r.Aged(m.Age)
 	}
 	// Boards take the newer epoch for the newer process: a clock that was turned

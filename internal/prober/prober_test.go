@@ -157,7 +157,7 @@ func TestItSaysWhoItIsWhatItWatchesAndGoodbye(t *testing.T) {
 		t.Errorf("the roster is %+v", roster)
 	}
 	r := e.result("Quick", any1)
-	if r.Status != pharos.OK || r.Prober != "p1" || r.Incarnation == 0 || r.Seq == 0 || r.TTL <= 0 {
+	if r.Status != pharos.OK || r.Incarnation == 0 || r.Seq == 0 || r.TTL <= 0 {
 		t.Errorf("the result is %+v", r)
 	}
 	e.until("a beat that knows the roster", func(s pharos.Subject, data []byte) bool {
@@ -319,7 +319,7 @@ func TestItGoesOnWhereAnEarlierProcessStopped(t *testing.T) {
 	c := parse(t, two)
 	future := time.Now().Add(time.Hour).UnixMilli() // the clock was turned back since
 	earlier := fmt.Sprintf(`{"status":"ok","for":3600,"prober":"p1","incarnation":%d,"seq":5,"flickers":[{"status":"critical","lasted":3,"ago":60}]}`, future)
-	if _, err := js.Publish(pharos.ResultSubject(c.Watchers[0].ID), []byte(earlier)); err != nil {
+	if _, err := js.Publish(pharos.ResultSubject(pharos.Token(c.Prober), c.Watchers[0].ID), []byte(earlier)); err != nil {
 		t.Fatal(err)
 	}
 	e := listen(t, s)

@@ -24,13 +24,13 @@ func (w *world) shop() {
 		{Name: "Is True?", Kind: "command", Target: "true", Interval: 60},
 		{Name: "Later", Kind: "command", Target: "sleep 60", Interval: 60},
 	}})
-	home := pharos.ResultSubject(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Home page")))
+	home := pharos.ResultSubject("p1", pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Home page")))
 	w.apply(home, `{"status":"critical","value":1.84,"unit":"s","summary":"status 503, wanted 2xx","detail":"<b>503</b>\nSorry",
 		"facts":[{"name":"status","value":"503"},{"name":"certificate","value":"71 days"}],"phases":[{"name":"lookup","took":0.001},{"name":"first_byte","took":1.8}],"for":12.1,
 		"flickers":[{"status":"warning","lasted":3.1,"ago":61}],"running":true,"ttl":6,"prober":"p1","incarnation":1,"seq":5,"lag":0.0001,"missed":3,
 		"at":"2026-01-02T16:04:05.123+01:00"}`)
-	w.apply(pharos.ResultSubject(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Is True?"))), `{"status":"ok","value":0,"ttl":180,"prober":"p1","incarnation":1,"seq":6}`)
-	w.apply("pharos.result.ci.jobs.backup", `{"status":"ok","text":"42 files","ttl":1,"set":"Jobs","name":"Backup","site":"CI"}`)
+	w.apply(pharos.ResultSubject("p1", pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Is True?"))), `{"status":"ok","value":0,"ttl":180,"prober":"p1","incarnation":1,"seq":6}`)
+	w.apply("pharos.push.ci.jobs.backup", `{"status":"ok","text":"42 files","ttl":1,"set":"Jobs","name":"Backup","site":"CI"}`)
 	time.Sleep(2 * time.Second)
 }
 
@@ -84,8 +84,8 @@ func TestAPIBoardIsOKOnlyWhenAllIs(t *testing.T) {
 		{`{"status":"critical"}`, false},
 	} {
 		in(t, Options{}, func(w *world) {
-			w.apply("pharos.result.a.b.c", `{"status":"ok"}`)
-			w.apply("pharos.result.a.b.d", tt.second)
+			w.apply("pharos.push.a.b.c", `{"status":"ok"}`)
+			w.apply("pharos.push.a.b.d", tt.second)
 			time.Sleep(2 * time.Second)
 			if got := w.get("/api/v1/board").Body.String(); !strings.HasSuffix(got, fmt.Sprintf("\"screens\":0,\"ok\":%v}\n", tt.want)) {
 				t.Errorf("beside %s: %s", tt.second, got)
@@ -173,11 +173,11 @@ func TestStaleIsNeverOKInMetrics(t *testing.T) {
 func TestMetricsSurviveBadInput(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		// Two senders with the same human names, and one with markup in its own.
-		w.apply("pharos.result.a.b.c", `{"status":"ok","name":"Same","set":"Same","site":"Same"}`)
-		w.apply("pharos.result.a.b.d", `{"status":"critical","name":"Same","set":"Same","site":"Same"}`)
-		w.apply("pharos.result.a.b.e", `{"status":"ok","name":"\"}\n evil 1","site":"<script>"}`)
-		w.apply("pharos.result.a.b.*", `{"status":"ok"}`)
-		w.apply("pharos.result.a.b.f", `{"status":"fine"}`)
+		w.apply("pharos.push.a.b.c", `{"status":"ok","name":"Same","set":"Same","site":"Same"}`)
+		w.apply("pharos.push.a.b.d", `{"status":"critical","name":"Same","set":"Same","site":"Same"}`)
+		w.apply("pharos.push.a.b.e", `{"status":"ok","name":"\"}\n evil 1","site":"<script>"}`)
+		w.apply("pharos.push.a.b.*", `{"status":"ok"}`)
+		w.apply("pharos.push.a.b.f", `{"status":"fine"}`)
 		time.Sleep(time.Second)
 		metrics := w.wantCode("/metrics", http.StatusOK).Body.String()
 		for _, want := range []string{

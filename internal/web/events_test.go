@@ -23,7 +23,7 @@ import (
 
 func TestEventsOverTCP(t *testing.T) {
 	w, address, _ := served(t, Options{})
-	w.apply("pharos.result.berlin.shop.page", `{"status":"ok","value":0.133,"unit":"s"}`)
+	w.apply("pharos.push.berlin.shop.page", `{"status":"ok","value":0.133,"unit":"s"}`)
 	s := dial(t, address, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
 	answer := s.answer(http.MethodGet)
 	want := http.Header{
@@ -44,7 +44,7 @@ func TestEventsOverTCP(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 	sent := time.Now()
-	w.apply("pharos.result.berlin.shop.page", `{"status":"critical","summary":"status 503, wanted 2xx"}`)
+	w.apply("pharos.push.berlin.shop.page", `{"status":"critical","summary":"status 503, wanted 2xx"}`)
 	for e = s.event(); e.name != "frame"; e = s.event() {
 	}
 	if len(e.U) != 1 || e.U[0]["s"] != "critical" || e.U[0]["m"] != "status 503, wanted 2xx" || e.U[0]["v"] != "" {
@@ -76,7 +76,7 @@ func TestABeatEachSecond(t *testing.T) {
 			}
 			last = time.Now()
 		}
-		w.apply("pharos.result.a.b.c", `{"status":"ok"}`)
+		w.apply("pharos.push.a.b.c", `{"status":"ok"}`)
 		if e := s.event(); e.name != "board" || len(e.Tiles) != 1 {
 			t.Errorf("with a new tile came %+v", e)
 		}
@@ -85,10 +85,10 @@ func TestABeatEachSecond(t *testing.T) {
 
 // twoTowns has three tiles: two of Berlin's shop and office, one of Oslo's shop.
 func (w *world) twoTowns() {
-	w.apply("pharos.result.berlin.shop.a", `{"status":"ok","set":"Shop","name":"A"}`)
-	w.apply("pharos.result.berlin.office.b", `{"status":"ok","set":"Office","name":"B"}`)
-	w.apply("pharos.result.oslo.shop.c", `{"status":"ok","set":"Shop","name":"C"}`)
-	w.apply("pharos.result.oslo.x--z4vl6dc3.d", `{"status":"ok","set":"日本","name":"D"}`)
+	w.apply("pharos.push.berlin.shop.a", `{"status":"ok","set":"Shop","name":"A"}`)
+	w.apply("pharos.push.berlin.office.b", `{"status":"ok","set":"Office","name":"B"}`)
+	w.apply("pharos.push.oslo.shop.c", `{"status":"ok","set":"Shop","name":"C"}`)
+	w.apply("pharos.push.oslo.x--z4vl6dc3.d", `{"status":"ok","set":"日本","name":"D"}`)
 	time.Sleep(time.Second)
 }
 
@@ -116,7 +116,7 @@ func TestFilters(t *testing.T) {
 				if strings.Join(got, " ") != tt.want {
 					t.Errorf("got %v, want %s", got, tt.want)
 				}
-				w.apply("pharos.result.berlin.office.b", `{"status":"critical"}`)
+				w.apply("pharos.push.berlin.office.b", `{"status":"critical"}`)
 				e := s.event()
 				if seen := e.name == "frame"; seen != strings.Contains(tt.want, "B") {
 					t.Errorf("B turned red, and there came %+v", e)

@@ -57,7 +57,7 @@ func TestPollStatuses(t *testing.T) {
 		{`{"status":"waiting","ttl":1}`, "critical"}, // stale
 	} {
 		in(t, Options{}, func(w *world) {
-			w.apply("pharos.result.a.b.c", tt.result)
+			w.apply("pharos.push.a.b.c", tt.result)
 			time.Sleep(2 * time.Second)
 			got := w.polled()["c"]
 			want := pollWatcher{ID: "c", Name: "c", Duration: "a moment", StatusOK: tt.want == "ok", StatusWarning: tt.want == "warning", StatusCritical: tt.want == "critical"}
@@ -76,7 +76,7 @@ func TestPollDurations(t *testing.T) {
 			"days":    `{"status":"ok","for":864000,"ttl":3600}`,
 			"stale":   `{"status":"ok","for":864000,"ttl":1}`,
 		} {
-			w.apply("pharos.result.a.b."+name, data)
+			w.apply("pharos.push.a.b."+name, data)
 		}
 		time.Sleep(2 * time.Second)
 		for name, want := range map[string]string{"minutes": "5 minutes", "hour": "1 hour", "days": "10 days", "stale": "a moment"} {
@@ -99,11 +99,11 @@ func TestPollValues(t *testing.T) {
 		}
 		w.beat("a", "p", 1)
 		w.roster("a", "p", set)
-		w.apply("pharos.result.a.s.page", `{"status":"ok","value":0.01234567,"unit":"s"}`)
-		w.apply("pharos.result.a.s.failed", `{"status":"critical"}`)
-		w.apply("pharos.result.a.s.number", `{"status":"ok","value":1.5,"unit":"%"}`)
-		w.apply("pharos.result.a.s.text", `{"status":"ok","text":"leader"}`)
-		w.apply("pharos.result.a.s.none", `{"status":"ok"}`)
+		w.apply("pharos.push.a.s.page", `{"status":"ok","value":0.01234567,"unit":"s"}`)
+		w.apply("pharos.push.a.s.failed", `{"status":"critical"}`)
+		w.apply("pharos.push.a.s.number", `{"status":"ok","value":1.5,"unit":"%"}`)
+		w.apply("pharos.push.a.s.text", `{"status":"ok","text":"leader"}`)
+		w.apply("pharos.push.a.s.none", `{"status":"ok"}`)
 		time.Sleep(time.Second)
 		for name, want := range map[string]any{"page": "0.0123", "failed": "unknown", "waits": "unknown", "number": 1.5, "text": "leader", "none": nil} {
 			if got := w.polled()[name].Value; got != want {
@@ -119,7 +119,7 @@ func TestPollIDsAreUnique(t *testing.T) {
 			{"a.s1.w1", "Home page"}, {"a.s2.w1", "Home page"}, {"b.s1.w1", "Home page"}, {"a.s1.w2", "home_PAGE"},
 			{"a.s1.w3", "日本"}, {"a.s1.w4", "?"}, {"a.s1.w5", "Tab\tand   spaces"}, {"a.s1.w6", "größe 1"}, {"a.s1.w7", "a_home_page"},
 		} {
-			w.apply("pharos.result."+m.subject, `{"status":"ok","name":"`+strings.ReplaceAll(m.name, "\t", `\t`)+`"}`)
+			w.apply("pharos.push."+m.subject, `{"status":"ok","name":"`+strings.ReplaceAll(m.name, "\t", `\t`)+`"}`)
 		}
 		time.Sleep(time.Second)
 		var answer struct {
