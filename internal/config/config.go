@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 // The defaults of what is not a watcher's.
@@ -42,7 +43,10 @@ type Config struct {
 	Dashboard      Dashboard
 	Hash           [sha256.Size]byte // of the file's content
 
-	secrets *strings.Replacer // nil: none
+	// Redactor hides the file's secrets: passwords, tokens, the values of headers
+	// that carry them, those in addresses and after a command's -u, and what came
+	// from a variable whose name says that it is secret.
+	Redactor *redact.Redactor
 }
 
 // NATS is the way to NATS, and what the all-in-one's own server does. Files
@@ -121,20 +125,18 @@ func cause(err error) error {
 // under it, and relative paths in the file start at its folder. The error is
 // of type Errors.
 func Parse(name string, data []byte, getenv func(string) (string, bool)) (*Config, error) {
-	r := &reader{file: name, getenv: getenv, secrets: make(secrets), keys: make(map[reflect.Type]keyTable)}
+	r := &reader{file: name, getenv: getenv, secrets: make(redact.Secrets), keys: make(map[reflect.Type]keyTable)}
 	c := r.parse(data)
-	replacer := r.secrets.replacer()
+	redactor := r.secrets.Redactor(r.own...)
 	if len(r.errs) > 0 {
 		all := r.errs.told()
-		if replacer != nil {
-			for i := range all {
-				all[i].Message = replacer.Replace(r.secrets.hideCut(all[i].Message))
-			}
+		for i := range all {
+			all[i].Message = printable(redactor.Values(r.secrets.HideCut(all[i].Message, cut)))
 		}
 		return nil, all
 	}
 	c.Hash = sha256.Sum256(data)
-	c.secrets = replacer
+	c.Redactor = redactor
 	return c, nil
 }
 
@@ -164,6 +166,7 @@ func (r *reader) parse(data []byte) *Config {
 		r.fail(&second, `a second document begins here ("---"): one file holds one`)
 		return nil
 	}
+	r.own = ownVariables(document.Content[0])
 	var f file
 	r.read(document.Content[0], "", fieldOf(&f))
 	return r.config(&f)
@@ -240,15 +243,30 @@ func (c *Config) Place(site, prober string) error {
 	return nil
 }
 
-// Redact returns s with every secret of the file that has at least four bytes
-// replaced by "•••": passwords, tokens, the values of headers that carry them,
-// those in addresses, and what came from a variable whose name says that it is
-// secret. It is safe for concurrent use, and free where there are none.
-func (c *Config) Redact(s string) string {
-	if c.secrets == nil {
-		return s
+// ownVariables returns the names of the variables that only the program itself
+// uses: those of every section but the watchers'.
+func ownVariables(root *yaml.Node) []string {
+	var own []string
+	seen := make(map[*yaml.Node]bool)
+	var walk func(n *yaml.Node)
+	walk = func(n *yaml.Node) {
+		if n = resolve(n); seen[n] {
+			return
+		}
+		seen[n] = true
+		for _, m := range variable.FindAllStringSubmatch(n.Value, -1) {
+			own = append(own, m[1])
+		}
+		for _, child := range n.Content {
+			walk(child)
+		}
 	}
-	return c.secrets.Replace(s)
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if key := root.Content[i].Value; key == "nats" || key == "dashboard" {
+			walk(root.Content[i+1])
+		}
+	}
+	return own
 }
 
 func (r *reader) nats(k *natsKeys) NATS {

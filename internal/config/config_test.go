@@ -32,7 +32,7 @@ func env(pairs ...string) func(string) (string, bool) {
 
 var compare = cmp.Options{
 	cmpopts.EquateNaNs(),
-	cmpopts.IgnoreUnexported(Config{}),
+	cmpopts.IgnoreFields(Config{}, "Redactor"),
 	cmp.Comparer(func(a, b *regexp.Regexp) bool {
 		if a == nil || b == nil {
 			return a == b
@@ -55,7 +55,7 @@ func TestWhatIsCutTellsNoSecret(t *testing.T) {
 	token := strings.Repeat("a1b2", 30)
 	for _, value := range []string{"${API_TOKEN}", "some words before it ${API_TOKEN}", "${API_TOKEN} and some after it"} {
 		_, err := Parse("pharos.yaml", []byte("defaults: {interval: \""+value+"\"}"), env("API_TOKEN", token))
-		if err == nil || strings.Contains(err.Error(), token[:minSecret]) || !strings.Contains(err.Error(), "line 1: defaults.interval: want a duration") {
+		if err == nil || strings.Contains(err.Error(), token[:4]) || !strings.Contains(err.Error(), "line 1: defaults.interval: want a duration") {
 			t.Errorf("%s: got %v", value, err)
 		}
 	}
@@ -98,5 +98,39 @@ func TestBadFiles(t *testing.T) {
 				t.Errorf("a secret is told: %s", got)
 			}
 		})
+	}
+}
+
+func TestErrorsHoldNoControlCharacters(t *testing.T) {
+	for _, text := range []string{
+		"\"a\\e]0;owned\\a\": 1", "sets: [{name: \"\\e[31m\"}]", "dashboard: {views: {\"\\e[2J\": {}}}", "title: \"\\u202e\"",
+		"sets: [{name: a, watchers: [{name: b, command: c, env: {\"\\e[1m\": []}}]}]", "sets: [{name: a, watchers: [{name: b, page: \"http://a/\", headers: {\"X\\e[1m\": 1}}]}]",
+		"title: !\x1b x",
+	} {
+		_, err := Parse("pharos.yaml", []byte(text), env())
+		if err == nil || strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' && r != '\n' || r == '\u202e' }) {
+			t.Errorf("%s: got %q", text, err)
+		}
+	}
+}
+
+func TestVariablesOfTheProgramAreItsOwn(t *testing.T) {
+	c, err := Parse("pharos.yaml", []byte("nats: {url: \"nats://${HOST:-a}\", password: \"${NATS_PW}\", user: u}\nsets: [{name: a, watchers: [{name: b, command: \"${PROGRAM}\"}]}]"), env("NATS_PW", "x", "PROGRAM", "true"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Redactor.Environ([]string{"HOST=a", "NATS_PW=x", "PROGRAM=true", "PHAROS_X=1"})
+	if diff := cmp.Diff([]string{"PROGRAM=true"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSecretsWithinTexts(t *testing.T) {
+	c, err := Parse("pharos.yaml", []byte("sets: [{name: a, watchers: [{name: b, command: \"curl -u admin:tea-party http://a:${PART}@b/\", env: {DATABASE: \"postgres://u:in-env@h/d\"}}]}]"), env("PART", "sla/sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Redactor.Text("tea-party sla/sh in-env"); got != "••• ••• •••" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -270,12 +270,12 @@ func TestRedactHidesEverySecret(t *testing.T) {
 		"p@ssw0rd", "p%40ssw0rd", "querytoken", "letmein", "YW5uYTpsZXRtZWlu", "bearer-token", "Zm9v", "Basic Zm9v",
 		"session=1234", "apikey", "pgpass", "in-env", "natspass", "nats-token", "userpass",
 	} {
-		if got := c.Redact("before " + secret + " after"); got != "before ••• after" {
+		if got := c.Redactor.Text("before " + secret + " after"); got != "before ••• after" {
 			t.Errorf("%q: got %q", secret, got)
 		}
 	}
 	for _, plain := range []string{"visible", "other", "pghost", "elsewhere", "", "anna"} {
-		if got := c.Redact(plain); got != plain {
+		if got := c.Redactor.Text(plain); got != plain {
 			t.Errorf("got %q, wanted %q", got, plain)
 		}
 	}
@@ -283,7 +283,7 @@ func TestRedactHidesEverySecret(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 100 {
-				if got := c.Redact("a letmein b"); got != "a ••• b" {
+				if got := c.Redactor.Text("a letmein b"); got != "a ••• b" {
 					t.Errorf("got %q", got)
 				}
 			}
@@ -294,7 +294,7 @@ func TestRedactHidesEverySecret(t *testing.T) {
 
 func TestRedactCostsNothingWithoutSecrets(t *testing.T) {
 	c := parse(t, "title: x", env())
-	if n := testing.AllocsPerRun(100, func() { c.Redact("some text") }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { c.Redactor.Text("some text") }); n != 0 {
 		t.Errorf("got %v allocations", n)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"pharos/internal/redact"
 )
 
 // The bounds of one file.
@@ -24,7 +26,8 @@ type reader struct {
 	getenv  func(string) (string, bool)
 	errs    Errors
 	nodes   int
-	secrets secrets
+	secrets redact.Secrets
+	own     []string // variables that only the program itself uses
 	keys    map[reflect.Type]keyTable
 }
 
@@ -212,7 +215,7 @@ func (r *reader) merge(n *yaml.Node, key string, seen map[string]*yaml.Node, pai
 		default:
 			name := named.Value
 			if i := strings.IndexAny(name, ":="); i >= 0 {
-				r.secrets.add(name[i+1:]) // {password:hunter} lacks the space that makes it a key and its value
+				r.secrets.Add(name[i+1:]) // {password:hunter} lacks the space that makes it a key and its value
 			}
 			if first, doubled := own[name]; doubled {
 				r.fail(k, "%skey %q is there twice (first on line %d)", label(key), name, first)
@@ -251,6 +254,7 @@ func (r *reader) scalar(n *yaml.Node, key, want string) (scalar, bool) {
 	}
 	s := scalar{node: n, text: target.Value, tag: target.ShortTag(), typed: true}
 	if s.tag != "!!str" || !strings.Contains(s.text, "${") {
+		r.secrets.AddText(s.text)
 		return s, true
 	}
 	whole := variable.FindString(s.text) == s.text && !strings.HasPrefix(s.text, "$$")
@@ -263,9 +267,7 @@ func (r *reader) scalar(n *yaml.Node, key, want string) (scalar, bool) {
 		v, there := r.getenv(m[1])
 		switch {
 		case v != "":
-			if secretName.MatchString(m[1]) {
-				r.secrets.add(v)
-			}
+			r.secrets.AddNamed(m[1], v)
 		case m[2] != "":
 			v = m[3]
 		case !there:
@@ -274,6 +276,7 @@ func (r *reader) scalar(n *yaml.Node, key, want string) (scalar, bool) {
 		}
 		return v
 	})
+	r.secrets.AddText(s.text)
 	if whole {
 		s.typed = false
 		s.tag = (&yaml.Node{Kind: yaml.ScalarNode, Value: s.text}).ShortTag()

@@ -60,7 +60,7 @@ func (t *secret) read(r *reader, n *yaml.Node, key string) {
 		return
 	}
 	if s.tag != "!!bool" && s.tag != "!!null" { // which are no secret, but words of our messages
-		r.secrets.add(s.text) // whatever is wrong with it
+		r.secrets.Add(s.text) // whatever is wrong with it
 	}
 	if s.typed && s.tag != "!!str" && s.tag != "!!null" {
 		r.fail(n, "%swant a text, got %s: write it in quotes", label(key), s.kind())
@@ -327,7 +327,7 @@ func (a *address) read(r *reader, n *yaml.Node, key string) {
 		r.fail(n, "%swant an http or https address: %s%s", label(key), quotes.ReplaceAllString(err.Error(), ""), escapes(s))
 		return
 	}
-	r.secrets.addURL(u)
+	r.secrets.AddURL(u)
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
 		r.fail(n, `%swant an address that begins with "http://" or "https://", got %s`, label(key), shown(s))
@@ -397,10 +397,10 @@ func (b *brokers) read(r *reader, n *yaml.Node, key string) {
 			r.fail(n, "%swant a port from 1 to 65535, got %s%s", label(key), got, escapes(s))
 			return
 		}
-		r.secrets.addURL(u)
+		r.secrets.AddURL(u)
 		if u.User != nil {
 			if _, ok := u.User.Password(); !ok { // nats://token@host
-				r.secrets.add(u.User.Username())
+				r.secrets.Add(u.User.Username())
 			}
 		}
 	}

@@ -187,9 +187,7 @@ func (r *reader) command(k *watcherKeys) *pharos.Command {
 		if strings.ContainsRune(e.value, 0) {
 			r.fail(e.node, "env.%s: a variable cannot hold a zero byte", e.name)
 		}
-		if secretName.MatchString(e.name) {
-			r.secrets.add(e.value)
-		}
+		r.secrets.AddNamed(e.name, e.value)
 		c.Env = append(c.Env, e.name+"="+e.value)
 	}
 	return c
@@ -266,7 +264,7 @@ func (r *reader) request(k *watcherKeys, p *pharos.Page) {
 			r.fail(e.key, "headers: %s is there twice (first on line %d)", e.name, seen[canonical])
 		}
 		seen[canonical] = e.key.Line
-		r.secrets.addHeader(e.name, e.value)
+		r.secrets.AddHeader(e.name, e.value)
 		p.Headers = append(p.Headers, pharos.Header{Name: e.name, Value: e.value})
 	}
 }
@@ -289,7 +287,7 @@ func (r *reader) credentials(k *watcherKeys, p *pharos.Page) {
 		if k.BasicAuth.User == "" && isMapping(k.BasicAuth.node) {
 			r.fail(k.BasicAuth.at("user"), "basic_auth: want a user")
 		}
-		r.secrets.addLogin(p.User, p.Password)
+		r.secrets.AddLogin(p.User, p.Password)
 	}
 	if k.has("bearer") {
 		ways = append(ways, "bearer")

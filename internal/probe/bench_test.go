@@ -91,7 +91,7 @@ func benchPage(b *testing.B, keep bool) {
 	w.Page.KeepAlive = keep
 	e := New(Options{Version: "bench"})
 	defer e.Close()
-	p, err := e.Prepare(w)
+	p, err := e.Prepare(w, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,18 +16,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 // command runs a program and judges its exit code, or a number that it says.
 type command struct {
-	engine  *Engine
-	watcher pharos.Watcher
-	secrets *secrets
-	argv    []string
-	dir     string
-	env     []string
-	script  string         // through ssh: what argv reads
-	value   *regexp.Regexp // its first group is the value; nil: the exit code is
+	engine   *Engine
+	watcher  pharos.Watcher
+	redactor *redact.Redactor
+	argv     []string
+	dir      string
+	env      []string
+	script   string         // through ssh: what argv reads
+	value    *regexp.Regexp // its first group is the value; nil: the exit code is
 }
 
 // number is a number that does not begin within a word: in "load1=0.5 s" it is
@@ -36,9 +37,9 @@ var number = regexp.MustCompile(`(?:^|[^\w.])([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+
 
 const maxValueText = 64 << 10 // bytes of the output in which a value is looked for
 
-func newCommand(e *Engine, w pharos.Watcher, s *secrets) (*command, error) {
+func newCommand(e *Engine, w pharos.Watcher, r *redact.Redactor) (*command, error) {
 	spec := w.Command
-	c := &command{engine: e, watcher: w, secrets: s, dir: spec.Dir, value: spec.Pattern}
+	c := &command{engine: e, watcher: w, redactor: r, dir: spec.Dir, value: spec.Pattern}
 	if spec.Number {
 		c.value = number
 	}
@@ -59,7 +60,7 @@ func newCommand(e *Engine, w pharos.Watcher, s *secrets) (*command, error) {
 		}
 	}
 	if w.SSHHost == "" {
-		c.env = append(os.Environ(), spec.Env...)
+		c.env = append(r.Environ(os.Environ()), spec.Env...)
 		return c, nil
 	}
 	for _, v := range spec.Env {
@@ -84,7 +85,7 @@ func (c *command) look(ctx context.Context, r *pharos.Result) {
 		said = &capture{head: make([]byte, 0, 256), most: maxValueText}
 	}
 	state, err := c.run(ctx, &shown, said)
-	r.Detail = shown.text(c.secrets)
+	r.Detail = shown.text(c.redactor)
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:
 		summary := sayTimeout(ctx, start, c.watcher.Timeout)
@@ -95,7 +96,7 @@ func (c *command) look(ctx context.Context, r *pharos.Result) {
 	case err != nil:
 		fail(r, describeStart(err, c.argv[0], c.dir))
 	case c.script != "" && state.ExitCode() == sshFailed && !c.engine.ssh.alive(c.watcher.SSHHost):
-		fail(r, (&sshError{c.watcher.SSHHost, errors.New(shown.lastLine(c.secrets))}).Error())
+		fail(r, (&sshError{c.watcher.SSHHost, errors.New(shown.lastLine(c.redactor))}).Error())
 	default:
 		c.judge(r, state, &shown, said)
 	}
@@ -130,7 +131,7 @@ func (c *command) judge(r *pharos.Result, state *os.ProcessState, shown, said *c
 	}
 	if code != 0 {
 		summary := "exit code " + strconv.Itoa(code)
-		if line := shown.firstLine(c.secrets); line != "" {
+		if line := shown.firstLine(c.redactor); line != "" {
 			summary += ": " + line
 		}
 		fail(r, summary)
@@ -156,7 +157,7 @@ func (c *command) valueIn(output []byte) (pharos.Number, string) {
 	from, to := max(at[2], 0), max(at[3], 0) // -1: not part of the match
 	v, err := strconv.ParseFloat(string(bytes.TrimSpace(output[from:to])), 64)
 	if err != nil || v-v != 0 { // NaN and infinities are no values
-		return pharos.Number{}, fmt.Sprintf("%.40q in the output is not a number", c.secrets.show(string(output), from, to))
+		return pharos.Number{}, fmt.Sprintf("%.40q in the output is not a number", c.redactor.Part(string(output), from, to))
 	}
 	return pharos.Num(v), ""
 }

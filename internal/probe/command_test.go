@@ -186,7 +186,7 @@ func bePIDOne() (wrong []string) {
 	for i := range 50 {
 		// The orphan leaves group, environment and pipe, dies in its own time
 		// and falls to PID 1.
-		p, err := e.Prepare(shell("env -i setsid sh -c 'sleep 0.0" + strconv.Itoa(i%10) + "' >/dev/null 2>&1 & exit 3"))
+		p, err := e.Prepare(shell("env -i setsid sh -c 'sleep 0.0"+strconv.Itoa(i%10)+"' >/dev/null 2>&1 & exit 3"), nil)
 		if err != nil {
 			return []string{err.Error()}
 		}

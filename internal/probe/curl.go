@@ -40,11 +40,11 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 		return &sshError{host, errors.New(describeStart(err, argv[0], ""))}
 	}
 	times, code := stderr.cutCurl(p.engine.nursery.mark)
-	v.seen.stderr = stderr.text(p.secrets)
+	v.seen.stderr = stderr.text(p.redactor)
 	if ctx.Err() != nil {
 		return fmt.Errorf("curl on %s had not ended", host)
 	}
-	line := stderr.lastLine(p.secrets)
+	line := stderr.lastLine(p.redactor)
 	if !v.addCurl(times) {
 		switch {
 		case code == shellNotFound:

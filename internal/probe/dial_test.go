@@ -162,7 +162,7 @@ func TestANamesFamily(t *testing.T) {
 			}
 			w := pageAt("http://" + net.JoinHostPort("name.example", port))
 			w.Page.IP = test.family
-			p, err := e.Prepare(w)
+			p, err := e.Prepare(w, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 // Options are what all probes of an engine share.
@@ -66,24 +67,24 @@ type looker interface {
 // Probe is a watcher made ready to be looked at, as often as one likes. One
 // run at a time.
 type Probe struct {
-	engine  *Engine
-	id      pharos.WatcherID
-	kind    looker
-	secrets *secrets
+	engine   *Engine
+	id       pharos.WatcherID
+	kind     looker
+	redactor *redact.Redactor
 }
 
 // Prepare reads the files that the watcher names and compiles everything that
-// does not change from run to run. Its errors name the watcher.
-func (e *Engine) Prepare(w pharos.Watcher) (*Probe, error) {
-	s := new(secrets)
-	kind, err := e.prepare(w, s)
+// does not change from run to run. r takes the secrets out of whatever a run
+// tells, before it is cut. The errors name the watcher.
+func (e *Engine) Prepare(w pharos.Watcher, r *redact.Redactor) (*Probe, error) {
+	kind, err := e.prepare(w, r)
 	if err != nil {
 		return nil, fmt.Errorf("preparing watcher %q of set %q: %w", w.Name, w.Set, err)
 	}
-	return &Probe{engine: e, id: w.ID, kind: kind, secrets: s}, nil
+	return &Probe{engine: e, id: w.ID, kind: kind, redactor: r}, nil
 }
 
-func (e *Engine) prepare(w pharos.Watcher, s *secrets) (looker, error) {
+func (e *Engine) prepare(w pharos.Watcher, r *redact.Redactor) (looker, error) {
 	if err := checkSSHHost(w.SSHHost); err != nil {
 		return nil, err
 	}
@@ -91,15 +92,11 @@ func (e *Engine) prepare(w pharos.Watcher, s *secrets) (looker, error) {
 	case (w.Page == nil) == (w.Command == nil):
 		return nil, fmt.Errorf("want one of page and command")
 	case w.Page != nil:
-		return newPage(e, w, s)
+		return newPage(e, w, r)
 	default:
-		return newCommand(e, w, s)
+		return newCommand(e, w, r)
 	}
 }
-
-// Hide has redact take out what must not be shown, on top of the page's own
-// credentials, before anything is cut. It comes before the first run.
-func (p *Probe) Hide(redact func(string) string) { p.secrets.more = redact }
 
 // Run looks once. The deadline of ctx is the timeout: a run that meets it is
 // critical. A run whose ctx was canceled says nothing: its status is Waiting.
@@ -115,7 +112,10 @@ func (p *Probe) Run(ctx context.Context) (r pharos.Result) {
 		if ctx.Err() == context.Canceled {
 			r = pharos.Result{Status: pharos.Waiting}
 		}
-		p.secrets.hideIn(&r)
+		r.Summary, r.Detail, r.Text = p.redactor.Text(r.Summary), p.redactor.Text(r.Detail), p.redactor.Text(r.Text)
+		for i := range r.Facts {
+			r.Facts[i].Value = p.redactor.Text(r.Facts[i].Value)
+		}
 		r.At = at
 	}()
 	p.kind.look(ctx, &r)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 const (
@@ -33,20 +34,20 @@ const (
 // client, since what it is after is when each thing happened, next to the
 // system call that did it.
 type page struct {
-	engine  *Engine
-	watcher pharos.Watcher
-	first   *hop
-	tls     *tls.Config // of the watcher's own origin
-	secrets *secrets
-	fetch   func(ctx context.Context, v *visit, h *hop) error
+	engine   *Engine
+	watcher  pharos.Watcher
+	first    *hop
+	tls      *tls.Config // of the watcher's own origin
+	redactor *redact.Redactor
+	fetch    func(ctx context.Context, v *visit, h *hop) error
 
 	mu   sync.Mutex
 	kept *conn // guarded by mu
 	shut bool  // guarded by mu
 }
 
-func newPage(e *Engine, w pharos.Watcher, s *secrets) (*page, error) {
-	p := &page{engine: e, watcher: w, secrets: s}
+func newPage(e *Engine, w pharos.Watcher, r *redact.Redactor) (*page, error) {
+	p := &page{engine: e, watcher: w, redactor: r}
 	p.fetch = p.fetchHere
 	if w.SSHHost != "" {
 		p.fetch = p.fetchThere
@@ -75,7 +76,6 @@ func newPage(e *Engine, w pharos.Watcher, s *secrets) (*page, error) {
 	if p.first, err = p.makeHop(u, method, w.Page.Body, true); err != nil {
 		return nil, err
 	}
-	s.setOwn(secretsOf(w.Page))
 	return p, nil
 }
 
@@ -89,6 +89,7 @@ type visit struct {
 	total       time.Duration // up to the last byte
 	via         string        // the ssh host, where there is one
 	redirects   int
+	foreign     bool   // the last answer is from another origin than the file's
 	seen        answer // the last one
 }
 
@@ -133,7 +134,7 @@ func (p *page) look(ctx context.Context, r *pharos.Result) {
 // among the statuses that are wanted is where it ends.
 func (p *page) follow(ctx context.Context, v *visit) error {
 	for h := p.first; ; v.redirects++ {
-		v.seen = answer{}
+		v.seen, v.foreign = answer{}, !h.trusted
 		err := p.fetch(ctx, v, h)
 		if p.watcher.SSHHost == "" {
 			v.enter(v.phase)
@@ -175,7 +176,7 @@ func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result
 		return
 	}
 	r.Value = pharos.Num(v.total.Seconds())
-	if wrong := p.judgeAnswer(a, v.body); wrong != "" {
+	if wrong := p.judgeAnswer(a, v.body, v.foreign); wrong != "" {
 		fail(r, wrong)
 		r.Detail = p.failureDetail(v, nil)
 		return
@@ -197,8 +198,9 @@ func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result
 	v.text = b
 }
 
-// judgeAnswer returns what is wrong with an answer, or nothing.
-func (p *page) judgeAnswer(a *answer, body []byte) string {
+// judgeAnswer returns what is wrong with an answer, or nothing. It quotes no
+// foreign body.
+func (p *page) judgeAnswer(a *answer, body []byte, foreign bool) string {
 	if !inRanges(a.StatusCode, p.watcher.Page.Status) {
 		return "status " + strconv.Itoa(a.StatusCode) + ", wanted " + sayRanges(p.watcher.Page.Status)
 	}
@@ -212,7 +214,9 @@ func (p *page) judgeAnswer(a *answer, body []byte) string {
 		}
 	}
 	for _, wrong := range p.watcher.Page.NotMatch {
-		if at := wrong.FindIndex(body); at != nil {
+		if at := wrong.FindIndex(body); at != nil && foreign {
+			return "found a match for " + strconv.Quote(wrong.String()) + ", wanted none"
+		} else if at != nil {
 			return "found " + strconv.Quote(p.found(a, body, at[0], at[1])) + ", wanted no match for " + strconv.Quote(wrong.String())
 		}
 	}
@@ -226,13 +230,13 @@ func (p *page) found(a *answer, body []byte, from, to int) string {
 	begin := max(0, from-slack)
 	around := string(body[begin:min(len(body), from+most+slack)])
 	if a.truncated {
-		around = p.secrets.dropBegun(around)
+		around = p.redactor.Ended(around)
 	}
 	from, to = min(from-begin, len(around)), min(to-begin, len(around))
 	if to-from > most {
-		return p.secrets.show(around, from, from+most) + pharos.Ellipsis
+		return p.redactor.Part(around, from, from+most) + pharos.Ellipsis
 	}
-	return p.secrets.show(around, from, to)
+	return p.redactor.Part(around, from, to)
 }
 
 func inRanges(code int, ranges []pharos.StatusRange) bool {
@@ -277,7 +281,7 @@ func (p *page) facts(v *visit) []pharos.Fact {
 		facts = append(facts, pharos.Fact{Name: "address", Value: a.address})
 	}
 	if a.Response != nil {
-		facts = append(facts, pharos.Fact{Name: "status", Value: a.Status})
+		facts = append(facts, pharos.Fact{Name: "status", Value: v.status()})
 	}
 	if v.redirects > 0 {
 		facts = append(facts, pharos.Fact{Name: "redirects", Value: strconv.Itoa(v.redirects)},
@@ -299,6 +303,14 @@ func (p *page) facts(v *visit) []pharos.Fact {
 	return facts
 }
 
+// status returns the status line; of a foreign answer only the code is theirs.
+func (v *visit) status() string {
+	if v.foreign {
+		return strings.TrimSpace(strconv.Itoa(v.seen.StatusCode) + " " + http.StatusText(v.seen.StatusCode))
+	}
+	return v.seen.Status
+}
+
 // failureDetail is what one wants to see of an answer that is not good: its
 // status line, its header, the beginning of its body.
 func (p *page) failureDetail(v *visit, err error) string {
@@ -311,8 +323,12 @@ func (p *page) failureDetail(v *visit, err error) string {
 		b.WriteString(err.Error())
 		b.WriteByte('\n')
 	}
-	if a := &v.seen; a.Response != nil {
-		b.WriteString(a.Proto + " " + a.Status + "\n")
+	switch a := &v.seen; {
+	case a.Response == nil:
+	case v.foreign:
+		b.WriteString(a.Proto + " " + v.status() + "\nThe answer is from another origin than the file's: it is not shown.\n")
+	default:
+		b.WriteString(a.Proto + " " + v.status() + "\n")
 		p.writeHeader(&b, a.Header)
 		b.WriteByte('\n')
 		b.WriteString(p.shownBody(v, err))
@@ -326,12 +342,12 @@ func (p *page) shownBody(v *visit, err error) string {
 	body := string(v.body[:min(len(v.body), keptBody+slack)])
 	cut := v.seen.truncated || v.seen.size > keptBody
 	if cut || err != nil {
-		body = p.secrets.dropBegun(body)
+		body = p.redactor.Ended(body)
 	}
 	if !cut {
 		return body
 	}
-	return p.secrets.show(body, 0, min(len(body), keptBody)) + pharos.Ellipsis
+	return p.redactor.Part(body, 0, min(len(body), keptBody)) + pharos.Ellipsis
 }
 
 func (p *page) close() error {

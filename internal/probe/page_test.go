@@ -214,7 +214,7 @@ func TestPageStallsAreNamed(t *testing.T) {
 				e.nameServer = func(ctx context.Context, network, _ string) (net.Conn, error) {
 					return dialNameServer(ctx, "udp", silent.LocalAddr().String())
 				}
-				p, err := e.Prepare(w)
+				p, err := e.Prepare(w, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -390,7 +390,7 @@ func TestABodyStaysAtHome(t *testing.T) {
 			defer e.Close()
 			w := pageAt(test.from)
 			w.Page.Method, w.Page.Body = "POST", "password=x"
-			p, err := newPage(e, w, new(secrets))
+			p, err := newPage(e, w, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -412,7 +412,7 @@ func TestRedirectsThatLeadNowhere(t *testing.T) {
 		"in a circle":       {"/", "redirected more than 10 times"},
 		"to another scheme": {"ftp://x/", `following a redirect: reading address "ftp://x/": want http or https`},
 		"to no host":        {"http:///x", `following a redirect: reading address "http:///x": no host`},
-		"to no address":     {"http://[::1", `following the redirect to "http://[::1": parse "http://[::1": missing ']' in host`},
+		"to no address":     {"http://[::1", `following the redirect to "http://[::1": missing ']' in host`},
 		"to nothing":        {"", "status 302, wanted 200-299"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -445,7 +445,7 @@ func TestKeptConnection(t *testing.T) {
 	w.Page.KeepAlive = true
 	e := New(Options{})
 	defer e.Close()
-	p, err := e.Prepare(w)
+	p, err := e.Prepare(w, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -602,7 +602,7 @@ func TestPrepareRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := pageAt("http://127.0.0.1/")
 			test.edit(&w)
-			_, err := e.Prepare(w)
+			_, err := e.Prepare(w, nil)
 			if want := `preparing watcher "Name" of set "Set": ` + test.want; err == nil || err.Error() != want {
 				t.Errorf("got  %v\nwant %s", err, want)
 			}
@@ -690,7 +690,7 @@ func TestRunsLeaveNothingOpen(t *testing.T) {
 	defer e.Close()
 	look := func() {
 		for _, w := range watchers {
-			p, err := e.Prepare(w)
+			p, err := e.Prepare(w, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -40,7 +40,7 @@ func TestPhasesAreToldAsTheyBegin(t *testing.T) {
 	})
 	e := New(Options{})
 	defer e.Close()
-	p, err := e.Prepare(pageAt("http://" + address + "/"))
+	p, err := e.Prepare(pageAt("http://"+address+"/"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 func TestMain(m *testing.M) {
@@ -43,12 +45,28 @@ func watch(t testing.TB, w pharos.Watcher) pharos.Result {
 	t.Helper()
 	e := New(Options{Version: "test"})
 	t.Cleanup(func() { e.Close() })
-	p, err := e.Prepare(w)
+	p, err := e.Prepare(w, redactorOf(w))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
 	return run(t, p, w.Timeout)
+}
+
+// redactorOf knows the secrets that the file would have held for a watcher.
+func redactorOf(w pharos.Watcher) *redact.Redactor {
+	s := make(redact.Secrets)
+	if p := w.Page; p != nil {
+		s.AddLogin(p.User, p.Password)
+		s.Add(p.Bearer)
+		for _, h := range p.Headers {
+			s.AddHeader(h.Name, h.Value)
+		}
+		if u, err := url.Parse(p.URL); err == nil {
+			s.AddURL(u)
+		}
+	}
+	return s.Redactor()
 }
 
 func run(t testing.TB, p *Probe, timeout time.Duration) pharos.Result {
@@ -68,7 +86,7 @@ func watchUntil(t testing.TB, w pharos.Watcher, file string, enough int) pharos.
 	w.Timeout = time.Minute
 	e := New(Options{Version: "test"})
 	defer e.Close()
-	p, err := e.Prepare(w)
+	p, err := e.Prepare(w, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

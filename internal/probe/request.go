@@ -3,6 +3,7 @@ package probe
 import (
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 // hop is one request, ready to be sent: a page's own, or one of a redirect.
@@ -166,6 +168,10 @@ func redirects(code int) bool {
 func (p *page) redirected(h *hop, code int, location string) (*hop, error) {
 	ref, err := url.Parse(location)
 	if err != nil {
+		var why *url.Error
+		if errors.As(err, &why) { // its text would quote the address once more
+			err = why.Err
+		}
 		return nil, fmt.Errorf("following the redirect to %q: %w", location, err)
 	}
 	u := h.url.ResolveReference(ref)
@@ -245,7 +251,7 @@ func sayURL(u *url.URL) string {
 		said.RawQuery = "..."
 	}
 	if u.User != nil {
-		return strings.Replace(said.String(), "://", "://"+redacted+"@", 1)
+		return strings.Replace(said.String(), "://", "://"+redact.Mark+"@", 1)
 	}
 	return said.String()
 }
@@ -257,10 +263,10 @@ func (p *page) writeHeader(b *strings.Builder, header http.Header) {
 	for _, name := range slices.Sorted(maps.Keys(header)) {
 		for _, value := range header[name] {
 			if name == "Set-Cookie" {
-				value = redacted
+				value = redact.Mark
 			}
 			if len(value) > mostOfOne {
-				value = p.secrets.show(value, 0, mostOfOne) + pharos.Ellipsis
+				value = p.redactor.Part(value, 0, mostOfOne) + pharos.Ellipsis
 			}
 			line := name + ": " + value + "\n"
 			if written += len(line); written > most {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 // running is what to run and where its output goes.
@@ -69,6 +70,10 @@ func (e *Engine) run(ctx context.Context, what running) (*os.ProcessState, error
 	}
 	return state, err
 }
+
+// slack is how much more of a text is kept than is shown of it: the longest
+// secret that is known for one where the cut goes through it.
+const slack = 4 << 10
 
 // closeEnds closes the ends of the pipes that are the child's.
 func closeEnds(cmd *exec.Cmd) {
@@ -139,22 +144,22 @@ func (c *capture) add(b []byte) {
 
 // text returns the head and the tail, and a mark where something is missing
 // between them, without secrets.
-func (c *capture) text(s *secrets) string {
+func (c *capture) text(r *redact.Redactor) string {
 	head, tail := string(c.head), string(c.tail)
 	if !c.dropped {
 		whole := head + tail
 		if len(whole) <= shownHead+shownTail {
-			return s.hide(whole)
+			return r.Text(whole)
 		}
 		head, tail = whole, whole
 	}
-	return s.show(head, 0, shownHead) + "\n" + pharos.Ellipsis + "\n" + s.show(tail, len(tail)-shownTail, len(tail))
+	return r.Part(head, 0, shownHead) + "\n" + pharos.Ellipsis + "\n" + r.Part(tail, len(tail)-shownTail, len(tail))
 }
 
 // firstLine returns the first line that is not empty, cut to a summary,
 // without secrets.
-func (c *capture) firstLine(s *secrets) string {
-	for line := range strings.Lines(s.show(string(c.head), 0, min(len(c.head), shownHead))) {
+func (c *capture) firstLine(r *redact.Redactor) string {
+	for line := range strings.Lines(r.Part(string(c.head), 0, min(len(c.head), shownHead))) {
 		if line = strings.TrimSpace(line); line != "" {
 			return pharos.CleanLine(line, 200)
 		}
@@ -163,7 +168,7 @@ func (c *capture) firstLine(s *secrets) string {
 }
 
 // lastLine is firstLine for the last one.
-func (c *capture) lastLine(s *secrets) string {
-	text := strings.TrimSpace(c.text(s))
+func (c *capture) lastLine(r *redact.Redactor) string {
+	text := strings.TrimSpace(c.text(r))
 	return pharos.CleanLine(text[strings.LastIndexByte(text, '\n')+1:], 200)
 }

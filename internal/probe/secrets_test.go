@@ -3,12 +3,14 @@ package probe
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 func TestSecretsAreNotShown(t *testing.T) {
@@ -34,7 +36,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 func TestAddressesAreShownWithoutUserAndQuery(t *testing.T) {
 	e := New(Options{})
 	defer e.Close()
-	_, err := e.Prepare(pageAt("http://anna:wonderland@example.com:0/a?token=x"))
+	_, err := e.Prepare(pageAt("http://anna:wonderland@example.com:0/a?token=x"), nil)
 	if want := `address "http://•••@example.com:0/a?..."`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s in it", err, want)
 	}
@@ -100,11 +102,12 @@ func TestCutsShowNoHalfOfASecret(t *testing.T) {
 			w.Command = &test.command
 			e := New(Options{})
 			defer e.Close()
-			p, err := e.Prepare(w)
+			known := make(redact.Secrets)
+			known.Add(secret)
+			p, err := e.Prepare(w, known.Redactor())
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.Hide(func(s string) string { return strings.ReplaceAll(s, secret, redacted) })
 			r := run(t, p, 0)
 			showsNoHalf(t, r, secret)
 			if said := r.Summary + "\n" + r.Detail; !strings.Contains(said, test.shown) {
@@ -141,5 +144,52 @@ func TestCutsKeepRunesWhole(t *testing.T) {
 				t.Errorf("the cut of a body is not marked: %q", r.Detail)
 			}
 		}
+	}
+}
+
+func TestACommandInheritsNothingOfThePrograms(t *testing.T) {
+	t.Setenv("PHAROS_NATS_URL", "nats://prober:broker-pass@a")
+	t.Setenv("BROKER_PASSWORD", "broker-pass")
+	t.Setenv("CLOUD_TOKEN", "cloud-token")
+	t.Setenv("DATABASE_URL", "postgres://u:in-url@db/x")
+	e := New(Options{})
+	defer e.Close()
+	r := make(redact.Secrets).Redactor("BROKER_PASSWORD").WithEnvironment(os.Environ())
+	p, err := e.Prepare(shell(`echo "$CLOUD_TOKEN"; echo in-url; env; exit 1`), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := fmt.Sprint(run(t, p, 0))
+	for _, secret := range []string{"PHAROS_NATS", "BROKER_PASSWORD", "broker-pass", "cloud-token", "in-url"} {
+		if strings.Contains(said, secret) {
+			t.Errorf("the result shows %q:\n%s", secret, said)
+		}
+	}
+	if !strings.Contains(said, "PATH=") {
+		t.Errorf("the command has no PATH:\n%s", said)
+	}
+}
+
+func TestAForeignAnswerIsNotShown(t *testing.T) {
+	const inside = "HTTP/1.1 500 from-inside\r\nX-From: from-inside\r\n\r\nfrom-inside"
+	for name, edit := range map[string]func(*pharos.Page){
+		"a wrong status": func(*pharos.Page) {},
+		"a text that must not be": func(p *pharos.Page) {
+			p.Status, p.NotMatch = []pharos.StatusRange{{Low: 500, High: 500}}, []*regexp.Regexp{regexp.MustCompile("from-in.*")}
+		},
+		"a text that is missing": func(p *pharos.Page) {
+			p.Status, p.Match = []pharos.StatusRange{{Low: 500, High: 500}}, []*regexp.Regexp{regexp.MustCompile("nothing")}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			away := listen(t, says(inside))
+			w := pageAt("http://" + listen(t, says("HTTP/1.1 302 Found\r\nLocation: http://"+away+"/\r\nContent-Length: 0\r\n\r\n")) + "/")
+			w.Page.FollowRedirects = true
+			edit(w.Page)
+			r := watch(t, w)
+			if said := fmt.Sprint(r); r.Status != pharos.Critical || strings.Contains(said, "from-inside") {
+				t.Errorf("got %s", said)
+			}
+		})
 	}
 }

@@ -117,7 +117,7 @@ func TestCommandThroughSSH(t *testing.T) {
 func TestOneConnectionAHost(t *testing.T) {
 	dir := withFakeSSH(t)
 	e := New(Options{})
-	p, err := e.Prepare(there(shell("true")))
+	p, err := e.Prepare(there(shell("true")), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -287,7 +287,7 @@ func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
 		}
 		set := &r.Sets[len(r.Sets)-1]
 		set.Watchers = append(set.Watchers, pharos.RosterWatcher{
-			Name: w.Name, Kind: w.Kind(), Target: c.Redact(w.TargetText()), Interval: w.Interval.Seconds(),
+			Name: w.Name, Kind: w.Kind(), Target: c.Redactor.Text(w.TargetText()), Interval: w.Interval.Seconds(),
 			Network: w.Page != nil || w.SSHHost != "", Reference: w.Reference,
 		})
 	}

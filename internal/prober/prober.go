@@ -18,6 +18,7 @@ import (
 	"pharos/internal/config"
 	"pharos/internal/pharos"
 	"pharos/internal/probe"
+	"pharos/internal/redact"
 	"pharos/internal/schedule"
 )
 
@@ -45,7 +46,8 @@ type Prober struct {
 // watched is a watcher that is in force.
 type watched struct {
 	*pharos.Watcher
-	files [sha256.Size]byte // of what the files hold that it names
+	files    [sha256.Size]byte // of what the files hold that it names
+	redactor *redact.Redactor
 }
 
 // change is what another file changes.
@@ -82,7 +84,7 @@ func CheckWatchers(c *config.Config) error {
 	e := probe.New(probe.Options{})
 	var all []error
 	for _, w := range c.Watchers {
-		look, err := e.Prepare(w)
+		look, err := e.Prepare(w, c.Redactor)
 		if err == nil {
 			err = look.Close()
 		}
@@ -174,18 +176,18 @@ func (p *Prober) apply(c *config.Config) error {
 // its jobs to be closed.
 func (p *Prober) prepare(c *config.Config) (change, error) {
 	to := change{watchers: make(map[pharos.WatcherID]watched, len(c.Watchers))}
+	redactor := c.Redactor.WithEnvironment(os.Environ())
 	for i := range c.Watchers {
 		w := &c.Watchers[i]
-		now := watched{w, filesOf(w)} // before they are read for good: what changes meanwhile differs the next time
+		now := watched{w, filesOf(w), redactor} // before they are read for good: what changes meanwhile differs the next time
 		to.watchers[w.ID] = now
-		if old, ok := p.watchers[w.ID]; ok && old.Same(w) && old.files == now.files {
+		if old, ok := p.watchers[w.ID]; ok && old.Same(w) && old.files == now.files && old.redactor.Same(redactor) {
 			continue
 		}
-		look, err := p.engine.Prepare(*w)
+		look, err := p.engine.Prepare(*w, redactor)
 		if err != nil {
 			return to, err
 		}
-		look.Hide(c.Redact)
 		to.put = append(to.put, schedule.Job{
 			Watcher: *w,
 			Run:     look.Run,
