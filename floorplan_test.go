@@ -20,7 +20,7 @@ var plan = map[string][]string{
 	"internal/pharos":       {},
 	"internal/redact":       {},
 	"internal/config":       {"internal/pharos", "internal/redact", "gopkg.in/yaml.v3", "golang.org/x/text"},
-	"internal/probe":        {"internal/pharos", "internal/redact", "golang.org/x/sys"},
+	"internal/probe":        {"internal/pharos", "internal/redact", "golang.org/x/sys", "golang.org/x/net", "github.com/andybalholm/brotli"},
 	"internal/schedule":     {"internal/pharos", "golang.org/x/sys"},
 	"internal/bus":          {"internal/pharos", "github.com/nats-io/nats.go"},
 	"internal/bus/embedded": {"github.com/nats-io/nats-server/v2"},

@@ -48,7 +48,7 @@ func (e *Engine) Run(o Prepared, _ *struct{}) error {
 	for i, w := range c.Watchers {
 		look := transport(w.Page.URL)
 		if !o.Transport {
-			p, err := engine.Prepare(w)
+			p, err := engine.Prepare(w, nil)
 			if err != nil {
 				return err
 			}

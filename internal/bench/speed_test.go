@@ -146,8 +146,8 @@ func (b *bench) probes() {
 		b.add(row{what, median(own, of), bar, "ms", than, other})
 	}
 	cpu := func(p probed) float64 { return p.cpu }
-	ms("CPU of a page probe, published", 0.35, cpu, "sh -c curl, 20/s", curlCPU)
-	ms("", 0.35, cpu, "http.Transport, httptrace", median(transport, cpu))
+	ms("CPU of a page probe, published", 0.45, cpu, "sh -c curl, 20/s", curlCPU)
+	ms("", 0.45, cpu, "http.Transport, httptrace", median(transport, cpu))
 	missed := func(p probed) float64 { return p.missed }
 	b.add(row{"missed ticks, 1,000/s", sum(own, missed), 0, "", "Go's timers", sum(coarse, missed)})
 	late50, late99 := func(p probed) float64 { return p.late50 }, func(p probed) float64 { return p.late99 }
@@ -158,7 +158,7 @@ func (b *bench) probes() {
 	ms("", 0.5, over50, "curl time_total, 20/s", quantile(curlOver, 0.5))
 	ms("latency told over true, p99", 1.5, over99, "http.Transport, httptrace", median(transport, over99))
 	resident := func(p probed) float64 { return p.resident }
-	b.add(row{"memory of 1,000 watchers, prober", median(own, resident) - idle, 10, "MB", "http.Transport, all of it", median(transport, resident)})
+	b.add(row{"memory of 1,000 watchers, prober", median(own, resident) - idle, 12, "MB", "http.Transport, all of it", median(transport, resident)})
 }
 
 // round lets a prober run for a while and looks at it from all sides.

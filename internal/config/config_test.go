@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
+
+	"pharos/internal/pharos"
 )
 
 var update = flag.Bool("update", false, "write the golden files, the schema and the tables of the documentation anew")
@@ -37,7 +39,7 @@ var compare = cmp.Options{
 		if a == nil || b == nil {
 			return a == b
 		}
-		return a.String() == b.String()
+		return pharos.PatternText(a) == pharos.PatternText(b)
 	}),
 }
 

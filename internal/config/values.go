@@ -493,7 +493,7 @@ func (r *reader) pattern(n *yaml.Node, key, s string) *regexp.Regexp {
 		r.fail(n, "%swant a regular expression, got nothing", label(key))
 		return nil
 	}
-	re, err := regexp.Compile(s)
+	re, err := pharos.CompilePattern(s)
 	if err != nil {
 		var why *syntax.Error
 		if errors.As(err, &why) {

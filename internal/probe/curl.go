@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,12 +57,11 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	if code != 0 && !bounded {
 		return &curlError{code, line}
 	}
-	v.intake = intake{source: bytes.NewReader(said.head), left: maxHead}
-	v.reader.Reset(&v.intake)
-	if err := v.readAnswer(h); err != nil {
+	body, err := readAnswer(v, said.head, h)
+	if err != nil {
 		return err
 	}
-	if err := p.readBody(v); err != nil {
+	if err := p.readBody(v, body, false); err != nil {
 		if !bounded {
 			return err
 		}
@@ -179,15 +177,15 @@ func (v *visit) addCurl(times string) bool {
 		}
 		at[i] = seconds(s)
 	}
-	lookup, connect, secure, first, total := at[0], at[1], at[2], at[3], at[4]
-	v.phases[phaseLookup] += lookup
-	v.phases[phaseConnect] += max(connect-lookup, 0)
-	if secure > 0 {
-		v.phases[phaseTLS] += max(secure-connect, 0)
+	lookup, connect, secured, first, total := at[0], at[1], at[2], at[3], at[4]
+	v.took[0] += lookup
+	v.took[1] += max(connect-lookup, 0)
+	if secured > 0 {
+		v.took[2] += max(secured-connect, 0)
 	}
 	if first > 0 {
-		v.phases[phaseFirstByte] += max(first-max(secure, connect), 0)
-		v.phases[phaseTransfer] += max(total-first, 0)
+		v.took[3] += max(first-max(secured, connect), 0)
+		v.took[4] += max(total-first, 0)
 	}
 	v.total += total
 	if len(fields) == 7 {

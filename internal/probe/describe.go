@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"pharos/internal/pharos"
 )
 
 // timedOut says how long was waited and for what, where the deadline of ctx is
@@ -25,7 +23,7 @@ func timedOut(ctx context.Context, err error, v *visit, timeout time.Duration) (
 	if ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 		return "", false
 	}
-	where := " in " + pharos.PhaseNames[v.phase]
+	where := " in " + v.under()
 	if v.via != "" {
 		where = " through ssh to " + v.via
 	}
@@ -33,7 +31,7 @@ func timedOut(ctx context.Context, err error, v *visit, timeout time.Duration) (
 }
 
 // describe says in a few words why a page did not answer.
-func describe(err error, phase int) string {
+func describe(err error, phase string) string {
 	if there, ok := errors.AsType[*curlError](err); ok {
 		return there.describe()
 	}
@@ -69,7 +67,7 @@ func describe(err error, phase int) string {
 		return "TLS handshake: the server says " + strings.TrimPrefix(op.Err.Error(), "tls: ")
 	}
 	what := plainReason(err)
-	if phase == phaseTLS {
+	if phase == "tls" {
 		return "TLS handshake: " + what
 	}
 	return what

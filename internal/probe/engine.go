@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type Engine struct {
 	log       *slog.Logger
 	scratches sync.Pool   // of *scratch
 	tls       *tls.Config // of pages for which the file says nothing else
+	http      *http.Transport
 	nursery   *nursery
 	ssh       *sshHosts
 	// nameServer connects to a name server, as net.Resolver.Dial does.
@@ -47,7 +49,7 @@ func New(o Options) *Engine {
 		o.Version = "dev"
 	}
 	n := newNursery(rand.Text())
-	return &Engine{agent: "Pharos/" + o.Version, log: o.Log, tls: visitorTLS(), nursery: n, ssh: newSSHHosts(n, o.Log), nameServer: dialNameServer}
+	return &Engine{agent: "Pharos/" + o.Version, log: o.Log, tls: visitorTLS(), http: newTransport(), nursery: n, ssh: newSSHHosts(n, o.Log), nameServer: dialNameServer}
 }
 
 // Close ends the connections of ssh and waits for them. Closing twice is fine.

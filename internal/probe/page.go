@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,22 +19,15 @@ import (
 
 const (
 	maxRedirects = 10
-	maxHead      = 64 << 10 // bytes of an answer's header lines, those of 1xx answers included
-	keptBody     = 1 << 10  // bytes of the body that the detail shows
+	maxHead      = 256 << 10 // bytes of an answer's header lines
+	maxInterim   = 100       // answers of 1xx before the final one
+	keptBody     = 1 << 10   // bytes of the body that the detail shows
+	// maxKept is the longest time for which a kept connection stands for what a
+	// new visitor meets.
+	maxKept = 30 * time.Second
 )
 
-// The phases, as indices of pharos.PhaseNames.
-const (
-	phaseLookup = iota
-	phaseConnect
-	phaseTLS
-	phaseFirstByte
-	phaseTransfer
-)
-
-// page looks at a page as a new visitor does. It is its own small HTTP/1.1
-// client, since what it is after is when each thing happened, next to the
-// system call that did it.
+// page looks at a page as a new visitor does.
 type page struct {
 	engine   *Engine
 	watcher  pharos.Watcher
@@ -40,14 +35,15 @@ type page struct {
 	tls      *tls.Config // of the watcher's own origin
 	redactor *redact.Redactor
 	fetch    func(ctx context.Context, v *visit, h *hop) error
+	maxKept  time.Duration
 
 	mu   sync.Mutex
-	kept *conn // guarded by mu
-	shut bool  // guarded by mu
+	kept *client // guarded by mu
+	shut bool    // guarded by mu
 }
 
 func newPage(e *Engine, w pharos.Watcher, r *redact.Redactor) (*page, error) {
-	p := &page{engine: e, watcher: w, redactor: r}
+	p := &page{engine: e, watcher: w, redactor: r, maxKept: maxKept}
 	p.fetch = p.fetchHere
 	if w.SSHHost != "" {
 		p.fetch = p.fetchThere
@@ -73,7 +69,7 @@ func newPage(e *Engine, w pharos.Watcher, r *redact.Redactor) (*page, error) {
 	if method == "" {
 		method = http.MethodGet
 	}
-	if p.first, err = p.makeHop(u, method, w.Page.Body, true); err != nil {
+	if p.first, err = p.makeHop(u, method, w.Page.Body, true, nil); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -82,15 +78,14 @@ func newPage(e *Engine, w pharos.Watcher, r *redact.Redactor) (*page, error) {
 // visit is one look at a page: what has been seen so far, over all redirects.
 type visit struct {
 	*scratch
-	start, mark time.Time
-	phase       int                           // under way
-	entered     func(phase int, at time.Time) // told of each phase; nil: nobody is
-	phases      [len(pharos.PhaseNames)]time.Duration
-	total       time.Duration // up to the last byte
-	via         string        // the ssh host, where there is one
-	redirects   int
-	foreign     bool   // the last answer is from another origin than the file's
-	seen        answer // the last one
+	*trace
+	total     time.Duration // up to the last byte
+	via       string        // the ssh host, where there is one
+	redirects int
+	foreign   bool           // the last answer is from another origin than the file's
+	cookies   *cookiejar.Jar // that answers on the way have set; nil: none
+	finalURL  *url.URL
+	seen      answer // the last one
 }
 
 // answer is what came back from one hop.
@@ -101,32 +96,33 @@ type answer struct {
 	cert      *certificate
 	size      int64 // bytes of the body that were read
 	truncated bool  // there was more
+	unclosed  bool  // nothing says that the body is whole
 	stderr    string
 }
 
-// enter ends the phase that is under way and begins another.
-func (v *visit) enter(phase int) { v.enterAt(phase, time.Now()) }
+// scratch is the memory of one visit, used again by the next.
+type scratch struct {
+	chunk []byte
+	body  []byte // what is kept of the body
+	line  []byte
+}
 
-func (v *visit) enterAt(phase int, now time.Time) {
-	v.phases[v.phase] += now.Sub(v.mark)
-	v.phase, v.mark = phase, now
-	if v.entered != nil {
-		v.entered(phase, now)
+func (e *Engine) scratch() *scratch {
+	s, ok := e.scratches.Get().(*scratch)
+	if !ok {
+		s = &scratch{chunk: make([]byte, 16<<10)}
 	}
+	s.body = s.body[:0]
+	return s
 }
 
 func (p *page) look(ctx context.Context, r *pharos.Result) {
 	s := p.engine.scratch()
 	defer p.engine.scratches.Put(s)
-	now := time.Now()
-	v := visit{scratch: s, start: now, mark: now, entered: pharos.PhasesOf(ctx)}
+	v := visit{scratch: s, trace: newTrace(pharos.PhasesOf(ctx))}
 	err := p.follow(ctx, &v)
-	for i, took := range v.phases {
-		if took > 0 {
-			r.Phases = append(r.Phases, pharos.Phase{Name: pharos.PhaseNames[i], Took: pharos.Seconds(took)})
-		}
-	}
-	r.Unit = "s"
+	v.close()
+	r.Phases, r.Unit = v.phases(), "s"
 	p.report(ctx, &v, err, r)
 }
 
@@ -136,10 +132,6 @@ func (p *page) follow(ctx context.Context, v *visit) error {
 	for h := p.first; ; v.redirects++ {
 		v.seen, v.foreign = answer{}, !h.trusted
 		err := p.fetch(ctx, v, h)
-		if p.watcher.SSHHost == "" {
-			v.enter(v.phase)
-			v.total = v.mark.Sub(v.start)
-		}
 		code := 0
 		if v.seen.Response != nil {
 			code = v.seen.StatusCode
@@ -154,7 +146,13 @@ func (p *page) follow(ctx context.Context, v *visit) error {
 		if v.redirects == maxRedirects {
 			return fmt.Errorf("redirected more than %d times", maxRedirects)
 		}
-		if h, err = p.redirected(h, code, where); err != nil {
+		if set := v.seen.Cookies(); len(set) > 0 {
+			if v.cookies == nil {
+				v.cookies, _ = cookiejar.New(nil) // which never fails
+			}
+			v.cookies.SetCookies(h.url, set)
+		}
+		if h, err = p.redirected(h, code, where, v.cookies); err != nil {
 			return err
 		}
 		v.finalURL = h.url
@@ -170,20 +168,26 @@ func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result
 			r.Value = pharos.Num(time.Since(v.start).Seconds())
 			fail(r, summary)
 		} else {
-			fail(r, describe(err, v.phase))
+			fail(r, describe(err, v.under()))
 		}
 		r.Detail = p.failureDetail(v, err)
 		return
 	}
 	r.Value = pharos.Num(v.total.Seconds())
-	if wrong := p.judgeAnswer(a, v.body, v.foreign); wrong != "" {
+	status, wrong := p.judgeAnswer(v)
+	if status == pharos.Critical {
 		fail(r, wrong)
 		r.Detail = p.failureDetail(v, nil)
 		return
 	}
-	judgeTimes(r, &p.watcher, v.phases)
-	b := v.text[:0]
-	for i, d := range v.phases {
+	judgeTimes(r, &p.watcher, v.took)
+	if status > r.Status {
+		r.Status, r.Summary = status, wrong
+		r.Detail = p.failureDetail(v, nil)
+		return
+	}
+	b := v.line[:0]
+	for i, d := range v.took {
 		b = append(b, pharos.PhaseNames[i]...)
 		b = append(b, ' ')
 		b = strconv.AppendFloat(b, d.Seconds(), 'f', 3, 64)
@@ -195,33 +199,49 @@ func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result
 	b = strconv.AppendInt(b, int64(a.StatusCode), 10)
 	b = append(b, ')')
 	r.Detail = string(b)
-	v.text = b
+	v.line = b
 }
 
-// judgeAnswer returns what is wrong with an answer, or nothing. It quotes no
-// foreign body.
-func (p *page) judgeAnswer(a *answer, body []byte, foreign bool) string {
-	if !inRanges(a.StatusCode, p.watcher.Page.Status) {
-		return "status " + strconv.Itoa(a.StatusCode) + ", wanted " + sayRanges(p.watcher.Page.Status)
+// judgeAnswer returns critical and what is wrong with an answer, unknown and why
+// nothing can be said, or ok. It quotes no foreign body.
+func (p *page) judgeAnswer(v *visit) (pharos.Status, string) {
+	a, spec := &v.seen, p.watcher.Page
+	if !inRanges(a.StatusCode, spec.Status) {
+		return pharos.Critical, "status " + strconv.Itoa(a.StatusCode) + ", wanted " + sayRanges(spec.Status)
 	}
-	within := ""
-	if a.truncated {
-		within = " in the first " + strconv.FormatInt(a.size, 10) + " bytes"
+	if !p.wantsBody() {
+		return pharos.OK, ""
 	}
-	for _, want := range p.watcher.Page.Match {
-		if !want.Match(body) {
-			return "no match for " + strconv.Quote(want.String()) + within
+	body := v.text(p.maxBody())
+	status, unseen := pharos.OK, ""
+	for _, want := range spec.Match {
+		switch {
+		case want.Match(body.bytes):
+		case body.unseen == "" || a.size == 0 || a.truncated:
+			within := ""
+			if a.truncated {
+				within = " in the first " + strconv.FormatInt(a.size, 10) + " bytes"
+			}
+			return pharos.Critical, "no match for " + quotePattern(want) + within
+		default:
+			status, unseen = pharos.Unknown, "cannot look for "+quotePattern(want)+": "+body.unseen
 		}
 	}
-	for _, wrong := range p.watcher.Page.NotMatch {
-		if at := wrong.FindIndex(body); at != nil && foreign {
-			return "found a match for " + strconv.Quote(wrong.String()) + ", wanted none"
-		} else if at != nil {
-			return "found " + strconv.Quote(p.found(a, body, at[0], at[1])) + ", wanted no match for " + strconv.Quote(wrong.String())
+	for _, wrong := range spec.NotMatch {
+		at := wrong.FindIndex(body.bytes)
+		switch {
+		case at != nil && v.foreign:
+			return pharos.Critical, "found a match for " + quotePattern(wrong) + ", wanted none"
+		case at != nil:
+			return pharos.Critical, "found " + strconv.Quote(p.found(a, body.bytes, at[0], at[1])) + ", wanted no match for " + quotePattern(wrong)
+		case body.unseen != "":
+			status, unseen = pharos.Unknown, "cannot rule out "+quotePattern(wrong)+": "+body.unseen
 		}
 	}
-	return ""
+	return status, unseen
 }
+
+func quotePattern(p *regexp.Regexp) string { return strconv.Quote(pharos.PatternText(p)) }
 
 // found returns what a pattern found in a body, as much of it as fits into a
 // summary.
@@ -276,12 +296,12 @@ func (p *page) wantsBody() bool {
 
 func (p *page) facts(v *visit) []pharos.Fact {
 	a := &v.seen
-	facts := make([]pharos.Fact, 0, 4)
+	facts := make([]pharos.Fact, 0, 6)
 	if a.address != "" {
 		facts = append(facts, pharos.Fact{Name: "address", Value: a.address})
 	}
 	if a.Response != nil {
-		facts = append(facts, pharos.Fact{Name: "status", Value: v.status()})
+		facts = append(facts, pharos.Fact{Name: "status", Value: v.status()}, pharos.Fact{Name: "protocol", Value: sayProtocol(a.Response)})
 	}
 	if v.redirects > 0 {
 		facts = append(facts, pharos.Fact{Name: "redirects", Value: strconv.Itoa(v.redirects)},
@@ -292,6 +312,9 @@ func (p *page) facts(v *visit) []pharos.Fact {
 	}
 	if a.size > 0 {
 		size := strconv.FormatInt(a.size, 10) + " bytes"
+		if encoding := a.Header.Get("Content-Encoding"); encoding != "" {
+			size += " of " + encoding
+		}
 		if a.truncated {
 			size += ", then cut off"
 		}
@@ -326,9 +349,9 @@ func (p *page) failureDetail(v *visit, err error) string {
 	switch a := &v.seen; {
 	case a.Response == nil:
 	case v.foreign:
-		b.WriteString(a.Proto + " " + v.status() + "\nThe answer is from another origin than the file's: it is not shown.\n")
+		b.WriteString(sayProtocol(a.Response) + " " + v.status() + "\nThe answer is from another origin than the file's: it is not shown.\n")
 	default:
-		b.WriteString(a.Proto + " " + v.status() + "\n")
+		b.WriteString(sayProtocol(a.Response) + " " + v.status() + "\n")
 		p.writeHeader(&b, a.Header)
 		b.WriteByte('\n')
 		b.WriteString(p.shownBody(v, err))
@@ -336,11 +359,17 @@ func (p *page) failureDetail(v *visit, err error) string {
 	return b.String()
 }
 
+// sayProtocol returns "HTTP/1.1", "HTTP/2".
+func sayProtocol(a *http.Response) string { return strings.TrimSuffix(a.Proto, ".0") }
+
 // shownBody returns the beginning of the body, of which err may have cut the
 // end.
 func (p *page) shownBody(v *visit, err error) string {
-	body := string(v.body[:min(len(v.body), keptBody+slack)])
-	cut := v.seen.truncated || v.seen.size > keptBody
+	// Of an encoded body the beginning is enough, if what follows is missing.
+	raw, _ := unpack(v.body, v.seen.Header.Values("Content-Encoding"), keptBody+slack+1)
+	body := string(toUTF8(raw, v.seen.Header.Get("Content-Type")))
+	cut := v.seen.truncated || v.seen.size > int64(len(v.body)) || len(body) > keptBody
+	body = body[:min(len(body), keptBody+slack)]
 	if cut || err != nil {
 		body = p.redactor.Ended(body)
 	}
@@ -354,10 +383,9 @@ func (p *page) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shut = true
-	if p.kept == nil {
-		return nil
+	if p.kept != nil {
+		p.kept.close()
+		p.kept = nil
 	}
-	c := p.kept
-	p.kept = nil
-	return c.Close()
+	return nil
 }

@@ -145,8 +145,8 @@ func TestPageAnswers(t *testing.T) {
 		"chunks of garbage":             {says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab"), nil, outcome{pharos.Critical, "reading the body: invalid byte in chunk length"}},
 		"not HTTP":                      {says("220 smtp.example ESMTP\r\n"), nil, outcome{pharos.Critical, `reading the answer: malformed HTTP status code "smtp.example"`}},
 		"a header of 60 KiB is ok":      {says("HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("x", 60<<10) + "\r\nContent-Length: 0\r\n\r\n"), nil, outcome{pharos.OK, ""}},
-		"a header without end":          {endless, nil, outcome{pharos.Critical, "the answer's header is longer than 64 KiB"}},
-		"1xx without end":               {says(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 4000)), nil, outcome{pharos.Critical, "the answer's header is longer than 64 KiB"}},
+		"a header without end":          {endless, nil, outcome{pharos.Critical, "the answer's header is longer than 256 KiB"}},
+		"1xx without end":               {says(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 4000)), nil, outcome{pharos.Critical, "more than 100 answers of 1xx, and no other"}},
 		"a reset":                       {reset, nil, outcome{pharos.Critical, "connection reset"}},
 		"a server that does not listen": {nil, func(p *pharos.Page) { p.URL = "http://" + unused(t) }, outcome{pharos.Critical, "connection refused"}},
 		"localhost, wherever it listens": {says("HTTP/1.1 200 OK\r\n\r\n"), func(p *pharos.Page) { p.URL = strings.Replace(p.URL, "127.0.0.1", "localhost", 1) },
@@ -395,11 +395,11 @@ func TestABodyStaysAtHome(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, code := range []int{http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
-				next, err := p.redirected(p.first, code, test.to)
+				next, err := p.redirected(p.first, code, test.to, nil)
 				if (err == nil) != test.goes || err == nil && (next.body == "" || !next.trusted) {
 					t.Errorf("%d: got %+v, %v", code, next, err)
 				}
-				if next, err := p.redirected(p.first, http.StatusSeeOther, test.to); err != nil || next.body != "" || next.trusted != test.goes {
+				if next, err := p.redirected(p.first, http.StatusSeeOther, test.to, nil); err != nil || next.body != "" || next.trusted != test.goes {
 					t.Errorf("303: got %+v, %v", next, err)
 				}
 			}

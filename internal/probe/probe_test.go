@@ -148,3 +148,10 @@ func contextOf(timeout time.Duration) context.Context {
 	context.AfterFunc(ctx, cancel)
 	return ctx
 }
+
+// Places in pharos.PhaseNames.
+const (
+	phaseTLS       = 2
+	phaseFirstByte = 3
+	phaseTransfer  = 4
+)

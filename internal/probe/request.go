@@ -8,11 +8,15 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/idna"
 
 	"pharos/internal/pharos"
 	"pharos/internal/redact"
@@ -24,62 +28,128 @@ type hop struct {
 	method  string
 	headers []pharos.Header // all but the framing
 	body    string
-	trusted bool   // may carry the watcher's credentials
-	origin  string // "https://host:443"
-	host    string // a name, or an IP without brackets
-	address string // "ip:port", of a host that is an IP
-	port    uint16
-	tls     *tls.Config // nil: plain
-	wire    []byte      // as it is sent
+	trusted bool         // may carry the watcher's credentials
+	origin  string       // "https://host:443"
+	address string       // "host:port"
+	tls     *tls.Config  // nil: plain
+	request http.Request // without context and body
 }
 
 // makeHop compiles a request. A hop that is not trusted carries none of the
 // watcher's headers but those that are known to be harmless, no credentials
 // and no client certificate.
-func (p *page) makeHop(u *url.URL, method, body string, trusted bool) (*hop, error) {
-	h := &hop{url: u, method: method, body: body, trusted: trusted, host: u.Hostname()}
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("reading address %q: want http or https", sayURL(u))
-	case h.host == "" || u.Opaque != "":
-		return nil, fmt.Errorf("reading address %q: no host", sayURL(u))
-	case !printable(u.Host):
-		return nil, fmt.Errorf("reading address %q: the host is not plain ASCII, want its xn-- form", sayURL(u))
+func (p *page) makeHop(u *url.URL, method, body string, trusted bool, cookies *cookiejar.Jar) (*hop, error) {
+	if err := asVisitor(u); err != nil {
+		return nil, err
 	}
+	h := &hop{url: u, method: method, body: body, trusted: trusted}
+	host := u.Hostname()
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return nil, fmt.Errorf("reading address %q: port %q is not one of 1 to 65535", sayURL(u), port)
 	}
-	h.port = uint16(n)
-	h.origin = u.Scheme + "://" + strings.ToLower(net.JoinHostPort(h.host, port))
-	if ip, err := netip.ParseAddr(h.host); err == nil {
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	h.address = net.JoinHostPort(host, port)
+	h.origin = u.Scheme + "://" + h.address
+	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip = ip.Unmap(); p.watcher.Page.IP == 4 && !ip.Is4() || p.watcher.Page.IP == 6 && ip.Is4() {
 			return nil, fmt.Errorf("reading address %q: not an address of IPv%d", sayURL(u), p.watcher.Page.IP)
 		}
-		h.address = netip.AddrPortFrom(ip, h.port).String()
 	}
 	if u.Scheme == "https" && p.tls != nil {
-		h.tls = p.tls.Clone()
-		if !trusted {
+		h.tls = p.tls
+		if !trusted && (p.tls.Certificates != nil || p.tls.ServerName != "") {
+			h.tls = p.tls.Clone()
 			h.tls.Certificates, h.tls.ServerName = nil, ""
 		}
-		if h.tls.ServerName == "" {
-			h.tls.ServerName = strings.TrimSuffix(h.host, ".")
-		}
 	}
-	h.headers = p.headers(h)
-	h.wire = h.appendWire(nil, p.watcher.Page.KeepAlive)
+	h.headers = p.headers(h, cookies)
+	h.request = http.Request{
+		Method: method, URL: u, Host: h.headers[0].Value, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: make(http.Header, len(h.headers)), ContentLength: int64(len(body)), Close: !p.watcher.Page.KeepAlive,
+	}
+	for _, l := range h.headers[1:] {
+		h.request.Header[l.Name] = append(h.request.Header[l.Name], l.Value)
+	}
 	return h, nil
 }
+
+// asVisitor brings an address to the form in which browsers send it.
+func asVisitor(u *url.URL) error {
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("reading address %q: want http or https", sayURL(u))
+	case u.Hostname() == "" || u.Opaque != "":
+		return fmt.Errorf("reading address %q: no host", sayURL(u))
+	}
+	host := strings.ToLower(u.Host)
+	if !printable(host) {
+		name, err := idna.Lookup.ToASCII(u.Hostname())
+		if err != nil {
+			return fmt.Errorf("reading address %q: the host cannot be the name of one", sayURL(u))
+		}
+		if host = name; u.Port() != "" {
+			host += ":" + u.Port()
+		}
+	}
+	u.Host = host
+	u.RawQuery = escapeQuery.Replace(escapeBytes(u.RawQuery))
+	return nil
+}
+
+var escapeQuery = strings.NewReplacer(" ", "%20", `"`, "%22", "<", "%3C", ">", "%3E")
+
+// escapeBytes writes bytes beyond ASCII as %XX.
+func escapeBytes(s string) string {
+	if printable(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c >= 0x80 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// location reads where a redirect leads, as browsers do: with bytes beyond ASCII,
+// a lone "%", spaces around it, and "\\" for "/".
+func location(text string) (*url.URL, error) {
+	text = strings.TrimFunc(text, func(r rune) bool { return r <= ' ' })
+	path, rest := text, ""
+	if i := strings.IndexAny(text, "?#"); i >= 0 {
+		path, rest = text[:i], text[i:]
+	}
+	path = strings.ReplaceAll(path, `\`, "/")
+	host := ""
+	if i := strings.Index(path, "//"); i >= 0 && (i == 0 || strings.HasSuffix(path[:i], ":")) {
+		end := i + 2
+		if n := strings.IndexByte(path[end:], '/'); n >= 0 {
+			end += n
+		} else {
+			end = len(path)
+		}
+		host, path = path[:end], path[end:]
+	}
+	return url.Parse(host + lonePercent.ReplaceAllString(escapeBytes(path), "%25$1") + lonePercent.ReplaceAllString(escapeBytes(rest), "%25$1"))
+}
+
+// lonePercent is a "%" that no two hexadecimal digits follow; RE2 has no way to
+// say "not followed by".
+var lonePercent = regexp.MustCompile(`%([^0-9A-Fa-f%]|[0-9A-Fa-f][^0-9A-Fa-f%]|[0-9A-Fa-f]?$)`)
 
 // harmless are the headers of a watcher that any host may see.
 var harmless = map[string]bool{"Accept": true, "Accept-Language": true, "Cache-Control": true, "Content-Type": true, "Pragma": true, "User-Agent": true}
 
-func (p *page) headers(h *hop) []pharos.Header {
+func (p *page) headers(h *hop, cookies *cookiejar.Jar) []pharos.Header {
 	host := strings.TrimSuffix(strings.TrimSuffix(h.url.Host, ":"), defaultPort(h.url.Scheme))
 	if zone := strings.IndexByte(host, '%'); zone >= 0 && strings.HasPrefix(host, "[") {
 		end := strings.LastIndexByte(host, ']')
@@ -100,6 +170,23 @@ func (p *page) headers(h *hop) []pharos.Header {
 	}
 	if auth := authorization(spec, h.url); auth != "" && h.trusted {
 		list = append(list, pharos.Header{Name: "Authorization", Value: auth})
+	}
+	if cookies != nil {
+		list = withCookies(list, cookies.Cookies(h.url))
+	}
+	return list
+}
+
+// withCookies adds cookies to those that the file sends.
+func withCookies(list []pharos.Header, cookies []*http.Cookie) []pharos.Header {
+	at := slices.IndexFunc(list, func(l pharos.Header) bool { return strings.EqualFold(l.Name, "Cookie") })
+	for _, c := range cookies {
+		if at < 0 {
+			at = len(list)
+			list = append(list, pharos.Header{Name: "Cookie", Value: c.Name + "=" + c.Value})
+		} else {
+			list[at].Value += "; " + c.Name + "=" + c.Value
+		}
 	}
 	return list
 }
@@ -128,29 +215,6 @@ func authorization(spec *pharos.Page, u *url.URL) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
-func (h *hop) appendWire(b []byte, keep bool) []byte {
-	b = append(b, h.method...)
-	b = append(b, ' ')
-	b = append(b, strings.ReplaceAll(h.url.RequestURI(), " ", "%20")...)
-	b = append(b, " HTTP/1.1\r\n"...)
-	for _, l := range h.headers {
-		b = append(b, l.Name...)
-		b = append(b, ": "...)
-		b = append(b, l.Value...)
-		b = append(b, "\r\n"...)
-	}
-	if h.body != "" || h.method == http.MethodPost || h.method == http.MethodPut || h.method == http.MethodPatch {
-		b = append(b, "Content-Length: "...)
-		b = strconv.AppendInt(b, int64(len(h.body)), 10)
-		b = append(b, "\r\n"...)
-	}
-	if !keep {
-		b = append(b, "Connection: close\r\n"...)
-	}
-	b = append(b, "\r\n"...)
-	return append(b, h.body...)
-}
-
 func redirects(code int) bool {
 	switch code {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -165,19 +229,17 @@ func redirects(code int) bool {
 // counts as the same origin, the way back to http does not. Nor does a body
 // leave: a form holds a password. A redirect that would take it away is not
 // followed.
-func (p *page) redirected(h *hop, code int, location string) (*hop, error) {
-	ref, err := url.Parse(location)
+func (p *page) redirected(h *hop, code int, to string, cookies *cookiejar.Jar) (*hop, error) {
+	ref, err := location(to)
 	if err != nil {
 		var why *url.Error
 		if errors.As(err, &why) { // its text would quote the address once more
 			err = why.Err
 		}
-		return nil, fmt.Errorf("following the redirect to %q: %w", location, err)
+		return nil, fmt.Errorf("following the redirect to %q: %w", to, err)
 	}
 	u := h.url.ResolveReference(ref)
-	if u.User = nil; u.Path == "" {
-		u.Path = "/"
-	}
+	u.User = nil
 	u.Fragment, u.RawFragment = "", ""
 	method, body := h.method, h.body
 	if code != http.StatusTemporaryRedirect && code != http.StatusPermanentRedirect {
@@ -186,14 +248,15 @@ func (p *page) redirected(h *hop, code int, location string) (*hop, error) {
 			method = http.MethodGet
 		}
 	}
-	next, err := p.makeHop(u, method, body, false)
+	next, err := p.makeHop(u, method, body, false, cookies)
 	if err != nil {
 		return nil, fmt.Errorf("following a redirect: %w", err)
 	}
-	upgraded := h.url.Scheme == "http" && u.Scheme == "https" && h.port == 80 && next.port == 443 && strings.EqualFold(h.host, next.host)
+	name := h.url.Hostname()
+	upgraded := h.origin == "http://"+net.JoinHostPort(name, "80") && next.origin == "https://"+net.JoinHostPort(name, "443")
 	if h.trusted && (next.origin == h.origin || upgraded) {
 		u.User = h.url.User
-		return p.makeHop(u, method, body, true)
+		return p.makeHop(u, method, body, true, cookies)
 	}
 	if body != "" {
 		return nil, fmt.Errorf("not following the redirect to %s: the body is for %s alone", next.origin, h.origin)

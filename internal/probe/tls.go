@@ -16,7 +16,13 @@ import (
 // visitorTLS is how a new visitor comes: curves and versions are Go's own, as
 // browsers have them, and no session is resumed.
 func visitorTLS() *tls.Config {
-	return &tls.Config{NextProtos: []string{"http/1.1"}, SessionTicketsDisabled: true}
+	c := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, SessionTicketsDisabled: true}
+	for _, suite := range tls.CipherSuites() {
+		c.CipherSuites = append(c.CipherSuites, suite.ID)
+	}
+	// Old devices know no other; browsers still take them.
+	c.CipherSuites = append(c.CipherSuites, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
+	return c
 }
 
 // tlsConfig reads the files that t names.

@@ -3,16 +3,16 @@ package probe
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/pharos"
 )
 
 func addresses(list ...string) []netip.Addr {
@@ -23,79 +23,22 @@ func addresses(list ...string) []netip.Addr {
 	return ips
 }
 
-func TestASilentAddressIsPassedBy(t *testing.T) {
-	silent := netip.MustParseAddrPort(full(t))
-	second := netip.MustParseAddr("127.0.0.2")
-	l, err := net.Listen("tcp", netip.AddrPortFrom(second, silent.Port()).String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	began := time.Now()
-	c, at, err := dialRace(ctx, []netip.Addr{silent.Addr(), second}, silent.Port())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if took := time.Since(began); at != second || took < stagger {
-		t.Errorf("connected to %v after %v, want %v after %v", at, took, second, stagger)
-	}
-}
-
-func TestTheErrorIsThatOfAnAddressInReach(t *testing.T) {
-	port := netip.MustParseAddrPort(unused(t)).Port()
-	for name, test := range map[string]struct {
-		ips   []netip.Addr
-		at    string
-		error syscall.Errno
-	}{
-		"the second is":    {addresses("224.0.0.1", "127.0.0.1"), "127.0.0.1", syscall.ECONNREFUSED},
-		"both are":         {addresses("127.0.0.1", "127.0.0.2"), "127.0.0.1", syscall.ECONNREFUSED},
-		"neither is":       {addresses("224.0.0.1", "224.0.0.2"), "224.0.0.1", syscall.ENETUNREACH},
-		"there is but one": {addresses("224.0.0.1"), "224.0.0.1", syscall.ENETUNREACH},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, at, err := dialRace(t.Context(), test.ips, port) // TCP to many at once goes nowhere, not even out
-			if at.String() != test.at || !errors.Is(err, test.error) {
-				t.Errorf("got %v of %v, want %v of %s", err, at, test.error, test.at)
-			}
-		})
-	}
-}
-
-func TestFamiliesAreTriedInTurn(t *testing.T) {
-	for name, test := range map[string]struct{ ips, want []netip.Addr }{
-		"one":           {addresses("192.0.2.1"), addresses("192.0.2.1")},
-		"one family":    {addresses("192.0.2.1", "192.0.2.2"), addresses("192.0.2.1", "192.0.2.2")},
-		"more of first": {addresses("2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.1"), addresses("2001:db8::1", "192.0.2.1", "2001:db8::2", "2001:db8::3")},
-		"more of other": {addresses("192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8::3"), addresses("192.0.2.1", "2001:db8::1", "2001:db8::2", "2001:db8::3")},
-		"4 in 6 is 4":   {addresses("::ffff:192.0.2.1", "192.0.2.2", "2001:db8::1"), addresses("192.0.2.1", "2001:db8::1", "192.0.2.2")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, inTurn(test.ips), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
 // nameServer answers that a name is at 127.0.0.1, 127.0.0.2 and ::1, and notes
 // of which types it was asked.
 type nameServer struct {
 	address string
+	silent  []uint16 // types for which it has no answer
 
 	mu    sync.Mutex
 	asked []string // guarded by mu
 }
 
-func newNameServer(t testing.TB) *nameServer {
+func newNameServer(t testing.TB, silent ...uint16) *nameServer {
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &nameServer{address: c.LocalAddr().String()}
+	s := &nameServer{address: c.LocalAddr().String(), silent: silent}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		b := make([]byte, 512)
@@ -104,7 +47,9 @@ func newNameServer(t testing.TB) *nameServer {
 			if err != nil {
 				return
 			}
-			c.WriteTo(s.answer(b[:n]), from)
+			if answer := s.answer(b[:n]); answer != nil {
+				c.WriteTo(answer, from)
+			}
 		}
 	})
 	t.Cleanup(func() {
@@ -126,6 +71,9 @@ func (s *nameServer) answer(question []byte) []byte {
 	s.mu.Lock()
 	s.asked = append(s.asked, map[uint16]string{1: "A", 28: "AAAA"}[kind])
 	s.mu.Unlock()
+	if slices.Contains(s.silent, kind) {
+		return nil
+	}
 	b := slices.Clone(question[:end])
 	copy(b[2:], []byte{0x81, 0x80, 0, 1, 0, byte(len(ips)), 0, 0, 0, 0}) // an answer, of one question
 	for _, ip := range ips {
@@ -178,5 +126,48 @@ func TestANamesFamily(t *testing.T) {
 				t.Errorf("looked at %q, want %q", host, test.at)
 			}
 		})
+	}
+}
+
+func TestANameServerThatDropsAFamily(t *testing.T) {
+	_, port, err := net.SplitHostPort(listen(t, says("HTTP/1.1 200 OK\r\n\r\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newNameServer(t, 28)
+	e := New(Options{})
+	defer e.Close()
+	e.nameServer = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return dialNameServer(ctx, "udp", server.address)
+	}
+	p, err := e.Prepare(pageAt("http://"+net.JoinHostPort("name.example", port)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, p, 0)
+	if r.Status != pharos.OK || phase(r, "lookup") < lookupPatience || phase(r, "lookup") > 4*time.Second {
+		t.Errorf("got %v %q, lookup took %v, want about %v", r.Status, r.Summary, phase(r, "lookup"), lookupPatience)
+	}
+}
+
+func TestLocalhostNeedsNoServer(t *testing.T) {
+	_, port, err := net.SplitHostPort(listen(t, func(c net.Conn) { says("HTTP/1.1 200 OK\r\n\r\n")(c) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := New(Options{})
+	defer e.Close()
+	e.nameServer = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		t.Error("a name server was asked")
+		return nil, net.ErrClosed
+	}
+	for _, host := range []string{"localhost", "LocalHost", "shop.localhost", "localhost."} {
+		p, err := e.Prepare(pageAt("http://"+host+":"+port), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := run(t, p, 0); r.Status != pharos.OK {
+			t.Errorf("%s: got %v %q", host, r.Status, r.Summary)
+		}
 	}
 }
