@@ -57,12 +57,12 @@ type watcherKeys struct {
 	Bearer          secret     `yaml:"bearer" kind:"page" doc:"A token, sent as Authorization: Bearer."`
 	Status          statuses   `yaml:"status" kind:"page" doc:"Status codes that are ok: numbers and ranges such as 301-303." default:"200-299"`
 	FollowRedirects yesNo      `yaml:"follow_redirects" kind:"page" doc:"Follow up to 10 redirects, until one that status wants." default:"true"`
-	Match           patterns   `yaml:"match" kind:"page" doc:"Regular expressions (RE2) that the body must match, each of them."`
-	NotMatch        patterns   `yaml:"not_match" kind:"page" doc:"Regular expressions that the body must not match, none of them."`
+	Match           patterns   `yaml:"match" kind:"page" doc:"Regular expressions (RE2) that the body must match, each of them; ^ and $ are the ends of a line."`
+	NotMatch        patterns   `yaml:"not_match" kind:"page" doc:"Regular expressions that the body must not match, none of them. If the body was not read whole: unknown."`
 	TLS             tlsKeys    `yaml:"tls" kind:"page" doc:"How the certificate is checked."`
 	IP              ipVersion  `yaml:"ip" kind:"page" doc:"4 or 6: this version of IP alone." default:"either"`
-	KeepAlive       yesNo      `yaml:"keep_alive" kind:"page" doc:"Keep the connection between looks, instead of a new one for each." default:"false"`
-	MaxBody         byteSize   `yaml:"max_body" kind:"page" doc:"How much of the body is read: bytes, or with KB, MB, KiB, MiB; at most 64MiB." default:"1MiB"`
+	KeepAlive       yesNo      `yaml:"keep_alive" kind:"page" doc:"Keep the connection between looks, for at most half a minute, instead of a new one for each." default:"false"`
+	MaxBody         byteSize   `yaml:"max_body" kind:"page" doc:"How much of the body is read, and unpacked: bytes, or with KB, MB, KiB, MiB; at most 64MiB." default:"1MiB"`
 }
 
 // thresholdKeys is the mapping form of thresholds.

@@ -247,8 +247,18 @@ func (r *reader) request(k *watcherKeys, p *pharos.Page) {
 		r.fail(k.at("method"), "method: want one in capitals, such as GET, HEAD or POST, got %q", short(p.Method))
 	case k.has("body") && !k.has("method"):
 		r.fail(k.at("body"), "body: wants a method beside it, such as method: POST")
-	case p.Method == "HEAD" && k.has("match"):
-		r.fail(k.at("match"), "match: the answer to HEAD has no body that could match")
+	}
+	for _, key := range []string{"match", "not_match"} {
+		switch {
+		case !k.has(key):
+		case p.Method == "HEAD":
+			r.fail(k.at(key), "%s: the answer to HEAD has no body to look at; write method: GET", key)
+		case bodiless(p.Status):
+			r.fail(k.at(key), "%s: an answer of the status that is wanted has no body to look at", key)
+		}
+	}
+	if bool(k.KeepAlive) && k.has("ssh_host") {
+		r.fail(k.at("keep_alive"), "keep_alive: not possible with ssh_host")
 	}
 	seen := make(map[string]int)
 	for _, e := range k.Headers {
@@ -267,6 +277,13 @@ func (r *reader) request(k *watcherKeys, p *pharos.Page) {
 		r.secrets.AddHeader(e.name, e.value)
 		p.Headers = append(p.Headers, pharos.Header{Name: e.name, Value: e.value})
 	}
+}
+
+// bodiless reports whether no answer of these status codes has a body.
+func bodiless(ranges []pharos.StatusRange) bool {
+	return !slices.ContainsFunc(ranges, func(s pharos.StatusRange) bool {
+		return !(s.High < 200 || s.Low == s.High && (s.Low == 204 || s.Low == 304))
+	})
 }
 
 // credentials brings those of the address to where the others are, and allows

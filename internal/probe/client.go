@@ -155,7 +155,9 @@ func (p *page) exchange(ctx context.Context, v *visit, h *hop, c *client) (heard
 	}
 	v.seen.Response = response
 	response.Request = request
-	err = p.readBody(v, response.Body, h.tls != nil)
+	err = p.readBody(v, response.Body)
+	// In TLS, a goodbye tells the end from a cut; many servers do not say it.
+	v.seen.unclosed = err == nil && h.tls != nil && c.conn.left.Load() && response.ProtoMajor == 1 && response.ContentLength < 0 && response.TransferEncoding == nil
 	end := time.Now()
 	if last := c.conn.lastRead(); err == nil && last.After(began) && last.Before(end) {
 		end = last // what came after it is our own doing
@@ -211,7 +213,7 @@ var errLongHead = fmt.Errorf("the answer's header is longer than %s", sayBytes(m
 
 // readBody reads the body up to the limit. All of it is kept where it is
 // looked at, else only what a detail would show.
-func (p *page) readBody(v *visit, body io.Reader, encrypted bool) error {
+func (p *page) readBody(v *visit, body io.Reader) error {
 	a := &v.seen
 	limit, kept := p.maxBody(), int64(keptBody+slack)
 	if p.wantsBody() {
@@ -235,9 +237,6 @@ func (p *page) readBody(v *visit, body io.Reader, encrypted bool) error {
 			return fmt.Errorf("reading the body: %w", err)
 		case a.ContentLength > 0:
 			return fmt.Errorf("the answer was cut short after %d of %d bytes", a.size, a.ContentLength)
-		case encrypted && a.TransferEncoding == nil && a.ProtoMajor == 1:
-			a.unclosed = true // many servers do not say goodbye in TLS
-			return nil
 		default:
 			return fmt.Errorf("the answer was cut short after %d bytes", a.size)
 		}

@@ -61,7 +61,7 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	if err != nil {
 		return err
 	}
-	if err := p.readBody(v, body, false); err != nil {
+	if err := p.readBody(v, body); err != nil {
 		if !bounded {
 			return err
 		}

@@ -53,18 +53,31 @@ func describe(err error, phase string) string {
 		}
 		return "looking up the name: " + dns.Err
 	case errors.As(err, &invalid):
-		return describeInvalid(invalid)
+		return describeInvalid(invalid, leafOf(err))
 	case errors.As(err, &hostname):
-		return "certificate is for " + sayNames(hostname.Certificate) + ", not " + hostname.Host
+		c := hostname.Certificate
+		if len(c.DNSNames)+len(c.IPAddresses)+len(c.URIs)+len(c.EmailAddresses) == 0 {
+			return fmt.Sprintf("certificate has no alternative names, and browsers ignore its common name %q", c.Subject.CommonName)
+		}
+		return "certificate is for " + sayNames(c) + ", not " + hostname.Host
 	case errors.As(err, &unknown):
+		if leaf := leafOf(err); leaf != nil && leaf.Issuer.String() == leaf.Subject.String() {
+			return "certificate is signed by itself"
+		}
 		if unknown.Cert != nil {
 			return fmt.Sprintf("certificate is signed by an unknown authority, %q", sayName(unknown.Cert.Issuer))
 		}
 		return "certificate is signed by an unknown authority"
 	case errors.As(err, &record):
 		return "TLS handshake: the server does not speak TLS"
+	case strings.Contains(err.Error(), "unsupported protocol version"), strings.Contains(err.Error(), "protocol version not supported"):
+		return "TLS handshake: the server knows no version that browsers take, TLS 1.2 or later"
 	case errors.As(err, &op) && op.Op == "remote error": // an alert of TLS
-		return "TLS handshake: the server says " + strings.TrimPrefix(op.Err.Error(), "tls: ")
+		alert := strings.TrimPrefix(op.Err.Error(), "tls: ")
+		if strings.HasSuffix(alert, "handshake failure") {
+			alert += ": it has no cipher or curve that browsers take"
+		}
+		return "TLS handshake: the server says " + alert
 	}
 	what := plainReason(err)
 	if phase == "tls" {
@@ -96,15 +109,28 @@ func plainReason(err error) string {
 	return strings.TrimPrefix(err.Error(), "tls: ")
 }
 
-func describeInvalid(e x509.CertificateInvalidError) string {
+// leafOf returns the server's own certificate, of an error about it or about one
+// that it came with.
+func leafOf(err error) *x509.Certificate {
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok && len(e.UnverifiedCertificates) > 0 {
+		return e.UnverifiedCertificates[0]
+	}
+	return nil
+}
+
+func describeInvalid(e x509.CertificateInvalidError, leaf *x509.Certificate) string {
+	what := "certificate"
+	if e.Cert != nil && leaf != nil && !e.Cert.Equal(leaf) {
+		what = fmt.Sprintf("certificate of the authority %q, on which the server's depends,", sayName(e.Cert.Subject))
+	}
 	if e.Reason != x509.Expired || e.Cert == nil {
-		return "certificate: " + strings.TrimPrefix(e.Error(), "x509: ")
+		return what + ": " + strings.TrimPrefix(e.Error(), "x509: ")
 	}
 	now := time.Now()
 	if now.Before(e.Cert.NotBefore) {
-		return "certificate is not valid for another " + sayLong(e.Cert.NotBefore.Sub(now))
+		return what + " is not valid for another " + sayLong(e.Cert.NotBefore.Sub(now))
 	}
-	return "certificate expired " + sayLong(now.Sub(e.Cert.NotAfter)) + " ago"
+	return what + " expired " + sayLong(now.Sub(e.Cert.NotAfter)) + " ago"
 }
 
 // sayLong says a long time in its largest unit: "3 days".

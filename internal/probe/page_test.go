@@ -473,6 +473,81 @@ func TestKeptConnection(t *testing.T) {
 	}
 }
 
+// TestAKeptConnectionIsNotBelievedForLong has servers that treat a connection
+// badly once it is kept.
+func TestAKeptConnectionIsNotBelievedForLong(t *testing.T) {
+	const answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell"
+	for name, test := range map[string]struct {
+		serve func(c net.Conn, in *bufio.Reader, next <-chan struct{})
+		renew time.Duration // 0: as usual
+		kept  bool          // the second run is on the kept connection
+	}{
+		"kept": {func(c net.Conn, in *bufio.Reader, _ <-chan struct{}) {
+			http.ReadRequest(in)
+			io.WriteString(c, answer)
+		}, 0, true},
+		"too old": {func(c net.Conn, in *bufio.Reader, _ <-chan struct{}) {
+			http.ReadRequest(in)
+			io.WriteString(c, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+		}, time.Nanosecond, false},
+		"408 while idle": {func(c net.Conn, _ *bufio.Reader, _ <-chan struct{}) {
+			io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		}, 0, false},
+		"408 just when it is asked": {func(c net.Conn, in *bufio.Reader, _ <-chan struct{}) {
+			http.ReadRequest(in)
+			io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		}, 0, false},
+		"an answer that nobody asked for": {func(c net.Conn, _ *bufio.Reader, _ <-chan struct{}) {
+			io.WriteString(c, "HTTP/1.1 500 Old\r\nContent-Length: 3\r\n\r\nold")
+		}, 0, false},
+		"closed while idle": {func(c net.Conn, _ *bufio.Reader, _ <-chan struct{}) { c.Close() }, 0, false},
+		"reset when it is asked": {func(c net.Conn, in *bufio.Reader, _ <-chan struct{}) {
+			http.ReadRequest(in)
+			c.(*net.TCPConn).SetLinger(0)
+			c.Close()
+		}, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var connections atomic.Int32
+			treated := make(chan struct{}, 10)
+			w := pageAt("http://" + listen(t, func(c net.Conn) {
+				in := bufio.NewReader(c)
+				http.ReadRequest(in)
+				io.WriteString(c, answer)
+				if connections.Add(1) == 1 {
+					test.serve(c, in, nil)
+					treated <- struct{}{}
+				}
+				io.Copy(io.Discard, c)
+			}) + "/")
+			w.Page.KeepAlive, w.Page.Match = true, patternsOf("well")
+			e := New(Options{})
+			defer e.Close()
+			p, err := e.Prepare(w, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			if test.renew != 0 {
+				p.kind.(*page).maxKept = test.renew
+			}
+			if r := run(t, p, 0); r.Status != pharos.OK || fact(r, "connection") != "" {
+				t.Fatalf("got %v %q %v", r.Status, r.Summary, r.Facts)
+			}
+			if strings.Contains(name, "idle") || strings.Contains(name, "nobody") {
+				<-treated
+				for p.kind.(*page).kept.Err() == nil { // until it has arrived here
+					time.Sleep(time.Millisecond)
+				}
+			}
+			r := run(t, p, 0)
+			if r.Status != pharos.OK || (fact(r, "connection") == "kept") != test.kept {
+				t.Errorf("got %v %q %v", r.Status, r.Summary, r.Facts)
+			}
+		})
+	}
+}
+
 // authority signs the certificates of a test's servers.
 type authority struct {
 	key  *ecdsa.PrivateKey
@@ -540,6 +615,20 @@ func TestTLS(t *testing.T) {
 	one := func(c tls.Certificate) *tls.Config { return &tls.Config{Certificates: []tls.Certificate{c}} }
 	expired := ca.issue(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-3*24*time.Hour - time.Minute) })
 	early := ca.issue(t, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(2*time.Hour + time.Minute) })
+	nameless := ca.issue(t, func(c *x509.Certificate) { c.IPAddresses, c.Subject.CommonName = nil, "127.0.0.1" })
+	middle := func(edit func(*x509.Certificate)) tls.Certificate {
+		own := ca.issue(t, func(c *x509.Certificate) {
+			c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.Subject.CommonName = true, true, x509.KeyUsageCertSign, "Test Intermediate"
+			edit(c)
+		})
+		cert, _ := x509.ParseCertificate(own.Certificate[0])
+		leaf := authority{key: own.PrivateKey.(*ecdsa.PrivateKey), cert: cert}.issue(t, func(*x509.Certificate) {})
+		leaf.Certificate = append(leaf.Certificate, own.Certificate[0])
+		return leaf
+	}
+	chained := middle(func(*x509.Certificate) {})
+	worn := middle(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-3*24*time.Hour - time.Minute) })
+	self := authority{}.issue(t, func(*x509.Certificate) {})
 	elsewhere := ca.issue(t, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"other.example"} })
 
 	for name, test := range map[string]struct {
@@ -553,6 +642,10 @@ func TestTLS(t *testing.T) {
 		"any certificate will do":        {tlsServer(t, one(expired)), pharos.TLS{Insecure: true}, "", "expired 3 days ago, by Test Authority"},
 		"an expired certificate":         {tlsServer(t, one(expired)), pharos.TLS{CAFile: ca.file}, "certificate expired 3 days ago", ""},
 		"a certificate of tomorrow":      {tlsServer(t, one(early)), pharos.TLS{CAFile: ca.file}, "certificate is not valid for another 2 hours", ""},
+		"a certificate without names":    {tlsServer(t, one(nameless)), pharos.TLS{CAFile: ca.file}, `certificate has no alternative names, and browsers ignore its common name "127.0.0.1"`, ""},
+		"a chain":                        {tlsServer(t, one(chained)), pharos.TLS{CAFile: ca.file}, "", "10 days left, by Test Intermediate"},
+		"an expired link of the chain":   {tlsServer(t, one(worn)), pharos.TLS{CAFile: ca.file}, `certificate of the authority "Test Intermediate", on which the server's depends, expired 3 days ago`, ""},
+		"signed by itself":               {tlsServer(t, one(self)), pharos.TLS{CAFile: ca.file}, "certificate is signed by itself", ""},
 		"another's certificate":          {tlsServer(t, one(elsewhere)), pharos.TLS{CAFile: ca.file}, "certificate is for other.example, not 127.0.0.1", ""},
 		"another's certificate, wanted":  {tlsServer(t, one(elsewhere)), pharos.TLS{CAFile: ca.file, ServerName: "other.example"}, "", "10 days left, by Test Authority"},
 		"a client certificate":           {tlsServer(t, mutual), pharos.TLS{CAFile: ca.file, ClientCert: certFile, ClientKey: keyFile}, "", "10 days left, by Test Authority"},

@@ -64,3 +64,34 @@ func TestPhasesAreToldAsTheyBegin(t *testing.T) {
 		t.Error("their times, want -, got +\n" + diff)
 	}
 }
+
+func TestAnInterimAnswerEndsNoWait(t *testing.T) {
+	waits := make(chan struct{})
+	address := listen(t, func(c net.Conn) {
+		http.ReadRequest(bufio.NewReader(c))
+		io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+		select { // the wait is told to go on
+		case <-waits:
+			time.Sleep(50 * time.Millisecond)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		case <-t.Context().Done():
+		}
+	})
+	now := -1
+	ctx := pharos.WithPhases(contextOf(10*time.Second), func(phase int, at time.Time) {
+		if phase == phaseFirstByte && now == phaseTransfer {
+			close(waits)
+		}
+		now = phase
+	})
+	e := New(Options{})
+	defer e.Close()
+	p, err := e.Prepare(pageAt("http://"+address+"/"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if r := p.Run(ctx); r.Status != pharos.OK || phase(r, "first_byte") < 50*time.Millisecond || phase(r, "transfer") > phase(r, "first_byte") {
+		t.Errorf("got %v %q %v", r.Status, r.Summary, r.Phases)
+	}
+}

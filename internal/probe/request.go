@@ -11,7 +11,6 @@ import (
 	"net/http/cookiejar"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,20 +103,24 @@ func asVisitor(u *url.URL) error {
 
 var escapeQuery = strings.NewReplacer(" ", "%20", `"`, "%22", "<", "%3C", ">", "%3E")
 
-// escapeBytes writes bytes beyond ASCII as %XX.
+// escapeBytes writes bytes beyond ASCII, and each "%" that no two hexadecimal
+// digits follow, as %XX.
 func escapeBytes(s string) string {
-	if printable(s) {
-		return s
-	}
 	var b strings.Builder
 	for i := range len(s) {
-		if c := s[i]; c >= 0x80 {
+		c := s[i]
+		lone := c == '%' && (i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]))
+		if c >= 0x80 || lone {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)
 		}
 	}
 	return b.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // location reads where a redirect leads, as browsers do: with bytes beyond ASCII,
@@ -139,12 +142,8 @@ func location(text string) (*url.URL, error) {
 		}
 		host, path = path[:end], path[end:]
 	}
-	return url.Parse(host + lonePercent.ReplaceAllString(escapeBytes(path), "%25$1") + lonePercent.ReplaceAllString(escapeBytes(rest), "%25$1"))
+	return url.Parse(host + escapeBytes(path) + escapeBytes(rest))
 }
-
-// lonePercent is a "%" that no two hexadecimal digits follow; RE2 has no way to
-// say "not followed by".
-var lonePercent = regexp.MustCompile(`%([^0-9A-Fa-f%]|[0-9A-Fa-f][^0-9A-Fa-f%]|[0-9A-Fa-f]?$)`)
 
 // harmless are the headers of a watcher that any host may see.
 var harmless = map[string]bool{"Accept": true, "Accept-Language": true, "Cache-Control": true, "Content-Type": true, "Pragma": true, "User-Agent": true}
