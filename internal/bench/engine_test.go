@@ -60,7 +60,7 @@ func (e *Engine) Run(o Prepared, _ *struct{}) error {
 	go s.Run(ctx) // both end with the process
 	go func() {
 		for r := range reports {
-			data, err := r.Result.Encode()
+			data, err := r.Result.Encode(pharos.MaxMessage)
 			if err != nil {
 				panic(err)
 			}

@@ -17,7 +17,7 @@ func crowd(b *testing.B, probers int, results bool) *Board {
 		site := fmt.Sprintf("site%d", i)
 		roster := pharos.Roster{Site: site, Prober: "p", Incarnation: 1, Seq: 1, Parts: 1, Sets: []pharos.RosterSet{{Name: "set"}}}
 		for j := range n {
-			roster.Sets[0].Watchers = append(roster.Sets[0].Watchers, pharos.RosterWatcher{Name: fmt.Sprint("w", j), Network: true, Interval: 2})
+			roster.Sets[0].Watchers = append(roster.Sets[0].Watchers, pharos.RosterWatcher{Name: fmt.Sprint("w", j), Network: true, Interval: pharos.Seconds(2 * time.Second)})
 		}
 		board.take(input{subject: pharos.Subject{Type: pharos.MessageRoster, Site: site, Prober: "p"}, roster: &roster})
 		board.take(input{subject: pharos.Subject{Type: pharos.MessageHeartbeat, Site: site, Prober: "p"}, beat: &pharos.Heartbeat{Incarnation: 1, Seq: 1, Roster: 1}})

@@ -24,10 +24,12 @@ type Options struct {
 	Build          string // of the page; a page of another build reloads itself
 	MaxWatchers    int    // tiles held at most; 0: 10,000
 	Log            *slog.Logger
-	// Refresh, if not nil, is called when probers should publish their state
-	// again, at most every 5 seconds, from the board's goroutine; it must not
-	// block.
-	Refresh func()
+	// PushTTL bounds for how long a pushed result is believed; 0: 8 days.
+	PushTTL time.Duration
+	// Refresh, if not nil, is called when a prober ("<site>/<prober>", tokens)
+	// should publish its state again, or all of them (""). It is called from the
+	// board's goroutine and must not block.
+	Refresh func(prober string)
 	// Slept returns for how long the machine has slept since it was started:
 	// time that Go's monotonic clock does not count. nil: pharos.Slept.
 	Slept func() time.Duration
@@ -65,8 +67,7 @@ type Board struct {
 	lost      bool          // NATS was there before, and is not now
 	hearing   time.Duration // when NATS was there again after a silence
 	newcomers bucket
-	refreshed time.Duration
-	owed      bool // a refresh, as soon as it may be
+	asking    bool // some prober is to be asked to publish again
 	state     *State
 	scratch   []byte
 
@@ -101,17 +102,19 @@ func New(o Options) *Board {
 	if o.MaxWatchers == 0 {
 		o.MaxWatchers = 10_000
 	}
+	if o.PushTTL == 0 {
+		o.PushTTL = defaultPushTTL
+	}
 	if o.Slept == nil {
 		o.Slept = pharos.Slept
 	}
 	if o.Refresh == nil {
-		o.Refresh = func() {}
+		o.Refresh = func(string) {}
 	}
 	b := &Board{
 		o: o, base: time.Now(), slept: o.Slept(), in: make(chan input, 1024), ended: make(chan struct{}),
 		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, views: map[string]*view{},
 		strangers: map[*tile]bool{}, doubles: map[pharos.WatcherID]double{}, newcomers: bucket{left: newcomersBurst},
-		refreshed: -time.Hour,
 	}
 	b.drops.log = o.Log
 	b.pace = pace{frame: -time.Hour, urgent: -time.Hour, structure: -time.Hour}
@@ -246,6 +249,7 @@ func (b *Board) Run(ctx context.Context) error {
 			b.sweep()
 		case <-flush.C:
 		}
+		b.sendAsks()
 		b.now = b.clock()
 		if wait := b.flush(); wait > 0 {
 			flush.Reset(wait)
@@ -265,7 +269,7 @@ func (b *Board) take(in input) {
 	case in.roster != nil:
 		b.applyRoster(&in)
 	case in.forget != nil:
-		b.applyForget(in.forget)
+		b.applyForget(&in)
 	case in.link != nil:
 		if *in.link != b.link {
 			if in.link.Up != b.link.Up {
@@ -291,12 +295,12 @@ func (b *Board) sweep() {
 		b.judgeProber(p)
 		b.restore(p)
 	}
-	if b.owed {
-		b.refresh()
-	}
 	for _, t := range b.tiles {
-		if b.stale(t) != t.shown.stale {
+		if b.stale(t) != t.shown.stale || t.rival != (rival{}) {
 			b.show(t)
+		}
+		if b.now >= t.rival.until {
+			t.rival = rival{}
 		}
 	}
 	b.judgeCauses()

@@ -201,7 +201,7 @@ func (w *world) beat(site, name string, epoch int64) (stop func()) {
 
 func (w *world) roster(site, name string, epoch int64, n uint64, sets ...pharos.RosterSet) {
 	w.Helper()
-	parts, err := pharos.Roster{Site: site, Prober: name, Incarnation: epoch, Seq: n, Sets: sets}.Split()
+	parts, err := pharos.Roster{Site: site, Prober: name, Incarnation: epoch, Seq: n, Sets: sets}.Split(pharos.MaxMessage)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func (w *world) roster(site, name string, epoch int64, n uint64, sets ...pharos.
 func set(name string, watchers ...string) pharos.RosterSet {
 	s := pharos.RosterSet{Name: name}
 	for _, w := range watchers {
-		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: w, Kind: "page", Interval: 2})
+		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: w, Kind: "page", Interval: pharos.Seconds(2 * time.Second)})
 	}
 	return s
 }
@@ -624,19 +624,40 @@ func TestFloods(t *testing.T) {
 	})
 }
 
-func TestANewRosterIsAskedForWhenABeatSpeaksOfIt(t *testing.T) {
-	asked := 0
-	in(t, Options{Refresh: func() { asked++ }}, func(w *world) {
-		w.beat("a", "p", 1)
-		w.pass(3 * time.Second)
-		if asked != 1 {
-			t.Errorf("asked %d times, want once in the first seconds", asked)
+func TestARosterThatDoesNotArriveIsAskedForAndNamed(t *testing.T) {
+	var asked []time.Duration
+	in(t, Options{}, func(w *world) {
+		w.pass(time.Second)
+		began := time.Now()
+		w.b.o.Refresh = func(prober string) {
+			if prober != "a/p" {
+				t.Errorf("asked %q", prober)
+			}
+			asked = append(asked, time.Since(began).Round(time.Second))
 		}
-		w.roster("a", "p", 1, 1, set("S", "w"))
-		w.pass(20 * time.Second)
-		if asked != 1 {
-			t.Errorf("asked %d times although the roster is there", asked)
+		beat := func(n int) {
+			w.live("pharos.heartbeat.a.p", fmt.Sprintf(`{"incarnation":1,"seq":%d,"roster":1,"watchers":2}`, n))
+			w.pass(time.Second - urgentGap)
 		}
+		for n := range 4 {
+			beat(n + 1)
+		}
+		w.wantNotices("a p: its list of 2 watchers does not arrive here; may NATS pass on pharos.roster.a.p.> and pharos.refresh?")
+		for n := range 146 {
+			beat(n + 5)
+		}
+		want := []time.Duration{0, 4 * time.Second, 12 * time.Second, 28 * time.Second, 60 * time.Second, 120 * time.Second}
+		if diff := cmp.Diff(want, asked); diff != "" {
+			t.Error("asked at, want -, got +\n" + diff)
+		}
+		w.roster("a", "p", 1, 1, set("S", "w", "x"))
+		for n := range 60 {
+			beat(n + 151)
+		}
+		if len(asked) > len(want)+1 { // one was owed already
+			t.Errorf("asked %d times more although the roster is there", len(asked)-len(want))
+		}
+		w.wantNotices()
 	})
 }
 
@@ -676,10 +697,10 @@ func TestSleepCounts(t *testing.T) {
 func (w *world) town(site string, pages int, references ...string) (say func(name, status string)) {
 	s := pharos.RosterSet{Name: "set"}
 	for i := range pages {
-		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: fmt.Sprint("p", i), Kind: "page", Network: true, Interval: 2})
+		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: fmt.Sprint("p", i), Kind: "page", Network: true, Interval: pharos.Seconds(2 * time.Second)})
 	}
 	for _, name := range references {
-		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: name, Kind: "command", Reference: true, Interval: 2})
+		s.Watchers = append(s.Watchers, pharos.RosterWatcher{Name: name, Kind: "command", Reference: true, Interval: pharos.Seconds(2 * time.Second)})
 	}
 	w.beat(site, site, 1)
 	w.roster(site, site, 1, 1, s)

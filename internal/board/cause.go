@@ -125,7 +125,7 @@ func (b *Board) turnedTogether(p *prober) group {
 
 // within is how long a watcher may take to notice what others have.
 func within(t *tile) time.Duration {
-	return min(togetherMax, time.Duration(t.interval*float64(time.Second))+pharos.HeartbeatInterval)
+	return min(togetherMax, t.interval.Duration()+pharos.HeartbeatInterval)
 }
 
 // fail reports whether all references turned red with the group, and the name of
@@ -163,9 +163,12 @@ func (p *prober) place() string {
 }
 
 // verdict returns the status and the summary that a tile is shown with: its
-// result's, but what a prober that is cut off says of others is unknown.
+// result's, or a rival's. What a prober that is cut off says of others is unknown.
 func (b *Board) verdict(t *tile) (pharos.Status, string) {
 	r := &t.result
+	if v, ok := b.rivalFor(t); ok {
+		return v.status, "another " + t.owner.place() + " says: " + v.summary
+	}
 	if r.Status != pharos.Critical || !t.network || t.reference {
 		return r.Status, r.Summary
 	}

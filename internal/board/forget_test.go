@@ -1,6 +1,7 @@
 package board
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -8,9 +9,9 @@ import (
 	"pharos/internal/pharos"
 )
 
-func TestAWatcherThatIsForgottenTooEarlyComesBackAsItWas(t *testing.T) {
+func TestWhatIsAliveIsNotForgotten(t *testing.T) {
 	var asked atomic.Int64
-	in(t, Options{Refresh: func() { asked.Add(1) }}, func(w *world) {
+	in(t, Options{Refresh: func(string) { asked.Add(1) }}, func(w *world) {
 		const name = "Is Google Up?"
 		id := "a.s." + pharos.Token(name)
 		stop := w.beat("a", "p", 1)
@@ -19,11 +20,12 @@ func TestAWatcherThatIsForgottenTooEarlyComesBackAsItWas(t *testing.T) {
 		w.pass(10 * time.Second)
 		before := asked.Load()
 		w.live("pharos.forget", `{"watcher":"`+id+`"}`)
-		w.live(pharos.ResultSubject("p", pharos.WatcherID(id)), result("ok", "p", 1, 2, ""))
+		w.live("pharos.forget", `{"prober":"a/p"}`)
 		w.pass(time.Second)
-		w.wantStatus(name, "waiting")
-		if asked.Load() != before+1 {
-			t.Errorf("asked %d times for its result, want once", asked.Load()-before)
+		w.wantStatus(name, "ok")
+		w.wantNotices(fmt.Sprintf("%q is alive and was not forgotten", id))
+		if n := w.b.Drops()[pharos.ReasonAlive]; n != 2 || asked.Load() != before {
+			t.Errorf("%d requests refused, want 2; asked %d times", n, asked.Load()-before)
 		}
 		w.live(pharos.ResultSubject("p", pharos.WatcherID(id)), result("ok", "p", 1, 3, ""))
 		w.wantStatus(name, "ok")
@@ -48,7 +50,7 @@ func TestAWatcherThatIsForgottenTooEarlyComesBackAsItWas(t *testing.T) {
 
 func TestAWatcherOutlivesAForgottenProberWhereAnotherWatchesIt(t *testing.T) {
 	var asked atomic.Int64
-	in(t, Options{Refresh: func() { asked.Add(1) }}, func(w *world) {
+	in(t, Options{Refresh: func(string) { asked.Add(1) }}, func(w *world) {
 		stop := w.beat("a", "p1", 1)
 		w.beat("a", "p2", 1)
 		w.roster("a", "p1", 1, 1, set("s", "x", "y"))

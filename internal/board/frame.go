@@ -49,6 +49,8 @@ var (
 	ErrFilter       = errors.New("joining the board: a filter takes at most 32 sets and 32 sites, each a name of at most 240 bytes")
 	errFull         = errors.New("the board is full, max_watchers allows no more")
 	errTooMany      = errors.New("more than 1,000 probers")
+	errListed       = errors.New("a push for a watcher that a prober lists")
+	errAlive        = errors.New("it is alive")
 	errWrongPart    = errors.New("a part of a roster on another part's subject")
 )
 

@@ -55,7 +55,7 @@ func TestRostersAreBoundedTogether(t *testing.T) {
 
 func TestWatchersComeWhenThereIsRoom(t *testing.T) {
 	var asked atomic.Int64
-	in(t, Options{MaxWatchers: 2, Refresh: func() { asked.Add(1) }}, func(w *world) {
+	in(t, Options{MaxWatchers: 2, Refresh: func(string) { asked.Add(1) }}, func(w *world) {
 		w.beat("a", "p", 1)
 		w.beat("b", "p", 1)
 		w.roster("a", "p", 1, 1, set("s", "x", "y"))
@@ -75,7 +75,7 @@ func TestWatchersComeWhenThereIsRoom(t *testing.T) {
 func TestTooManyProbersAreNamed(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		for i := range maxProbers {
-			w.b.Apply(fmt.Sprintf("pharos.heartbeat.a.p%d", i), []byte(`{"incarnation":1,"seq":1}`), 0, true)
+			w.b.Apply(fmt.Sprintf("pharos.heartbeat.s%d.p%d", i/maxSiteProbers, i), []byte(`{"incarnation":1,"seq":1}`), 0, true)
 		}
 		w.live("pharos.result.a.q.s.x", result("ok", "q", 1, 1, ""))
 		w.live("pharos.heartbeat.a.r", `{"incarnation":1,"seq":1}`)

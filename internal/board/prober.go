@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"pharos/internal/pharos"
@@ -18,6 +19,7 @@ const (
 	// last beat.
 	forgetLeft, forgetSilent = time.Minute, 10 * time.Minute
 	maxProbers               = 1000
+	maxSiteProbers           = 250
 )
 
 // prober is one prober as this board knows it.
@@ -26,20 +28,34 @@ type prober struct {
 	site, name string // human
 	token      string // the site's
 	beat       pharos.Heartbeat
-	heard      time.Duration // the last beat, or of the prober at all where there was none
+	heard      time.Duration // when it was there last: of its last beat, or of the prober at all where there was none
+	newest     time.Duration // when the beat came
+	replaced   time.Duration // when this process took the place of one that said no goodbye; 0: it did not
 	up         bool
 	left       bool          // said goodbye
 	back       time.Duration // when it was heard again after it had been silent
 	transit    transit
 	offset     time.Duration
-	roster     *pharos.Roster // complete; nil: none yet
-	parts      []*pharos.Roster
-	named      int                        // watchers that the roster names
-	watches    map[pharos.WatcherID]*tile // those of them that are on the board
-	owns       map[*tile]bool             // tiles whose last result is its
-	trouble    trouble
-	missed     missed
-	twin       twin
+	rosters
+	owns      map[*tile]bool            // tiles whose last result is its
+	said      map[pharos.WatcherID]said // the last of each watcher
+	agreement agreement
+	asks      asks
+	backwards time.Duration // when numbers ran backwards last; 0: not lately
+	trouble   trouble
+	missed    missed
+	twin      twin
+}
+
+// rosters is what a prober says that it watches.
+type rosters struct {
+	roster  *pharos.Roster             // in force, complete; nil: none yet
+	parts   []*pharos.Roster           // of one that is not complete
+	pending *pharos.Roster             // complete, but no heartbeat names it
+	listed  map[pharos.WatcherID]bool  // the watchers of the one in force
+	watches map[pharos.WatcherID]*tile // those of them that are on the board
+	missing time.Duration              // since when the newest one has not arrived; 0: it has
+	late    bool                       // it has been missing for too long
 }
 
 // twin is another process of the prober's name that beats beside it.
@@ -123,30 +139,69 @@ func (d *transit) age() time.Duration {
 // prober returns the prober of a subject, a new one if need be; nil when there
 // are too many. A new one is taken to be there until it has been silent for too
 // long: its beat may be on its way.
-func (b *Board) prober(s pharos.Subject, age time.Duration) *prober {
-	id := s.ProberID()
+func (b *Board) prober(in *input) *prober {
+	s, id := in.subject, in.subject.ProberID()
 	p := b.probers[id]
 	if p == nil {
-		if len(b.probers) >= maxProbers {
+		if !b.roomForProber(s.Site, in.result == nil) {
 			return nil
 		}
-		p = &prober{id: id, site: s.Site, name: s.Prober, token: s.Site, heard: b.now - age, owns: map[*tile]bool{}}
-		p.up = age < pharos.HeartbeatTimeout
+		p = &prober{id: id, site: s.Site, name: s.Prober, token: s.Site, heard: b.now - in.age, owns: map[*tile]bool{}, said: map[pharos.WatcherID]said{}}
+		p.up = in.age < pharos.HeartbeatTimeout
 		b.probers[id] = p
 		b.hopsDirty = true
 	}
 	return p
 }
 
+// roomForProber reports whether another prober of a site may come. Whoever sends
+// a heartbeat or a roster takes the place of one that sent results alone.
+func (b *Board) roomForProber(site string, says bool) bool {
+	ofSite := 0
+	var stranger *prober
+	for _, p := range b.probers {
+		if p.token == site {
+			ofSite++
+		}
+		if p.beat.Seq == 0 && p.roster == nil && (stranger == nil || p.token == site) {
+			stranger = p
+		}
+	}
+	full := ofSite >= maxSiteProbers
+	switch {
+	case !full && len(b.probers) < maxProbers:
+		return true
+	case !says || stranger == nil || full && stranger.token != site:
+		return false
+	}
+	for t := range stranger.owns {
+		if len(t.announcers) == 0 {
+			b.remove(t)
+		} else {
+			b.disown(t)
+		}
+	}
+	b.drop(stranger)
+	return true
+}
+
 func (b *Board) applyBeat(in *input) {
-	p := b.prober(in.subject, in.age)
+	p := b.prober(in)
 	if p == nil {
 		b.refuseProber(in.subject.ProberID())
 		return
 	}
 	beat, old := in.beat, p.beat
 	switch { // the newest wins; of an older process only when the newer is silent
-	case beat.Incarnation == old.Incarnation && beat.Seq <= old.Seq, beat.Incarnation < old.Incarnation && !in.live:
+	case beat.Incarnation == old.Incarnation && beat.Seq <= old.Seq:
+		if !in.live || b.now-p.newest < orderWindow {
+			if in.live && beat.Seq < old.Seq { // the process is there, whatever its numbers are
+				p.heard = b.now
+			}
+			return
+		}
+		b.noticeBackwards(p)
+	case beat.Incarnation < old.Incarnation && !in.live:
 		return
 	case beat.Incarnation < old.Incarnation && p.up:
 		if !beat.Leaving {
@@ -165,16 +220,18 @@ func (b *Board) applyBeat(in *input) {
 	}
 	sent := b.now - in.age
 	if in.live {
-		p.transit.hear(time.Duration(beat.Uptime*float64(time.Second)), b.now)
+		p.transit.hear(beat.Uptime.Duration(), b.now)
 		sent -= p.transit.age()
 	}
-	p.beat, p.heard, p.left = *beat, sent, beat.Leaving
-	if beat.Site != "" {
-		p.site = beat.Site
+	if beat.Incarnation != old.Incarnation {
+		p.agreement = agreement{}
+		p.replaced = b.now
+		if old.Leaving || old.Incarnation == 0 {
+			p.replaced = 0
+		}
 	}
-	if beat.Prober != "" {
-		p.name = beat.Prober
-	}
+	p.beat, p.heard, p.newest, p.left = *beat, sent, b.now, beat.Leaving
+	p.takeNames(beat.Site, beat.Prober)
 	offset := time.Duration(0)
 	if in.live && !beat.At.IsZero() {
 		offset = (time.Until(beat.At) + p.transit.age()).Round(time.Second)
@@ -197,33 +254,60 @@ func (b *Board) applyBeat(in *input) {
 		for t := range p.owns {
 			b.show(t)
 		}
-		b.refreshSoon()
+		b.askFor(p)
 	}
-	if in.live && !beat.Leaving && (p.roster == nil || p.roster.Incarnation != beat.Incarnation || p.roster.Seq < beat.Roster) {
-		b.refresh()
+	if q := p.pending; q != nil && q.Incarnation == beat.Incarnation && q.Seq == beat.Roster {
+		p.pending = nil
+		b.adopt(p, q)
+	}
+	if in.live && !beat.Leaving {
+		b.judgeRoster(p)
+		b.compare(p)
 	}
 }
 
-// refreshGap is how far apart all probers are asked to publish again: a roster
-// that is on its way gets a moment.
-const refreshGap = 5 * time.Second
+// rosterLate is how long the newest roster may be on its way before the board
+// says that it does not arrive.
+const rosterLate = 3 * time.Second
 
-// refresh asks all probers to publish again, refreshGap apart at least.
-func (b *Board) refresh() {
-	if b.now-b.refreshed < refreshGap {
-		return
-	}
-	b.refreshed, b.owed = b.now, false
-	b.o.Refresh()
+// rosterIsNewest reports whether the roster in force is the one that the
+// heartbeat speaks of. A sender whose heartbeats do not say has the newest.
+func (p *prober) rosterIsNewest() bool {
+	return p.roster != nil && p.roster.Incarnation == p.beat.Incarnation && (p.roster.Seq == p.beat.Roster || p.beat.Roster == 0)
 }
 
-// refreshSoon does so as soon as it may.
-func (b *Board) refreshSoon() {
-	if b.refreshed == b.now {
-		return
+// judgeRoster asks for a roster that has not arrived.
+func (b *Board) judgeRoster(p *prober) {
+	switch {
+	case p.rosterIsNewest() || p.beat.Roster == 0: // what has no roster need not send it
+		p.missing = 0
+	default:
+		if p.missing == 0 {
+			p.missing = b.now
+		}
+		b.askFor(p)
 	}
-	b.owed = true
-	b.refresh()
+	if late := p.missing > 0 && b.now-p.missing >= rosterLate; late != p.late {
+		p.late, b.hopsDirty = late, true
+	}
+}
+
+// takeNames takes human names that belong to the tokens of the subject.
+func (p *prober) takeNames(site, name string) {
+	_, token, _ := strings.Cut(p.id, "/")
+	if pharos.Token(site) == p.token {
+		p.site = site
+	}
+	if pharos.Token(name) == token {
+		p.name = name
+	}
+}
+
+// showAll brings all tiles of a prober up to date.
+func (b *Board) showAll(p *prober) {
+	for _, t := range p.tiles() {
+		b.show(t)
+	}
 }
 
 // takeOver asks for what others see of a tile that its prober has left.
@@ -233,8 +317,7 @@ func (b *Board) takeOver(t *tile) {
 	}
 	for _, p := range t.announcers {
 		if p.up {
-			b.refreshSoon()
-			return
+			b.askFor(p)
 		}
 	}
 }
@@ -255,6 +338,9 @@ func (b *Board) judgeProber(p *prober) {
 			b.hopsDirty = true
 		}
 		p.twin = twin{}
+	}
+	if p.backwards > 0 && b.now-p.backwards > backwardsFor {
+		p.backwards, b.hopsDirty = 0, true
 	}
 	silent := b.now - p.heard
 	if !up && (p.left && silent > forgetLeft || silent > forgetSilent) && !p.needed() {
@@ -326,7 +412,7 @@ func (b *Board) drop(p *prober) {
 }
 
 func (b *Board) applyRoster(in *input) {
-	p := b.prober(in.subject, in.age)
+	p := b.prober(in)
 	if p == nil {
 		b.refuseProber(in.subject.ProberID())
 		return
@@ -336,7 +422,7 @@ func (b *Board) applyRoster(in *input) {
 		b.drops.count(pharos.ReasonInvalid, in.subject.ProberID(), errWrongPart)
 		return
 	}
-	if old := p.roster; old != nil && (r.Incarnation == old.Incarnation && r.Seq <= old.Seq || r.Incarnation < old.Incarnation && r.Incarnation != p.beat.Incarnation) {
+	if old := p.roster; old != nil && r.Incarnation == old.Incarnation && r.Seq == old.Seq {
 		return
 	}
 	if len(p.parts) == 0 || p.parts[0] == nil && !slices.ContainsFunc(p.parts, func(q *pharos.Roster) bool { return q != nil }) || !samePieces(p.parts, r) {
@@ -357,7 +443,16 @@ func (b *Board) applyRoster(in *input) {
 		whole.Sets = append(whole.Sets, part.Sets...)
 	}
 	p.parts = nil
-	b.adopt(p, &whole)
+	old := p.roster
+	named := whole.Incarnation == p.beat.Incarnation && whole.Seq == p.beat.Roster
+	newer := old == nil || whole.Incarnation > old.Incarnation || whole.Incarnation == old.Incarnation && whole.Seq > old.Seq
+	switch {
+	case named || newer && p.beat.Roster == 0:
+		p.pending = nil
+		b.adopt(p, &whole)
+	default: // the newest is the one that the heartbeat names
+		p.pending = &whole
+	}
 }
 
 // rostersOf is how many names the rosters may have together for each tile that
@@ -370,7 +465,7 @@ const rostersOf = 4
 func (b *Board) names() int {
 	n := 0
 	for _, p := range b.probers {
-		n += p.named
+		n += len(p.listed) + countNames(p.pending)
 		for _, part := range p.parts {
 			n += countNames(part)
 		}
@@ -403,13 +498,8 @@ func samePieces(parts []*pharos.Roster, r *pharos.Roster) bool {
 // the one before it named goes.
 func (b *Board) adopt(p *prober, r *pharos.Roster) {
 	old, seen := p.watches, map[pharos.WatcherID]bool{}
-	p.roster, p.watches = r, map[pharos.WatcherID]*tile{}
-	if r.Site != "" {
-		p.site = r.Site
-	}
-	if r.Prober != "" {
-		p.name = r.Prober
-	}
+	p.roster, p.watches, p.listed = r, map[pharos.WatcherID]*tile{}, seen
+	p.takeNames(r.Site, r.Prober)
 	for _, set := range r.Sets {
 		for _, w := range set.Watchers {
 			s := pharos.Subject{Type: pharos.MessageResult, Site: p.token, Set: pharos.Token(set.Name), Watcher: pharos.Token(w.Name)}
@@ -433,10 +523,14 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 			t.setName, t.name, t.siteName = set.Name, w.Name, p.site
 			t.kind, t.address, t.interval = w.Kind, w.Target, w.Interval
 			t.network, t.reference = w.Network, w.Reference
+			t.bound = 0
+			if w.Interval > 0 && w.Timeout > 0 {
+				t.bound = (w.Interval + w.Timeout).Duration() + ttlMargin
+			}
 			b.show(t)
 		}
 	}
-	p.named = len(seen)
+	maps.DeleteFunc(p.said, func(id pharos.WatcherID, _ said) bool { return !seen[id] })
 	for id, t := range old {
 		if p.watches[id] == nil {
 			b.withdraw(t, p)
@@ -458,23 +552,34 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 // restore gives the watchers of a prober's roster that are not on the board
 // their tiles, once there is room.
 func (b *Board) restore(p *prober) {
-	if p.up && len(p.watches) < p.named && (!b.full() || len(b.strangers) > 0) {
+	if p.up && len(p.watches) < len(p.listed) && (!b.full() || len(b.strangers) > 0) {
 		b.adopt(p, p.roster)
-		b.refreshSoon()
+		b.askFor(p)
 	}
 }
 
-// applyForget takes away what is gone for good. What a living prober still
-// names comes back, without what the forgotten one said of it.
-func (b *Board) applyForget(f *pharos.Forget) {
+// applyForget takes away what is gone for good. What is alive is not forgotten.
+// What a living prober lists as well comes back, without what the forgotten one
+// said of it.
+func (b *Board) applyForget(in *input) {
+	f := in.forget
 	if f.Watcher != "" {
-		if t := b.tiles[f.Watcher]; t != nil {
+		t := b.tiles[f.Watcher]
+		switch {
+		case t == nil:
+		case slices.ContainsFunc(t.announcers, func(p *prober) bool { return p.up }) || t.owner != nil && t.owner.up:
+			b.refuseForget(string(f.Watcher))
+		default:
 			b.remove(t)
 		}
 		return
 	}
 	p := b.probers[f.Prober]
-	if p == nil {
+	switch {
+	case p == nil:
+		return
+	case p.up:
+		b.refuseForget(p.id)
 		return
 	}
 	tiles := p.tiles()
@@ -494,7 +599,15 @@ func (b *Board) disown(t *tile) {
 	b.setOwner(t, nil)
 	t.result, t.known, t.since, t.heard, t.spell = pharos.Result{}, false, b.now, b.now, spell{}
 	b.show(t)
-	b.refreshSoon()
+	for _, p := range t.announcers {
+		b.askFor(p)
+	}
+}
+
+// refuseForget counts and says that something alive was to be forgotten.
+func (b *Board) refuseForget(id string) {
+	b.drops.count(pharos.ReasonAlive, id, errAlive)
+	b.refuse(fmt.Sprintf("%q is alive and was not forgotten", id))
 }
 
 // sortedProbers returns the probers by site and name.

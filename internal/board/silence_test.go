@@ -12,7 +12,7 @@ import (
 // since. Each tile waits for a message of its own, which the board asks for.
 func TestASilenceHidesWhatHappenedInIt(t *testing.T) {
 	asked := 0
-	in(t, Options{Refresh: func() { asked++ }}, func(w *world) {
+	in(t, Options{Refresh: func(string) { asked++ }}, func(w *world) {
 		stop := w.beat("a", "p", 1)
 		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, ""))
 		w.live("pharos.result.a.p.s.y", result("ok", "p", 1, 3, ""))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"pharos/internal/pharos"
@@ -37,9 +38,9 @@ type Tile struct {
 	ID              pharos.WatcherID
 	Site, Set, Name string // human names
 	Kind, Address   string
-	Interval        float64 // seconds; 0: unknown
-	Known           bool    // there was a result
-	Stale           bool    // Result is not to be believed any more
+	Interval        pharos.Seconds // 0: unknown
+	Known           bool           // there was a result
+	Stale           bool           // Result is not to be believed any more
 	Age             time.Duration
 	Result          pharos.Result
 	Display, Unit   string // the value as it is shown
@@ -50,11 +51,11 @@ type Prober struct {
 	ID, Site, Name string
 	Version        string
 	Up, Left       bool
-	Silent         time.Duration // since its last beat
-	Watchers       int           // tiles whose last result is its
-	Missed         uint64        // ticks
-	Lag            float64       // seconds: its worst start delay of the last second
-	Offset         time.Duration // of its wall clock from ours, where over 2 s
+	Silent         time.Duration  // since its last beat
+	Watchers       int            // tiles whose last result is its
+	Missed         uint64         // ticks
+	Lag            pharos.Seconds // its worst start delay of the last second
+	Offset         time.Duration  // of its wall clock from ours, where over 2 s
 }
 
 // State returns all that the board knows, at most 100 ms old; a tile that is new
@@ -129,6 +130,15 @@ func (b *Board) notices() []string {
 		out = append(out, b.notice)
 	}
 	for _, p := range b.sortedProbers() {
+		if p.up && p.late {
+			out = append(out, fmt.Sprintf("%s: its list of %d watchers does not arrive here; may NATS pass on pharos.roster.%s.> and pharos.refresh?", p.place(), p.beat.Watchers, strings.ReplaceAll(p.id, "/", ".")))
+		}
+		if p.up && p.agreement.lost(b.now) {
+			out = append(out, p.place()+": its messages do not all arrive here: "+p.agreement.text)
+		}
+		if p.backwards > 0 && !p.runsTwice() {
+			out = append(out, p.place()+": its numbers ran backwards; was its machine set back, or does somebody else send in its name?")
+		}
 		if p.runsTwice() {
 			out = append(out, p.place()+" runs twice: give one of them another name")
 		}
@@ -140,12 +150,12 @@ func (b *Board) notices() []string {
 		}
 	}
 	for _, p := range b.sortedProbers() {
-		if n := p.named - len(p.watches); n > 0 && p.up && b.full() {
+		if n := len(p.listed) - len(p.watches); n > 0 && p.up && b.full() {
 			are := "are"
 			if n == 1 {
 				are = "is"
 			}
-			out = append(out, fmt.Sprintf("%d of %s's %d watchers %s not shown: max_watchers is %d", n, p.place(), p.named, are, b.o.MaxWatchers))
+			out = append(out, fmt.Sprintf("%d of %s's %d watchers %s not shown: max_watchers is %d", n, p.place(), len(p.listed), are, b.o.MaxWatchers))
 		}
 	}
 	if b.refused.text != "" {

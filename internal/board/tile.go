@@ -26,7 +26,8 @@ type tile struct {
 	// Of the roster, or of the result where there is none.
 	setName, name, siteName string
 	kind, address           string
-	interval                float64
+	interval                pharos.Seconds
+	bound                   time.Duration // the longest ttl that is believed; 0: that of a push
 	network, reference      bool
 	announcers              []*prober // whose rosters name it
 	manySites               bool
@@ -39,9 +40,11 @@ type tile struct {
 	flickers []flicker     // newest first
 	before   []flicker     // those that the board saw before the process that has the tile now
 	spell    spell         // under way; zero while ok
+	rival    rival
 	shown    shown
 	changed  field // not yet in a frame
 	arrived  time.Duration
+	live     bool          // the result came as it was published, and not out of the store
 	held     time.Duration // when the store had nothing newer, for a sender without a name
 }
 
@@ -85,23 +88,36 @@ const (
 
 func (b *Board) applyResult(in *input) {
 	id, r := in.subject.ID(), in.result
+	t := b.tiles[id]
+	listed := t != nil && t.isListed()
 	var p *prober
-	if r.Prober != "" {
-		if p = b.prober(in.subject, in.age); p == nil {
+	if in.subject.Type == pharos.MessageResult {
+		if p = b.prober(in); p == nil {
 			b.refuseProber(in.subject.ProberID())
 			return
 		}
-		if p.roster != nil && p.watches[id] == nil {
-			return // of a watcher that its prober watches no more
+		if p.roster != nil && !p.listed[id] || p.roster == nil && listed {
+			return // of a watcher that its prober does not list, or no more
 		}
+		if !b.hear(p, id, in) {
+			if t != nil {
+				b.noticeRival(t, p, in)
+				b.show(t)
+			}
+			return
+		}
+	} else if listed {
+		b.drops.count(pharos.ReasonListed, string(id), errListed)
+		return
 	}
-	t := b.tiles[id]
 	if t == nil {
 		if b.full() && !b.evict(p) {
+			p.forgetSaid(id)
 			b.refuseWatcher(id)
 			return
 		}
 		if in.live && !b.newcomers.take(b.now, newcomersPerSecond, newcomersBurst) {
+			p.forgetSaid(id)
 			b.drops.count(pharos.ReasonFlood, string(id), fmt.Errorf("more than %d new watchers a second", newcomersPerSecond))
 			return
 		}
@@ -124,8 +140,9 @@ func (b *Board) applyResult(in *input) {
 	wasKnown, was := t.known, t.result.Status
 	t.remember(p, r, sent)
 	b.setOwner(t, p)
-	t.result, t.heard, t.known = *r, sent, true
-	t.deadline = sent + r.TTLOrDefault()
+	t.keepRival(b, r)
+	t.result, t.heard, t.known, t.live = *r, sent, true, in.live
+	t.deadline = sent + min(r.TTLOrDefault(), b.longestTTL(t))
 	since := sent - r.For.Duration()
 	if !wasKnown || was != r.Status || since < t.since-sameMoment || since > t.since+sameMoment {
 		t.since = since
@@ -199,9 +216,29 @@ func (t *tile) spellOn(r *pharos.Result, sent time.Duration, took bool) {
 	*s = now
 }
 
-// newer reports whether a result is to replace the tile's: of one prober the
-// newest wins, and of several that live the first by name, on all dashboards;
-// a sender without a name comes last.
+// defaultPushTTL is for how long a push is believed at the most.
+const defaultPushTTL = 8 * 24 * time.Hour
+
+// ttlMargin is granted to a listed watcher beyond its interval and timeout.
+const ttlMargin = 10 * time.Second
+
+// longestTTL returns for how long a result of the tile is believed at the most.
+func (b *Board) longestTTL(t *tile) time.Duration {
+	if t.bound > 0 {
+		return t.bound
+	}
+	return b.o.PushTTL
+}
+
+// isListed reports whether the roster of a prober that is there, or silent, names
+// the tile.
+func (t *tile) isListed() bool {
+	return slices.ContainsFunc(t.announcers, func(p *prober) bool { return !p.left })
+}
+
+// newer reports whether a result is to replace the tile's: the last of one
+// prober wins, and of several that live the first by name, on all dashboards;
+// a push comes last.
 func (b *Board) newer(t *tile, p *prober, r *pharos.Result, in *input, sent time.Duration) bool {
 	old := &t.result
 	if p != t.owner {
@@ -217,17 +254,7 @@ func (b *Board) newer(t *tile, p *prober, r *pharos.Result, in *input, sent time
 		}
 		return first
 	}
-	switch {
-	case p == nil || r.Incarnation == 0:
-		return in.live || sent > t.heard
-	case r.Incarnation == old.Incarnation:
-		return r.Seq > old.Seq
-	case r.Incarnation > old.Incarnation:
-		return true
-	}
-	// An older process of that name, unless its clock was turned back before it
-	// started again.
-	return in.live && (b.stale(t) || p.beat.Incarnation == r.Incarnation)
+	return p != nil || in.live || sent > t.heard
 }
 
 func (b *Board) newTile(id pharos.WatcherID, s pharos.Subject) *tile {
@@ -266,6 +293,7 @@ func (b *Board) evict(p *prober) bool {
 }
 
 func (b *Board) remove(t *tile) {
+	t.owner.forgetSaid(t.id)
 	b.setOwner(t, nil)
 	for _, p := range t.announcers {
 		delete(p.watches, t.id)
@@ -285,8 +313,9 @@ func (b *Board) stale(t *tile) bool {
 	if t.known && b.now > t.deadline {
 		return true
 	}
-	if t.owner != nil {
-		return !t.owner.watching(t, t.result.Incarnation) || t.arrived < t.owner.back
+	if p := t.owner; p != nil {
+		return !p.watching(t, t.result.Incarnation) || t.arrived < p.back || p.agreement.lost(b.now) ||
+			!t.live && p.beat.Digest != nil && !p.agreement.known
 	}
 	if t.known {
 		return b.deaf() || max(t.arrived, t.held) < b.hearing

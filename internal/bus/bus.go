@@ -269,6 +269,15 @@ func (c *Conn) Publish(subject string, data []byte) error {
 	return nil
 }
 
+// MaxPayload returns how many bytes a message may have: what the server that is
+// connected takes, and pharos.MaxMessage at most.
+func (c *Conn) MaxPayload() int {
+	if limit := c.nc.MaxPayload(); limit > 0 && limit < pharos.MaxMessage {
+		return int(limit)
+	}
+	return pharos.MaxMessage
+}
+
 func (c *Conn) publish(subject string, data []byte) error {
 	if len(data) > pharos.MaxMessage {
 		return fmt.Errorf("%d bytes, want at most %d", len(data), pharos.MaxMessage)

@@ -569,7 +569,7 @@ func BenchmarkPublishToHandle(b *testing.B) {
 	})
 	await(b, "the store", ready)
 	result := pharos.Result{Status: pharos.OK, Value: pharos.Num(0.133), Unit: "s", Prober: "p1", Incarnation: 1, TTL: pharos.Seconds(time.Second)}
-	data, err := result.Encode()
+	data, err := result.Encode(pharos.MaxMessage)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,12 +45,12 @@ type Dashboard struct {
 	board   *board.Board
 	web     *web.Server
 	conn    atomic.Pointer[bus.Conn] // nil until the first attempt to connect has ended
-	refresh chan struct{}            // holds one signal
+	refresh chan string              // who is to publish again; empty: everybody
 }
 
 // New returns a dashboard that Run sets going.
 func New(o Options) *Dashboard {
-	d := &Dashboard{o: o, refresh: make(chan struct{}, 1)}
+	d := &Dashboard{o: o, refresh: make(chan string, 16)}
 	d.board = board.New(board.Options{
 		Title: o.Config.Title, Tagline: o.Config.Tagline, Build: build(o.Config),
 		MaxWatchers: o.Config.Dashboard.MaxWatchers, Log: o.Log, Refresh: d.askAgain,
@@ -159,10 +160,11 @@ func build(c *config.Config) string {
 // Reject tells every screen why the newest file is not in force.
 func (d *Dashboard) Reject(err error) { d.board.SetNotice(config.Brief(err)) }
 
-func (d *Dashboard) askAgain() {
+// askAgain has a prober asked to publish again; empty: all of them.
+func (d *Dashboard) askAgain(prober string) {
 	select {
-	case d.refresh <- struct{}{}:
-	default:
+	case d.refresh <- prober:
+	default: // the board asks again while it does not help
 	}
 }
 
@@ -171,8 +173,12 @@ func (d *Dashboard) forwardRefreshes(ctx context.Context, conn *bus.Conn) error 
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-d.refresh:
-			if err := conn.Publish(pharos.SubjectRefresh, nil); err != nil {
+		case prober := <-d.refresh:
+			data, err := json.Marshal(pharos.Refresh{Prober: prober})
+			if err == nil {
+				err = conn.Publish(pharos.SubjectRefresh, data)
+			}
+			if err != nil {
 				d.o.Log.Debug("asking the probers to publish again", "error", err)
 			}
 		}

@@ -180,7 +180,7 @@ func TestForget(t *testing.T) {
 	h := newHall(t)
 	url, _, _ := h.dashboard()
 	h.until(url, "the store", func(s seen) bool { return s.NATS.Store })
-	roster, err := pharos.Roster{Site: "a", Prober: "p", Incarnation: 1, Seq: 1, Sets: []pharos.RosterSet{{Name: "b", Watchers: []pharos.RosterWatcher{{Name: "c"}}}}}.Split()
+	roster, err := pharos.Roster{Site: "a", Prober: "p", Incarnation: 1, Seq: 1, Sets: []pharos.RosterSet{{Name: "b", Watchers: []pharos.RosterWatcher{{Name: "c"}}}}}.Split(pharos.MaxMessage)
 	if err != nil {
 		t.Fatal(err)
 	}

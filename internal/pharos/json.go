@@ -110,6 +110,8 @@ const (
 	ReasonSubject  = "subject"   // on a subject that is none of ours
 	ReasonFull     = "full"      // a watcher more than the board holds
 	ReasonFlood    = "flood"     // a new watcher, when too many came at once
+	ReasonListed   = "listed"    // a push for a watcher that a prober lists
+	ReasonAlive    = "alive"     // a request to forget what is alive
 )
 
 // encode returns v as JSON. Names keep their "<" and "&": as json.Marshal writes

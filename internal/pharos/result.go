@@ -64,6 +64,7 @@ type Result struct {
 	Prober      string  `json:"-"`                     // the prober's token, from the subject; empty: pushed
 	Incarnation int64   `json:"incarnation,omitempty"` // when the prober's process started, unix milliseconds
 	Seq         uint64  `json:"seq,omitempty"`         // grows with each result of the prober; of one watcher's results the newest wins
+	Change      uint64  `json:"change,omitempty"`      // how often the status has changed in that process
 	Lag         Seconds `json:"lag,omitzero"`          // how late the run began
 	Missed      uint64  `json:"missed,omitempty"`      // ticks missed since the prober started
 
@@ -117,22 +118,43 @@ func (r Result) Aged(d time.Duration) Result {
 	return r
 }
 
-// Encode returns the result as JSON, at most MaxMessage bytes of it. What a
-// sender may not send (texts that are too long, numbers that ParseResult would
-// refuse) is cut or left out.
-func (r *Result) Encode() ([]byte, error) {
+// Encode returns the result as JSON, at most limit bytes of it, or MaxMessage
+// where that is less. What a sender may not send (texts that are too long,
+// numbers that ParseResult would refuse) is cut or left out. What does not fit
+// goes too: first the detail, then facts and phases, at last words and flickers.
+func (r *Result) Encode(limit int) ([]byte, error) {
+	limit = min(limit, MaxMessage)
 	c := *r
 	c.clean()
-	data, err := encode(&c)
-	if over := len(data) - MaxMessage; err == nil && over > 0 {
-		// Quotes and line feeds need two bytes: the detail makes room for all else.
-		c.Detail = CleanText(c.Detail, max(len(c.Detail)-over, 0))
-		data, err = encode(&c)
+	steps := []func(over int){
+		// Quotes and line feeds need two bytes, so this cuts enough, or all.
+		func(over int) { c.Detail = shorter(c.Detail, over) },
+		func(int) { c.Detail, c.Facts, c.Phases = "", nil, nil },
+		func(over int) { c.Summary = shorter(c.Summary, over) },
+		func(int) { c.Summary, c.Text, c.Name, c.Set, c.Site, c.Flickers = "", "", "", "", "", nil },
 	}
-	if err != nil {
-		return nil, fmt.Errorf("encoding a result: %w", err)
+	for i := 0; ; i++ {
+		data, err := encode(&c)
+		if err != nil {
+			return nil, fmt.Errorf("encoding a result: %w", err)
+		}
+		over := len(data) - limit
+		if over <= 0 {
+			return data, nil
+		}
+		if i == len(steps) {
+			return nil, fmt.Errorf("encoding a result: it does not fit into %d bytes", limit)
+		}
+		steps[i](over)
 	}
-	return data, nil
+}
+
+// shorter returns s without its last bytes, and marked as cut.
+func shorter(s string, by int) string {
+	if left := len(s) - by; left > len(Ellipsis) {
+		return CleanText(s, left)
+	}
+	return ""
 }
 
 // ParseResult reads a result that arrived from anywhere: texts are cleaned and

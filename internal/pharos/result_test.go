@@ -35,7 +35,7 @@ func whole() Result {
 // encoded returns a result as it is sent.
 func encoded(t testing.TB, r *Result) []byte {
 	t.Helper()
-	data, err := r.Encode()
+	data, err := r.Encode(MaxMessage)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,10 @@ const (
 // RosterWatcher is what a roster says of one watcher.
 type RosterWatcher struct {
 	Name      string  `json:"name"`
-	Kind      string  `json:"kind,omitempty"`      // "page", "command"
-	Target    string  `json:"target,omitempty"`    // what is looked at: an address, a command line
-	Interval  float64 `json:"interval,omitempty"`  // seconds
+	Kind      string  `json:"kind,omitempty"`   // "page", "command"
+	Target    string  `json:"target,omitempty"` // what is looked at: an address, a command line
+	Interval  Seconds `json:"interval,omitempty"`
+	Timeout   Seconds `json:"timeout,omitempty"`
 	Network   bool    `json:"network,omitempty"`   // looked at over the prober's own network
 	Reference bool    `json:"reference,omitempty"` // says whether that network is there
 }
@@ -42,8 +43,13 @@ type Roster struct {
 	Sets        []RosterSet `json:"sets"`
 }
 
-// Split returns the roster's parts as JSON, each below MaxMessage.
-func (r Roster) Split() ([][]byte, error) {
+// Split returns the roster's parts as JSON, each of at most limit bytes, or
+// MaxMessage where that is less. A target that does not fit is left out.
+func (r Roster) Split(limit int) ([][]byte, error) {
+	room := rosterPart
+	if limit < MaxMessage {
+		room = limit / 2
+	}
 	var parts []Roster
 	part, size := r, 0
 	part.Sets = nil
@@ -52,10 +58,14 @@ func (r Roster) Split() ([][]byte, error) {
 		for _, w := range set.Watchers {
 			w.Target = CleanLine(w.Target, MaxSummary)
 			row, err := encode(w)
+			if len(row) > room {
+				w.Target = ""
+				row, err = encode(w)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("encoding what is said of %q: %w", w.Name, err)
 			}
-			if size > 0 && size+len(row)+1 > rosterPart {
+			if size > 0 && size+len(row)+1 > room {
 				parts = append(parts, part)
 				part.Sets, size, open = nil, 0, false
 			}
@@ -107,9 +117,6 @@ func ParseRoster(data []byte) (Roster, error) {
 			if w.Name = CleanLine(w.Name, MaxName); w.Name == "" {
 				return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("a watcher without a name")}
 			}
-			if !(w.Interval >= 0 && w.Interval <= maxSeconds) {
-				return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("an interval of %g s", w.Interval)}
-			}
 		}
 	}
 	return r, nil
@@ -132,12 +139,13 @@ type Heartbeat struct {
 	Watchers    int       `json:"watchers"`           // how many it watches
 	Roster      uint64    `json:"roster"`             // N of its newest roster
 	Missed      uint64    `json:"missed,omitempty"`   // ticks missed since it started
-	Lag         float64   `json:"lag,omitempty"`      // seconds: the worst start delay since the last beat
+	Lag         Seconds   `json:"lag,omitzero"`       // the worst start delay since the last heartbeat
 	Rejected    string    `json:"rejected,omitempty"` // why the newest file was refused, with its line
 	Denied      string    `json:"denied,omitempty"`   // a right that NATS refuses it, with the subject
 	Leaving     bool      `json:"leaving,omitempty"`  // goodbye
-	Uptime      float64   `json:"uptime,omitempty"`   // seconds, by a clock that nobody sets: tells how long the beat was on its way beside others
+	Uptime      Seconds   `json:"uptime,omitzero"`    // by a clock that nobody sets: tells how long the beat was on its way beside others
 	At          time.Time `json:"at"`                 // its wall clock, to tell people how far off it is
+	Digest      *Digest   `json:"digest,omitempty"`   // of what it has published; nil: it does not say
 }
 
 // ParseHeartbeat reads a beat that arrived from anywhere. The error is a
@@ -147,12 +155,27 @@ func ParseHeartbeat(data []byte) (Heartbeat, error) {
 	if err := unmarshal(data, &b); err != nil {
 		return Heartbeat{}, err
 	}
-	if b.Watchers < 0 || b.Watchers > maxWatchers || !(b.Lag >= 0 && b.Lag <= maxSeconds) || !(b.Uptime >= 0 && b.Uptime <= maxSeconds) {
-		return Heartbeat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, %g s of lag, up for %g s", b.Watchers, b.Lag, b.Uptime)}
+	if b.Watchers < 0 || b.Watchers > maxWatchers {
+		return Heartbeat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, want 0 to %d", b.Watchers, maxWatchers)}
 	}
 	b.Site, b.Prober = CleanLine(b.Site, MaxName), CleanLine(b.Prober, MaxName)
 	b.Version, b.Rejected, b.Denied = CleanLine(b.Version, MaxText), CleanLine(b.Rejected, MaxSummary), CleanLine(b.Denied, MaxSummary)
 	return b, nil
+}
+
+// Refresh asks probers to publish everything again.
+type Refresh struct {
+	Prober string `json:"prober,omitempty"` // "<site>/<prober>", tokens; empty: all probers
+}
+
+// ParseRefresh reads a request that arrived from anywhere. What cannot be read
+// asks all probers, as an empty message does.
+func ParseRefresh(data []byte) Refresh {
+	var r Refresh
+	if err := unmarshal(data, &r); err != nil {
+		return Refresh{}
+	}
+	return r
 }
 
 // Forget asks every dashboard to drop a prober with all that it watches, or one

@@ -25,7 +25,7 @@ func rosterOf(n, perSet int, c string) Roster {
 		}
 		last := &r.Sets[len(r.Sets)-1]
 		last.Watchers = append(last.Watchers, RosterWatcher{
-			Name: fill(fmt.Sprint("watcher ", i), MaxName), Kind: "command", Target: fill(fmt.Sprint("address ", i), MaxSummary), Interval: 0.1, Reference: i == 0, Network: true,
+			Name: fill(fmt.Sprint("watcher ", i), MaxName), Kind: "command", Target: fill(fmt.Sprint("address ", i), MaxSummary), Interval: Seconds(100 * time.Millisecond), Reference: i == 0, Network: true,
 		})
 	}
 	return r
@@ -77,7 +77,7 @@ func TestRosterSplit(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d watchers in sets of %d, of %s", tt.n, tt.perSet, tt.c), func(t *testing.T) {
 			want := rosterOf(tt.n, tt.perSet, tt.c)
-			parts, err := want.Split()
+			parts, err := want.Split(MaxMessage)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,11 +99,11 @@ func TestRosterSplitOfLittle(t *testing.T) {
 	}{
 		{"no watchers", Roster{Site: "Berlin", Prober: "p1", Incarnation: 7, Seq: 1}, `{"site":"Berlin","prober":"p1","incarnation":7,"seq":1,"part":0,"parts":1,"sets":null}`},
 		{"a set without watchers", Roster{Sets: []RosterSet{{Name: "Shop"}}}, `{"site":"","prober":"","incarnation":0,"seq":0,"part":0,"parts":1,"sets":null}`},
-		{"two", Roster{Sets: []RosterSet{{"A", []RosterWatcher{{Name: "a", Interval: 2}, {Name: "b"}}}, {"B", []RosterWatcher{{Name: "c", Kind: "page", Target: "http://x/"}}}}},
+		{"two", Roster{Sets: []RosterSet{{"A", []RosterWatcher{{Name: "a", Interval: Seconds(2 * time.Second)}, {Name: "b"}}}, {"B", []RosterWatcher{{Name: "c", Kind: "page", Target: "http://x/"}}}}},
 			`{"site":"","prober":"","incarnation":0,"seq":0,"part":0,"parts":1,"sets":[{"name":"A","watchers":[{"name":"a","interval":2},{"name":"b"}]},` +
 				`{"name":"B","watchers":[{"name":"c","kind":"page","target":"http://x/"}]}]}`},
 	} {
-		parts, err := tt.r.Split()
+		parts, err := tt.r.Split(MaxMessage)
 		if err != nil || len(parts) != 1 {
 			t.Errorf("%s: %d parts, %v", tt.name, len(parts), err)
 			continue
@@ -115,7 +115,7 @@ func TestRosterSplitOfLittle(t *testing.T) {
 }
 
 func TestRosterSplitRefusesTooMany(t *testing.T) {
-	_, err := rosterOf(12_000, 100, "n").Split()
+	_, err := rosterOf(12_000, 100, "n").Split(MaxMessage)
 	var parts int
 	if _, scan := fmt.Sscanf(fmt.Sprint(err), "splitting a roster: %d parts, want at most 512: fewer watchers, please", &parts); scan != nil || parts <= MaxRosterParts {
 		t.Errorf("got %v", err)
@@ -133,8 +133,8 @@ func TestParseRosterRefuses(t *testing.T) {
 		{"a set without a name", head + `[{"watchers":[]}]}`, "reading a message: invalid: a set without a name"},
 		{"a set of controls", head + `[{"name":"\u0000"}]}`, "reading a message: invalid: a set without a name"},
 		{"a watcher without a name", head + `[{"name":"a","watchers":[{}]}]}`, "reading a message: invalid: a watcher without a name"},
-		{"a negative interval", head + `[{"name":"a","watchers":[{"name":"b","interval":-1}]}]}`, "reading a message: invalid: an interval of -1 s"},
-		{"an interval beyond a century", head + `[{"name":"a","watchers":[{"name":"b","interval":1e300}]}]}`, "reading a message: invalid: an interval of 1e+300 s"},
+		{"a negative interval", head + `[{"name":"a","watchers":[{"name":"b","interval":-1}]}]}`, "reading a message: not_json: -1 is not a number of seconds from 0 to a century"},
+		{"an interval beyond a century", head + `[{"name":"a","watchers":[{"name":"b","interval":1e300}]}]}`, "reading a message: not_json: 1e300 is not a number of seconds from 0 to a century"},
 		{"too large", strings.Repeat(" ", MaxMessage+1), "reading a message: too_large: 16385 bytes, want at most 16384"},
 	} {
 		_, err := ParseRoster([]byte(tt.data))
@@ -160,7 +160,7 @@ func TestParseRosterCleans(t *testing.T) {
 
 func TestParseBeat(t *testing.T) {
 	want := Heartbeat{
-		Site: "Berlin", Prober: "p1", Incarnation: 1767366245123, Seq: 17, Version: "1.0", Watchers: 14, Roster: 2, Missed: 3, Lag: 0.001,
+		Site: "Berlin", Prober: "p1", Incarnation: 1767366245123, Seq: 17, Version: "1.0", Watchers: 14, Roster: 2, Missed: 3, Lag: Seconds(time.Millisecond),
 		Rejected: `pharos.yaml: line 14: unknown key "thresold"`, Leaving: true, At: time.Date(2026, 1, 2, 15, 4, 5, 123e6, time.UTC),
 	}
 	data, err := json.Marshal(want)
@@ -182,10 +182,10 @@ func TestParseBeat(t *testing.T) {
 		{"the least", `{}`, Heartbeat{}, ""},
 		{"texts are cleaned", `{"site":"a\nb","rejected":"\u0000x","version":"1\t0","new":true}`, Heartbeat{Site: "a b", Rejected: "x", Version: "1 0"}, ""},
 		{"no JSON", `beat`, Heartbeat{}, "reading a message: not_json: invalid character 'b' looking for beginning of value"},
-		{"negative watchers", `{"watchers":-1}`, Heartbeat{}, "reading a message: invalid: -1 watchers, 0 s of lag, up for 0 s"},
-		{"too many watchers", `{"watchers":100001}`, Heartbeat{}, "reading a message: invalid: 100001 watchers, 0 s of lag, up for 0 s"},
-		{"negative lag", `{"lag":-1}`, Heartbeat{}, "reading a message: invalid: 0 watchers, -1 s of lag, up for 0 s"},
-		{"negative uptime", `{"uptime":-1}`, Heartbeat{}, "reading a message: invalid: 0 watchers, 0 s of lag, up for -1 s"},
+		{"negative watchers", `{"watchers":-1}`, Heartbeat{}, "reading a message: invalid: -1 watchers, want 0 to 100000"},
+		{"too many watchers", `{"watchers":100001}`, Heartbeat{}, "reading a message: invalid: 100001 watchers, want 0 to 100000"},
+		{"negative lag", `{"lag":-1}`, Heartbeat{}, "reading a message: not_json: -1 is not a number of seconds from 0 to a century"},
+		{"negative uptime", `{"uptime":-1}`, Heartbeat{}, "reading a message: not_json: -1 is not a number of seconds from 0 to a century"},
 	} {
 		got, err := ParseHeartbeat([]byte(tt.data))
 		if text := fmt.Sprint(err); err != nil && text != tt.err || err == nil && tt.err != "" {

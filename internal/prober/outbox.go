@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -55,6 +56,14 @@ type item struct {
 	report schedule.Report
 	slept  time.Duration // by the machine, before the report
 	queued bool
+	change uint64 // how often the status has changed
+	sent   sent
+}
+
+// sent is what was published last of a watcher: what the digest is made of.
+type sent struct {
+	status pharos.Status
+	change uint64
 }
 
 func newOutbox(p *Prober, epoch int64) *outbox {
@@ -80,6 +89,9 @@ func (o *outbox) put(r schedule.Report) {
 		o.items[r.ID] = it
 	}
 	news := r.Result.Status != it.report.Result.Status || r.Result.Running != it.report.Result.Running
+	if r.Result.Status != it.report.Result.Status {
+		it.change++
+	}
 	it.report, it.slept = r, pharos.Slept()
 	if !it.queued {
 		it.queued = true
@@ -238,9 +250,10 @@ func (o *outbox) send(conn *bus.Conn, it *item) {
 	}
 	o.n++
 	r := report.Result.Aged(time.Since(report.At) + pharos.Slept() - it.slept)
-	r.Incarnation, r.Seq = o.epoch, o.n
+	r.Incarnation, r.Seq, r.Change = o.epoch, o.n, it.change
+	it.sent = sent{r.Status, it.change}
 	o.mu.Unlock()
-	data, err := r.Encode()
+	data, err := r.Encode(conn.MaxPayload())
 	if err != nil {
 		o.p.o.Log.Error("publishing a result", "watcher", report.ID, "error", err)
 		return
@@ -267,7 +280,7 @@ func (o *outbox) sendRoster(conn *bus.Conn) bool {
 	if c == nil || told {
 		return false
 	}
-	parts, err := rosterOf(c, epoch, number).Split()
+	parts, err := rosterOf(c, epoch, number).Split(conn.MaxPayload())
 	if err != nil {
 		o.p.o.Log.Error("publishing the roster", "error", err)
 		return true // as often as if it could be
@@ -287,7 +300,7 @@ func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
 		}
 		set := &r.Sets[len(r.Sets)-1]
 		set.Watchers = append(set.Watchers, pharos.RosterWatcher{
-			Name: w.Name, Kind: w.Kind(), Target: c.Redactor.Text(w.TargetText()), Interval: w.Interval.Seconds(),
+			Name: w.Name, Kind: w.Kind(), Target: c.Redactor.Text(w.TargetText()), Interval: pharos.Seconds(w.Interval), Timeout: pharos.Seconds(w.Timeout),
 			Network: w.Page != nil || w.SSHHost != "", Reference: w.Reference,
 		})
 	}
@@ -299,23 +312,39 @@ func (o *outbox) beatNow(conn *bus.Conn, leaving bool) (subject string, data []b
 	o.mu.Lock()
 	o.n++
 	b := pharos.Heartbeat{
-		Incarnation: o.epoch, Seq: o.n, Version: o.p.o.Version, Missed: stats.Missed, Lag: stats.WorstLag.Seconds(),
+		Incarnation: o.epoch, Seq: o.n, Version: o.p.o.Version, Missed: stats.Missed, Lag: pharos.Seconds(stats.WorstLag),
 		Roster: o.roster, Rejected: o.rejected, Leaving: leaving, At: time.Now().UTC(),
 		Site: o.p.o.Config.Site, Prober: o.p.o.Config.Prober,
-		Uptime: (time.Since(o.began) + pharos.Slept() - o.slept).Round(time.Millisecond).Seconds(),
+		Uptime: pharos.Seconds((time.Since(o.began) + pharos.Slept() - o.slept).Round(time.Millisecond)),
 	}
 	if o.config != nil {
-		b.Watchers = len(o.config.Watchers)
+		b.Watchers, b.Digest = len(o.config.Watchers), o.digest()
 	}
 	o.mu.Unlock()
 	if l := conn.Link(); l.Up { // of the prober, nobody else would know
 		b.Denied = l.Error
+		if limit := conn.MaxPayload(); b.Denied == "" && limit < pharos.MaxMessage {
+			b.Denied = fmt.Sprintf("messages are cut to %d bytes, its max_payload; set it to %d or more", limit, pharos.MaxMessage)
+		}
 	}
 	data, err := json.Marshal(b)
 	if err != nil { // no field of a beat can refuse
 		panic(err)
 	}
 	return pharos.HeartbeatSubject(o.p.site, o.p.name), data
+}
+
+// digest sums up what has been published. o.mu is held.
+func (o *outbox) digest() *pharos.Digest {
+	var d pharos.Digest
+	for i := range o.config.Watchers {
+		id, last := o.config.Watchers[i].ID, sent{}
+		if it := o.items[id]; it != nil {
+			last = it.sent
+		}
+		d.Add(id, last.status, last.change)
+	}
+	return &d
 }
 
 func (o *outbox) beat(conn *bus.Conn, leaving bool) {

@@ -123,7 +123,11 @@ func (p *Prober) publish(ctx context.Context, o bus.Options) error {
 	}
 	g, work := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return conn.Listen(work, func(bus.Message) { p.outbox.refresh() }, pharos.SubjectRefresh)
+		return conn.Listen(work, func(m bus.Message) {
+			if who := pharos.ParseRefresh(m.Data).Prober; who == "" || who == p.site+"/"+p.name {
+				p.outbox.refresh()
+			}
+		}, pharos.SubjectRefresh)
 	})
 	g.Go(func() error { return p.outbox.run(work, conn) })
 	err = g.Wait()

@@ -211,7 +211,7 @@ func TestBeatsTellTheirOwnTime(t *testing.T) {
 	s := server(t, embedded.Options{})
 	e := listen(t, s)
 	run(t, parse(t, two), bus.Options{InProcess: s})
-	var uptimes []float64
+	var uptimes []pharos.Seconds
 	e.until("three beats", func(s pharos.Subject, data []byte) bool {
 		if s.Type == pharos.MessageHeartbeat {
 			b, err := pharos.ParseHeartbeat(data)
@@ -222,7 +222,7 @@ func TestBeatsTellTheirOwnTime(t *testing.T) {
 		}
 		return len(uptimes) == 3
 	})
-	if !slices.IsSorted(uptimes) || uptimes[2] < 0.5 {
+	if !slices.IsSorted(uptimes) || uptimes[2] < pharos.Seconds(time.Second/2) {
 		t.Errorf("uptimes of three beats: %v", uptimes)
 	}
 }

@@ -30,17 +30,17 @@ type apiLink struct {
 }
 
 type apiProber struct {
-	ID       string  `json:"id"`
-	Site     string  `json:"site"`
-	Name     string  `json:"name"`
-	Version  string  `json:"version"`
-	Up       bool    `json:"up"`
-	Left     bool    `json:"left"`
-	Silent   float64 `json:"silent"`
-	Watchers int     `json:"watchers"`
-	Missed   uint64  `json:"missed"`
-	Lag      float64 `json:"lag"`
-	Offset   float64 `json:"offset"`
+	ID       string         `json:"id"`
+	Site     string         `json:"site"`
+	Name     string         `json:"name"`
+	Version  string         `json:"version"`
+	Up       bool           `json:"up"`
+	Left     bool           `json:"left"`
+	Silent   float64        `json:"silent"`
+	Watchers int            `json:"watchers"`
+	Missed   uint64         `json:"missed"`
+	Lag      pharos.Seconds `json:"lag"`
+	Offset   float64        `json:"offset"`
 }
 
 type apiSet struct {
@@ -57,7 +57,7 @@ type apiWatcher struct {
 	Name     string           `json:"name"`
 	Kind     string           `json:"kind,omitempty"`
 	Address  string           `json:"target,omitempty"`
-	Interval float64          `json:"interval,omitempty"`
+	Interval pharos.Seconds   `json:"interval,omitzero"`
 	Status   string           `json:"status"`
 	Stale    bool             `json:"stale"`
 	Value    *float64         `json:"value,omitempty"`

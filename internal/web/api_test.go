@@ -20,9 +20,9 @@ func (w *world) shop() {
 	w.b.SetNotice(`pharos.yaml: line 14: unknown key "thresold"`)
 	w.beat("Berlin", "p1", 1)
 	w.roster("Berlin", "p1", pharos.RosterSet{Name: "Shop", Watchers: []pharos.RosterWatcher{
-		{Name: "Home page", Kind: "page", Target: "https://shop.example/", Interval: 2},
-		{Name: "Is True?", Kind: "command", Target: "true", Interval: 60},
-		{Name: "Later", Kind: "command", Target: "sleep 60", Interval: 60},
+		{Name: "Home page", Kind: "page", Target: "https://shop.example/", Interval: pharos.Seconds(2 * time.Second)},
+		{Name: "Is True?", Kind: "command", Target: "true", Interval: pharos.Seconds(60 * time.Second)},
+		{Name: "Later", Kind: "command", Target: "sleep 60", Interval: pharos.Seconds(60 * time.Second)},
 	}})
 	home := pharos.ResultSubject("p1", pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Home page")))
 	w.apply(home, `{"status":"critical","value":1.84,"unit":"s","summary":"status 503, wanted 2xx","detail":"<b>503</b>\nSorry",

@@ -99,11 +99,11 @@ func TestPollValues(t *testing.T) {
 		}
 		w.beat("a", "p", 1)
 		w.roster("a", "p", set)
-		w.apply("pharos.push.a.s.page", `{"status":"ok","value":0.01234567,"unit":"s"}`)
-		w.apply("pharos.push.a.s.failed", `{"status":"critical"}`)
-		w.apply("pharos.push.a.s.number", `{"status":"ok","value":1.5,"unit":"%"}`)
-		w.apply("pharos.push.a.s.text", `{"status":"ok","text":"leader"}`)
-		w.apply("pharos.push.a.s.none", `{"status":"ok"}`)
+		w.apply("pharos.result.a.p.s.page", `{"incarnation":1,"seq":101,"status":"ok","value":0.01234567,"unit":"s"}`)
+		w.apply("pharos.result.a.p.s.failed", `{"incarnation":1,"seq":102,"status":"critical"}`)
+		w.apply("pharos.result.a.p.s.number", `{"incarnation":1,"seq":103,"status":"ok","value":1.5,"unit":"%"}`)
+		w.apply("pharos.result.a.p.s.text", `{"incarnation":1,"seq":104,"status":"ok","text":"leader"}`)
+		w.apply("pharos.result.a.p.s.none", `{"incarnation":1,"seq":105,"status":"ok"}`)
 		time.Sleep(time.Second)
 		for name, want := range map[string]any{"page": "0.0123", "failed": "unknown", "waits": "unknown", "number": 1.5, "text": "leader", "none": nil} {
 			if got := w.polled()[name].Value; got != want {

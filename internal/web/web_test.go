@@ -77,7 +77,7 @@ func (w *world) beat(site, prober string, n int) {
 
 func (w *world) roster(site, prober string, sets ...pharos.RosterSet) {
 	w.Helper()
-	parts, err := pharos.Roster{Site: site, Prober: prober, Incarnation: 1, Seq: 1, Sets: sets}.Split()
+	parts, err := pharos.Roster{Site: site, Prober: prober, Incarnation: 1, Seq: 1, Sets: sets}.Split(pharos.MaxMessage)
 	if err != nil {
 		w.Fatal(err)
 	}
