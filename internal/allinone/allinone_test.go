@@ -236,8 +236,8 @@ sets:
 	if page["u"] != "ms" {
 		t.Errorf("a quick page is shown in %v, want ms", page["u"])
 	}
-	if broken := s.untilStatus("File", "critical"); broken["v"] != "1" {
-		t.Errorf("the command's exit code is shown as %v, want 1", broken["v"])
+	if broken := s.untilStatus("File", "critical"); broken["m"] != "exit code 1" {
+		t.Errorf("the command's summary is %v, want its exit code", broken["m"])
 	}
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -22,6 +23,9 @@ import (
 )
 
 const formatVariable = "PHAROS_LOG_FORMAT"
+
+// patience is how long a program that was asked to stop may take.
+const patience = 1900 * time.Millisecond
 
 // Flags are those of every program. A flag goes before its variable, the
 // variable before the file.
@@ -151,7 +155,13 @@ func Main(p Program) {
 	}
 	parsed := kong.Parse(p.Flags, kong.Name(p.Name), kong.Description(p.Help), kong.Vars{"version": "pharos " + pharos.Version})
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, func() {
+		stop()                            // a second signal ends the process at once
+		time.AfterFunc(patience, func() { // whatever it waits for
+			fmt.Fprintf(os.Stderr, "%s: not all of it ended within %v of the signal\n", p.Name, patience)
+			os.Exit(1)
+		})
+	})
 	if os.Getenv("GOGC") == "" {
 		// Nearly all memory is the watchers' and lives as long as they do: half as
 		// much again is room enough for what comes and goes.
@@ -178,10 +188,18 @@ func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) e
 		for _, w := range c.Watchers {
 			sets[w.Set] = true
 		}
-		fmt.Printf("%s: fine: %d watchers in %d sets\n", p.Common.Config, len(c.Watchers), len(sets))
+		fmt.Printf("%s: fine: %s in %s\n", p.Common.Config, plural(len(c.Watchers), "watcher"), plural(len(sets), "set"))
 		return nil
 	}
 	return p.Run(ctx, &Setup{Config: c, Log: logger(p.Common), Command: command, program: p, hup: hup})
+}
+
+// plural returns "1 set" and "2 sets".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }
 
 func read(p Program) (*config.Config, error) {

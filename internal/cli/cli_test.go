@@ -195,7 +195,7 @@ func TestExitCodes(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{"a good file is checked", nil, []string{"--check", "-c", good}, 0, good + ": fine: 1 watchers in 1 sets\n", ""},
+		{"a good file is checked", nil, []string{"--check", "-c", good}, 0, good + ": fine: 1 watcher in 1 set\n", ""},
 		{"a bad file is checked", nil, []string{"--check", "-c", bad}, 1, "", "example: " + bad + `: line 2: unknown key "tittle" (did you mean "title"?)` + "\n"},
 		{"no file is checked", nil, []string{"--check"}, 1, "", "example: --check: no file is given: say which with -c FILE\n"},
 		{"a file that is not there", nil, []string{"-c", "/nowhere/pharos.yaml"}, 1, "", `example: reading "/nowhere/pharos.yaml": no such file or directory` + "\n"},

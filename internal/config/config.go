@@ -100,25 +100,11 @@ func Load(path string, getenv func(string) (string, bool)) (*Config, error) {
 }
 
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	data, err := pharos.ReadFile(path, MaxFile)
 	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", path, cause(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", path, cause(err))
+		return nil, fmt.Errorf("reading %q: %w", path, err)
 	}
 	return data, nil
-}
-
-// cause drops the operation and path that our own text has already.
-func cause(err error) error {
-	var at *os.PathError
-	if errors.As(err, &at) {
-		return at.Err
-	}
-	return err
 }
 
 // Parse reads the content of a file. name is its path: the errors are told

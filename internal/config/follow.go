@@ -3,8 +3,11 @@ package config
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"time"
+
+	"pharos/internal/pharos"
 )
 
 // The rhythm of Follow.
@@ -43,13 +46,18 @@ func Follow(ctx context.Context, o Options, apply func(*Config), reject func(err
 		case <-ctx.Done():
 			return nil
 		case <-o.Hup:
-			now, data, err := f.look()
+			now, data, err := f.look(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
 			f.tell(now, data, err)
 			f.last = now
 			timer.Reset(o.Every)
 		case <-timer.C:
-			now, data, err := f.look()
+			now, data, err := f.look(ctx)
 			switch {
+			case ctx.Err() != nil:
+				return nil
 			case now == f.told:
 				timer.Reset(o.Every)
 			case now != f.last:
@@ -71,6 +79,7 @@ type sight struct {
 
 type follower struct {
 	Options
+	file   pharos.FileReader
 	apply  func(*Config)
 	reject func(error)
 	told   sight // what was applied or rejected last
@@ -78,8 +87,11 @@ type follower struct {
 }
 
 // look returns what the file holds, and the same in short.
-func (f *follower) look() (sight, []byte, error) {
-	data, err := readFile(f.Path)
+func (f *follower) look(ctx context.Context) (sight, []byte, error) {
+	data, err := f.file.Read(ctx, f.Path, MaxFile)
+	if err != nil {
+		err = fmt.Errorf("reading %q: %w", f.Path, err)
+	}
 	if err != nil {
 		return sight{why: err.Error()}, nil, err
 	}

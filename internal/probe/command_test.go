@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +16,7 @@ import (
 )
 
 func TestCommandOutcomes(t *testing.T) {
+	t.Setenv("LC_ALL", "")
 	type outcome struct {
 		Status        pharos.Status
 		Value         pharos.Number
@@ -25,7 +25,7 @@ func TestCommandOutcomes(t *testing.T) {
 	}
 	number := func(line string) pharos.Command { return pharos.Command{Shell: line, Number: true, Unit: "s"} }
 	pattern := func(line, p string) pharos.Command {
-		return pharos.Command{Shell: line, Pattern: regexp.MustCompile(p)}
+		return pharos.Command{Shell: line, Pattern: patternsOf(p)[0]}
 	}
 	args := func(argv ...string) pharos.Command { return pharos.Command{Args: argv} }
 	line := func(l string) pharos.Command { return pharos.Command{Shell: l} }
@@ -35,32 +35,43 @@ func TestCommandOutcomes(t *testing.T) {
 		command pharos.Command
 		want    outcome
 	}{
-		"exit 0 is ok":                      {line("true"), outcome{pharos.OK, num(0), "", "", ""}},
-		"exit 3 is critical":                {line("echo out; echo err >&2; exit 3"), outcome{pharos.Critical, num(3), "", "exit code 3: out", "out\nerr\n"}},
-		"an exit without a word":            {line("exit 1"), outcome{pharos.Critical, num(1), "", "exit code 1", ""}},
-		"no such command in the shell":      {line("no-such-thing"), outcome{pharos.Critical, num(127), "", "exit code 127: sh: 1: no-such-thing: not found", "sh: 1: no-such-thing: not found\n"}},
+		"exit 0 is ok":                      {line("true"), outcome{pharos.OK, no, "", "", ""}},
+		"exit 3 is critical":                {line("echo out; echo err >&2; exit 3"), outcome{pharos.Critical, no, "", "out", "out\nerr\n"}},
+		"an exit without a word":            {line("exit 1"), outcome{pharos.Critical, no, "", "exit code 1", ""}},
+		"no such command in the shell":      {line("no-such-thing"), outcome{pharos.Critical, no, "", "sh: 1: no-such-thing: not found", "sh: 1: no-such-thing: not found\n"}},
 		"no such program":                   {args("no-such-thing"), outcome{pharos.Critical, no, "", `"no-such-thing" not found`, ""}},
 		"a folder is not a program":         {args("/tmp"), outcome{pharos.Critical, no, "", `no permission to run "/tmp"`, ""}},
 		"no such folder":                    {pharos.Command{Shell: "true", Dir: "/no/such/dir"}, outcome{pharos.Critical, no, "", `folder "/no/such/dir": no such file or directory`, ""}},
 		"a program is not a folder":         {pharos.Command{Shell: "true", Dir: "/bin/sh"}, outcome{pharos.Critical, no, "", `folder "/bin/sh": not a directory`, ""}},
 		"no such program in a folder":       {pharos.Command{Args: []string{"no-such-thing"}, Dir: "/"}, outcome{pharos.Critical, no, "", `"no-such-thing" not found`, ""}},
-		"arguments are left alone":          {args("printf", "%s|", "a b", "$HOME", "*"), outcome{pharos.OK, num(0), "", "", "a b|$HOME|*|"}},
+		"arguments are left alone":          {args("printf", "%s|", "a b", "$HOME", "*"), outcome{pharos.OK, no, "", "", "a b|$HOME|*|"}},
 		"a signal is named":                 {line("kill -TERM $$"), outcome{pharos.Critical, no, "", "killed by signal 15 (SIGTERM)", ""}},
-		"input is empty":                    {line("cat; echo end"), outcome{pharos.OK, num(0), "", "", "end\n"}},
+		"input is empty":                    {line("cat; echo end"), outcome{pharos.OK, no, "", "", "end\n"}},
 		"a number":                          {number("echo lag: 2.5 s of 7"), outcome{pharos.OK, num(2.5), "s", "", "lag: 2.5 s of 7\n"}},
 		"a number past its warning":         {number("echo 5"), outcome{pharos.Warning, num(5), "s", "5 s, wanted under 5 s", "5\n"}},
 		"a number past its critical":        {number("echo 1e2"), outcome{pharos.Critical, num(100), "s", "100 s, wanted under 30 s", "1e2\n"}},
 		"a negative number":                 {number("echo offset -3"), outcome{pharos.Warning, num(-3), "s", "-3 s, wanted over -1 s", "offset -3\n"}},
 		"a digit within a word is none":     {number("echo load1=0.5"), outcome{pharos.OK, num(0.5), "s", "", "load1=0.5\n"}},
 		"a dash between words is no sign":   {number("echo load-2"), outcome{pharos.OK, num(2), "s", "", "load-2\n"}},
-		"a number and a bad exit":           {number("echo 1; exit 2"), outcome{pharos.Critical, num(1), "s", "exit code 2: 1", "1\n"}},
+		"a number and a bad exit":           {number("echo 1; exit 2"), outcome{pharos.Critical, num(1), "s", "1", "1\n"}},
 		"a number on standard error is not": {number("echo 1 >&2"), outcome{pharos.Unknown, no, "s", "no number in the output", "1\n"}},
 		"no number":                         {number("echo none"), outcome{pharos.Unknown, no, "s", "no number in the output", "none\n"}},
 		"a pattern":                         {pattern("echo 10 of 25 MB", `of (\d+)`), outcome{pharos.Warning, num(25), "", "25, wanted under 5", "10 of 25 MB\n"}},
 		"a pattern that is not there":       {pattern("echo 10 MB", `of (\d+)`), outcome{pharos.Unknown, no, "", "no match for \"of (\\\\d+)\" in the output", "10 MB\n"}},
 		"a pattern that is no number":       {pattern("echo of x", `of (\w+)`), outcome{pharos.Unknown, no, "", `"x" in the output is not a number`, "of x\n"}},
 		"infinity is no number":             {pattern("echo of inf", `of (\w+)`), outcome{pharos.Unknown, no, "", `"inf" in the output is not a number`, "of inf\n"}},
-		"an environment":                    {pharos.Command{Shell: "echo $FOO; pwd", Env: []string{"FOO=a b"}, Dir: "/"}, outcome{pharos.OK, num(0), "", "", "a b\n/\n"}},
+		"half of a number is none":          {pattern("echo lag=1,234", `lag=(\d+)`), outcome{pharos.Unknown, no, "", `"1" in the output is a part of "1,234"`, "lag=1,234\n"}},
+		"a part that is meant":              {pattern("echo lag=12.7", `lag=(\d+)\.`), outcome{pharos.Warning, num(12), "", "12, wanted under 5", "lag=12.7\n"}},
+		"a line of several":                 {pattern("printf 'a\n7\nb\n'", `^(\d+)$`), outcome{pharos.Warning, num(7), "", "7, wanted under 5", "a\n7\nb\n"}},
+		"two ways to read it":               {number("echo 1,234 ms"), outcome{pharos.Unknown, no, "s", `"1,234" in the output can be read as 1234 or as 1.234`, "1,234 ms\n"}},
+		"colours are none of it":            {number(`printf '\033[1;31m2.5\033[0m\n'`), outcome{pharos.OK, num(2.5), "s", "", "2.5\n"}},
+		"what was overwritten is not seen":  {number(`printf '10%%\r20%%\r3\n'`), outcome{pharos.OK, num(3), "s", "", "3\n"}},
+		"a number behind the limit":         {number("head -c 70000 /dev/zero | tr '\\0' x; echo 5"), outcome{pharos.Unknown, no, "s", "no number in the first 64 KiB of the output", "long"}},
+		"numbers with a point":              {pharos.Command{Shell: `echo "$LC_ALL$LC_NUMERIC"`}, outcome{pharos.OK, no, "", "", "C\n"}},
+		"numbers as the file says":          {pharos.Command{Shell: `echo "$LC_NUMERIC"`, Env: []string{"LC_NUMERIC=de_DE"}}, outcome{pharos.OK, no, "", "", "de_DE\n"}},
+		"a PATH of its own":                 {pharos.Command{Args: []string{"sh", "-c", "echo $0"}, Env: []string{"PATH=/bin"}}, outcome{pharos.OK, no, "", "", "sh\n"}},
+		"a PATH where it is not":            {pharos.Command{Args: []string{"sh", "-c", "echo $0"}, Env: []string{"PATH=/no/such"}}, outcome{pharos.Critical, no, "", `"sh" not found`, ""}},
+		"an environment":                    {pharos.Command{Shell: "echo $FOO; pwd", Env: []string{"FOO=a b"}, Dir: "/"}, outcome{pharos.OK, no, "", "", "a b\n/\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := none()
@@ -73,6 +84,12 @@ func TestCommandOutcomes(t *testing.T) {
 				w.Command.Unit = ""
 			}
 			r.Detail = strings.ReplaceAll(r.Detail, "/bin/sh", "sh")
+			if len(r.Detail) > 1000 {
+				r.Detail = "long"
+			}
+			if (r.Text == "ok") != (r.Status == pharos.OK && !r.Value.OK) {
+				t.Errorf("the tile shows %q", r.Text)
+			}
 			if diff := cmp.Diff(test.want, outcome{r.Status, r.Value, r.Unit, r.Summary, r.Detail}); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
@@ -134,6 +151,9 @@ func TestNoDescendantSurvives(t *testing.T) {
 	}{
 		"a child in the background":            {stay + " & until [ -s $PIDS ]; do :; done", 1, false},
 		"a child in a session of its own":      {"setsid " + stay + " & until [ -s $PIDS ]; do :; done", 1, false},
+		"one that holds nothing of the run":    {"setsid " + stay + " >/dev/null 2>&1 </dev/null & until [ -s $PIDS ]; do :; done", 1, false},
+		"one that has wiped all of it":         {`env -i PIDS="$PIDS" PATH="$PATH" setsid ` + stay + ` >/dev/null 2>&1 </dev/null & until [ -s $PIDS ]; do :; done`, 1, false},
+		"one that has left by two forks":       {"(setsid sh -c '(" + strings.ReplaceAll(stay, "'", `'\''`) + ") & exit' >/dev/null 2>&1 </dev/null); until [ -s $PIDS ]; do :; done", 1, false},
 		"a child that is waited for":           {stay, 1, true},
 		"a session of its own, at the timeout": {"setsid " + stay + " & setsid " + stay + " >/dev/null 2>&1 & wait", 2, true},
 		"a tree of sessions, at the timeout":   {`setsid sh -c "setsid ` + strings.ReplaceAll(strings.ReplaceAll(stay, `"`, `\"`), "$", `\$`) + ` & wait" & ` + stay, 2, true},
@@ -190,12 +210,17 @@ func bePIDOne() (wrong []string) {
 		if err != nil {
 			return []string{err.Error()}
 		}
-		if r := p.Run(contextOf(10 * time.Second)); r.Value != pharos.Num(3) {
+		if r := p.Run(contextOf(10 * time.Second)); fact(r, "exit code") != "3" {
 			wrong = append(wrong, "status stolen: "+r.Summary)
 		}
 	}
 	var zombies []string
-	for range 500 { // until the last orphan has died
+	last, err := e.Prepare(shell("true"), nil)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for range 500 { // until the last orphan has died, and a run after it
+		last.Run(contextOf(10 * time.Second))
 		zombies = nil
 		for _, pid := range processes() {
 			if _, dead := parentOf(pid); dead || pid != 1 {

@@ -33,12 +33,15 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	}
 	most := int(p.maxBody()) + maxHead
 	said, stderr := capture{most: most}, capture{}
-	script := remote{argv: []string{"sh", "-c", p.curlLine(most)}, input: p.curlConfig(ctx, h)}.script(p.engine.nursery.mark)
+	script := remote{argv: []string{"sh", "-c", p.curlLine(most)}, input: p.curlConfig(ctx, h)}.script(p.engine.reaper.mark)
 	state, err := p.engine.run(ctx, running{argv: argv, input: script, shown: &stderr, said: &said, apart: true})
 	if err != nil {
-		return &sshError{host, errors.New(describeStart(err, argv[0], ""))}
+		if ownFault(err) == "" {
+			err = errors.New(describeStart(err, argv[0], ""))
+		}
+		return &sshError{host, err}
 	}
-	times, code := stderr.cutCurl(p.engine.nursery.mark)
+	times, code := stderr.cutCurl(p.engine.reaper.mark)
 	v.seen.stderr = stderr.text(p.redactor)
 	if ctx.Err() != nil {
 		return fmt.Errorf("curl on %s had not ended", host)
@@ -75,7 +78,7 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 // its times go to standard error, and then its exit code, each after a mark.
 // (Its own way there, %{stderr}, came only with 7.63.)
 func (p *page) curlLine(most int) string {
-	return `trap "" PIPE; { curl -q -K - -o /dev/fd/3 3>&1 >&2; echo "` + p.engine.nursery.mark + ` $?" >&2; } | head -c ` + strconv.Itoa(most)
+	return `trap "" PIPE; { curl -q -K - -o /dev/fd/3 3>&1 >&2; echo "` + p.engine.reaper.mark + ` $?" >&2; } | head -c ` + strconv.Itoa(most)
 }
 
 // curlConfig returns the request as a file of options for curl. It goes in by
@@ -134,7 +137,7 @@ func (p *page) curlConfig(ctx context.Context, h *hop) string {
 	if deadline, ok := ctx.Deadline(); ok { // in case that the far side does not hear of our end
 		option("max-time", strconv.FormatFloat(time.Until(deadline).Seconds()+1, 'f', 3, 64))
 	}
-	option("write-out", p.engine.nursery.mark+" %{time_namelookup} %{time_connect} %{time_appconnect} %{time_starttransfer} %{time_total} %{remote_ip} %{remote_port}\n")
+	option("write-out", p.engine.reaper.mark+" %{time_namelookup} %{time_connect} %{time_appconnect} %{time_starttransfer} %{time_total} %{remote_ip} %{remote_port}\n")
 	u := *h.url
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
 	option("url", strings.ReplaceAll(u.String(), " ", "%20"))

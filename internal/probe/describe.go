@@ -30,6 +30,34 @@ func timedOut(ctx context.Context, err error, v *visit, timeout time.Duration) (
 	return sayTimeout(ctx, v.start, timeout) + where, true
 }
 
+// ownFault says what the prober or its machine lacks, where that is why a run
+// failed: it is no news of what is watched. Empty: nothing is known to be lacking.
+func ownFault(err error) string {
+	var dns *net.DNSError
+	text := err.Error()
+	switch {
+	case errors.Is(err, syscall.EMFILE), strings.Contains(text, syscall.EMFILE.Error()):
+		return "the prober has too many files open: raise its limit (ulimit -n)"
+	case errors.Is(err, syscall.ENFILE), strings.Contains(text, syscall.ENFILE.Error()):
+		return "the prober's machine has too many files open"
+	case errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
+		return "the prober's machine is out of memory"
+	case errors.Is(err, syscall.EAGAIN):
+		return "the prober's machine has too many processes"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "the prober has no local address or port left to connect from"
+	case errors.Is(err, syscall.EPERM):
+		return "the prober's machine does not allow it: operation not permitted"
+	case errors.As(err, &dns): // without files, the resolver asks where no server is
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return ownFault(err)
+		}
+		f.Close()
+	}
+	return ""
+}
+
 // describe says in a few words why a page did not answer.
 func describe(err error, phase string) string {
 	if there, ok := errors.AsType[*curlError](err); ok {
@@ -94,8 +122,6 @@ func plainReason(err error) string {
 			return "connection refused"
 		case syscall.ECONNRESET, syscall.EPIPE:
 			return "connection reset"
-		case syscall.EADDRNOTAVAIL:
-			return "no local address or port to connect from"
 		}
 		return number.Error()
 	}

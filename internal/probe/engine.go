@@ -4,7 +4,6 @@ package probe
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -33,14 +32,14 @@ type Engine struct {
 	scratches sync.Pool   // of *scratch
 	tls       *tls.Config // of pages for which the file says nothing else
 	http      *http.Transport
-	nursery   *nursery
+	reaper    *reaper
+	stuck     sync.Map // of *stuckError, by watcher: processes that could not be killed
 	ssh       *sshHosts
 	// nameServer connects to a name server, as net.Resolver.Dial does.
 	nameServer func(ctx context.Context, network, server string) (net.Conn, error)
 }
 
-// New returns an engine. As PID 1 it also reaps the orphans that fall to that
-// process, until it is closed.
+// New returns an engine.
 func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -48,16 +47,12 @@ func New(o Options) *Engine {
 	if o.Version == "" {
 		o.Version = "dev"
 	}
-	n := newNursery(rand.Text())
-	return &Engine{agent: "Pharos/" + o.Version, log: o.Log, tls: visitorTLS(), http: newTransport(), nursery: n, ssh: newSSHHosts(n, o.Log), nameServer: dialNameServer}
+	r := theReaper()
+	return &Engine{agent: "Pharos/" + o.Version, log: o.Log, tls: visitorTLS(), http: newTransport(), reaper: r, ssh: newSSHHosts(r, o.Log), nameServer: dialNameServer}
 }
 
 // Close ends the connections of ssh and waits for them. Closing twice is fine.
-func (e *Engine) Close() error {
-	err := e.ssh.close()
-	e.nursery.close()
-	return err
-}
+func (e *Engine) Close() error { return e.ssh.close() }
 
 // looker is one kind of watcher. look fills what it saw into r; it need not
 // look at how ctx ended.
@@ -109,7 +104,7 @@ func (p *Probe) Run(ctx context.Context) (r pharos.Result) {
 	defer func() {
 		if broken := recover(); broken != nil {
 			p.engine.log.Error("a probe broke", "watcher", p.id, "panic", broken, "stack", string(debug.Stack()))
-			r = pharos.Result{Status: pharos.Critical, Summary: fmt.Sprintf("the probe broke: %v", broken)}
+			r = pharos.Result{Status: pharos.Unknown, Summary: fmt.Sprintf("the probe broke: %v", broken)}
 		}
 		if ctx.Err() == context.Canceled {
 			r = pharos.Result{Status: pharos.Waiting}

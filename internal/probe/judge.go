@@ -13,6 +13,11 @@ func fail(r *pharos.Result, summary string) {
 	r.Status, r.Summary = pharos.Critical, summary
 }
 
+// unable makes r unknown: the prober itself could not look.
+func unable(r *pharos.Result, summary string) {
+	r.Status, r.Summary = pharos.Unknown, summary
+}
+
 // judgeValue sets the status from the thresholds on a command's value.
 func judgeValue(r *pharos.Result, t pharos.Thresholds) {
 	status, bound := t.Judge(r.Value.V)

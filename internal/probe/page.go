@@ -167,6 +167,8 @@ func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result
 		if summary, late := timedOut(ctx, err, v, p.watcher.Timeout); late {
 			r.Value = pharos.Num(time.Since(v.start).Seconds())
 			fail(r, summary)
+		} else if own := ownFault(err); own != "" {
+			unable(r, own)
 		} else {
 			fail(r, describe(err, v.under()))
 		}

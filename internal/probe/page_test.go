@@ -752,11 +752,11 @@ type broken struct{}
 func (broken) look(context.Context, *pharos.Result) { panic("no such luck") }
 func (broken) close() error                         { return nil }
 
-func TestPanicIsOneCriticalResult(t *testing.T) {
+func TestPanicIsNoNewsOfTheTarget(t *testing.T) {
 	e := New(Options{})
 	defer e.Close()
 	r := (&Probe{engine: e, kind: broken{}}).Run(t.Context())
-	if r.Status != pharos.Critical || r.Summary != "the probe broke: no such luck" || r.At.IsZero() {
+	if r.Status != pharos.Unknown || r.Summary != "the probe broke: no such luck" || r.At.IsZero() {
 		t.Errorf("got %+v", r)
 	}
 }

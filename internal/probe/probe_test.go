@@ -24,6 +24,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv(serveEnv) != "" {
 		serve()
 	}
+	if os.Getenv(asRoot) != "" {
+		stayAsRoot()
+	}
+	if tool := os.Getenv(asNobody); tool != "" {
+		beNobody(tool)
+	}
 	if os.Getenv(asPIDOne) != "" {
 		wrong := bePIDOne()
 		for _, line := range wrong {

@@ -1,10 +1,12 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -14,20 +16,22 @@ import (
 
 // running is what to run and where its output goes.
 type running struct {
-	argv  []string
-	env   []string // nil: the prober's own
-	dir   string   // empty: the prober's own
-	input string   // standard input, which then stays open to the end; empty: /dev/null
-	shown *capture // standard error, and standard output unless apart
-	said  *capture // standard output alone; may be nil
-	apart bool
+	program string // empty: argv[0], where the prober's programs are
+	argv    []string
+	env     []string // nil: what may be inherited of the prober's own
+	dir     string   // empty: the prober's own
+	input   string   // standard input, which then stays open to the end; empty: /dev/null
+	shown   *capture // standard error, and standard output unless apart
+	said    *capture // standard output alone; may be nil
+	apart   bool
 }
 
 // run runs a program to its end, or to that of ctx, when it and all that it
-// started are killed. An error means that it was not started.
+// started are killed. An error means that it was not started, or, as a
+// *stuckError, that a process of it cannot be killed.
 func (e *Engine) run(ctx context.Context, what running) (*os.ProcessState, error) {
-	cmd := exec.CommandContext(ctx, what.argv[0], what.argv[1:]...)
-	cmd.Env, cmd.Dir = what.env, what.dir
+	cmd := exec.CommandContext(ctx, cmp.Or(what.program, what.argv[0]))
+	cmd.Args, cmd.Env, cmd.Dir = what.argv, what.env, what.dir
 	out, outEnd, err := newPipe(func(b []byte) {
 		if !what.apart {
 			what.shown.add(b)
@@ -57,17 +61,14 @@ func (e *Engine) run(ctx context.Context, what running) (*os.ProcessState, error
 		return nil, err
 	}
 	defer endInput()
-	c, err := e.nursery.start(cmd)
+	c, err := e.reaper.start(cmd, true)
 	closeEnds(cmd)
 	if err != nil {
 		return nil, err
 	}
-	state, err := e.nursery.wait(c)
-	held := out.finish()
-	held = errs.finish() || held
-	if held || ctx.Err() != nil {
-		c.hunt()
-	}
+	state, err := e.reaper.wait(ctx, c)
+	out.finish()
+	errs.finish()
 	return state, err
 }
 
@@ -145,21 +146,43 @@ func (c *capture) add(b []byte) {
 // text returns the head and the tail, and a mark where something is missing
 // between them, without secrets.
 func (c *capture) text(r *redact.Redactor) string {
-	head, tail := string(c.head), string(c.tail)
+	head, tail := asShown(string(c.head)), asShown(string(c.tail))
 	if !c.dropped {
-		whole := head + tail
+		whole := asShown(string(c.head) + string(c.tail))
 		if len(whole) <= shownHead+shownTail {
 			return r.Text(whole)
 		}
 		head, tail = whole, whole
 	}
-	return r.Part(head, 0, shownHead) + "\n" + pharos.Ellipsis + "\n" + r.Part(tail, len(tail)-shownTail, len(tail))
+	return r.Part(head, 0, min(len(head), shownHead)) + "\n" + pharos.Ellipsis + "\n" + r.Part(tail, max(0, len(tail)-shownTail), len(tail))
+}
+
+// escapes are what tells a terminal of colours, titles and cursors.
+var escapes = regexp.MustCompile(`\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])|\x{9b}[0-?]*[ -/]*[@-~]`)
+
+// asShown returns an output as a terminal leaves it to be seen: without colours,
+// and without what a carriage return has overwritten.
+func asShown(s string) string {
+	if !strings.ContainsAny(s, "\x1b\r\u009b") {
+		return s
+	}
+	s = strings.ReplaceAll(escapes.ReplaceAllString(s, ""), "\r\n", "\n")
+	if !strings.Contains(s, "\r") {
+		return s
+	}
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		line = strings.TrimRight(line, "\r")
+		lines[i] = line[strings.LastIndexByte(line, '\r')+1:]
+	}
+	return strings.Join(lines, "\n")
 }
 
 // firstLine returns the first line that is not empty, cut to a summary,
 // without secrets.
 func (c *capture) firstLine(r *redact.Redactor) string {
-	for line := range strings.Lines(r.Part(string(c.head), 0, min(len(c.head), shownHead))) {
+	head := asShown(string(c.head))
+	for line := range strings.Lines(r.Part(head, 0, min(len(head), shownHead))) {
 		if line = strings.TrimSpace(line); line != "" {
 			return pharos.CleanLine(line, 200)
 		}

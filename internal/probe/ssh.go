@@ -18,11 +18,11 @@ import (
 // runs go: a master of the system's ssh, as a child in the foreground, so that
 // it is known when it is up and when it is gone, and ends with the engine.
 type sshHosts struct {
-	nursery *nursery
-	log     *slog.Logger
-	ctx     context.Context // ends the masters
-	cancel  context.CancelFunc
-	ended   sync.WaitGroup // of masters
+	reaper *reaper
+	log    *slog.Logger
+	ctx    context.Context // ends the masters
+	cancel context.CancelFunc
+	ended  sync.WaitGroup // of masters
 
 	mu      sync.Mutex // guards what follows
 	dir     string     // private, of the masters' sockets; empty until there is one
@@ -37,9 +37,9 @@ type master struct {
 	err      error // why; valid after dead
 }
 
-func newSSHHosts(n *nursery, log *slog.Logger) *sshHosts {
+func newSSHHosts(r *reaper, log *slog.Logger) *sshHosts {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &sshHosts{nursery: n, log: log, ctx: ctx, cancel: cancel, masters: make(map[string]*master)}
+	return &sshHosts{reaper: r, log: log, ctx: ctx, cancel: cancel, masters: make(map[string]*master)}
 }
 
 func (s *sshHosts) close() error {
@@ -191,12 +191,15 @@ func (s *sshHosts) run(m *master, argv []string) error {
 	defer errs.finish()
 	cmd := exec.CommandContext(s.ctx, argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = outEnd, errsEnd
-	c, err := s.nursery.start(cmd)
+	c, err := s.reaper.start(cmd, false)
 	closeEnds(cmd)
 	if err != nil {
+		if ownFault(err) != "" {
+			return err
+		}
 		return errors.New(describeStart(err, argv[0], ""))
 	}
-	state, err := s.nursery.wait(c)
+	state, err := s.reaper.wait(s.ctx, c)
 	errs.finish()
 	if line := stderr.lastLine(nil); line != "" {
 		return errors.New(line)
@@ -213,6 +216,8 @@ type remote struct {
 	env   []string // "NAME=value", the name an identifier
 	dir   string
 	input string // its standard input
+	// plainNumbers has numbers written with a point.
+	plainNumbers bool
 }
 
 // script returns the program as a script for any POSIX shell. The script ends
@@ -223,6 +228,9 @@ type remote struct {
 func (r remote) script(mark string) string {
 	var b strings.Builder
 	b.WriteString("{ exec 3<&0\n") // in braces: read whole before it runs
+	if r.plainNumbers {
+		b.WriteString("[ -z \"${LC_ALL-}\" ] || { LANG=$LC_ALL; export LANG; unset LC_ALL; }\nexport LC_NUMERIC=C\n")
+	}
 	for _, v := range r.env {
 		name, value, _ := strings.Cut(v, "=")
 		b.WriteString("export " + name + "=" + quote(value) + "\n")

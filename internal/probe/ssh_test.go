@@ -74,7 +74,7 @@ func TestCommandThroughSSH(t *testing.T) {
 		detail  string
 	}{
 		"ok":                   {pharos.Command{Shell: "echo hello"}, pharos.OK, "", "hello\n"},
-		"an exit code":         {pharos.Command{Shell: "echo out; echo err >&2; exit 3"}, pharos.Critical, "exit code 3: out", "out\nerr\n"},
+		"an exit code":         {pharos.Command{Shell: "echo out; echo err >&2; exit 3"}, pharos.Critical, "out", "out\nerr\n"},
 		"arguments survive":    {pharos.Command{Args: []string{"printf", "%s|", nasty, "", "-n", "a\nb"}}, pharos.OK, "", nasty + "||-n|a\nb|"},
 		"environment survives": {pharos.Command{Shell: `printf %s "$A"`, Env: []string{"A=" + nasty}}, pharos.OK, "", nasty},
 		"a folder":             {pharos.Command{Shell: "pwd", Dir: "/"}, pharos.OK, "", "/\n"},
@@ -87,8 +87,8 @@ func TestCommandThroughSSH(t *testing.T) {
 			w.Command = &test.command
 			r := watch(t, w)
 			if name == "no such program" {
-				if r.Status != pharos.Critical || r.Value != pharos.Num(127) || !strings.Contains(r.Summary, "no-such-thing") {
-					t.Errorf("got %v %v %q", r.Status, r.Value, r.Summary)
+				if r.Status != pharos.Critical || fact(r, "exit code") != "127" || !strings.Contains(r.Summary, "no-such-thing") {
+					t.Errorf("got %v %v %q", r.Status, r.Facts, r.Summary)
 				}
 				return
 			}

@@ -4,9 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -25,14 +23,17 @@ func visitorTLS() *tls.Config {
 	return c
 }
 
+// maxPEM is the longest file of certificates, in bytes.
+const maxPEM = 4 << 20
+
 // tlsConfig reads the files that t names.
 func tlsConfig(t pharos.TLS) (*tls.Config, error) {
 	c := visitorTLS()
 	c.ServerName, c.InsecureSkipVerify = t.ServerName, t.Insecure
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
+		pem, err := pharos.ReadFile(t.CAFile, maxPEM)
 		if err != nil {
-			return nil, fmt.Errorf("reading the authorities of %q: %w", t.CAFile, errors.Unwrap(err))
+			return nil, fmt.Errorf("reading the authorities of %q: %w", t.CAFile, err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
@@ -43,7 +44,14 @@ func tlsConfig(t pharos.TLS) (*tls.Config, error) {
 		return nil, fmt.Errorf("reading the client certificate: want both a certificate and a key")
 	}
 	if t.ClientCert != "" {
-		pair, err := tls.LoadX509KeyPair(t.ClientCert, t.ClientKey)
+		var files [2][]byte
+		for i, path := range []string{t.ClientCert, t.ClientKey} {
+			var err error
+			if files[i], err = pharos.ReadFile(path, maxPEM); err != nil {
+				return nil, fmt.Errorf("reading the client certificate %q and key %q: %q: %w", t.ClientCert, t.ClientKey, path, err)
+			}
+		}
+		pair, err := tls.X509KeyPair(files[0], files[1])
 		if err != nil {
 			return nil, fmt.Errorf("reading the client certificate %q and key %q: %w", t.ClientCert, t.ClientKey, err)
 		}

@@ -219,7 +219,7 @@ func filesOf(w *pharos.Watcher) (sum [sha256.Size]byte) {
 	}
 	all := sha256.New()
 	for _, name := range []string{w.Page.TLS.CAFile, w.Page.TLS.ClientCert, w.Page.TLS.ClientKey} {
-		data, err := os.ReadFile(name)
+		data, err := pharos.ReadFile(name, 4<<20)
 		fmt.Fprintf(all, "%x %v\n", sha256.Sum256(data), err)
 	}
 	return [sha256.Size]byte(all.Sum(nil))

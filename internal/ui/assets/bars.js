@@ -74,7 +74,7 @@ export class Bars {
     for (const p of probers) {
       const name = sites[p.site] > 1 ? p.site + "/" + p.name : p.site, age = brief(now - p.f);
       const version = mixed && p.version ? DOT + p.version : "", tail = DOT + count(p.watchers, "watcher") + version;
-      const amiss = (p.missed ? DOT + p.missed + " runs missed" : "") + (p.offset ? DOT + "clock " + brief(Math.abs(p.offset)) + (p.offset > 0 ? " ahead" : " behind") : "");
+      const amiss = (p.missed ? DOT + p.missed + (p.missed === 1 ? " run missed" : " runs missed") : "") + (p.offset ? DOT + "clock " + brief(Math.abs(p.offset)) + (p.offset > 0 ? " ahead" : " behind") : "");
       const tell = (state, kind, more, short) => add(state, name + more + tail, kind, p.watchers, name + short, p.version);
       if (p.up) tell(amiss ? "odd" : "up", amiss ? "amiss" : "up", amiss, amiss + version);
       else if (p.left) tell("odd", "left", " left " + age + " ago", " " + age);
