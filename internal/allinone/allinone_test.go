@@ -285,7 +285,7 @@ sets:
 		return nil
 	})
 	eventually(t, func() error {
-		if got := text(t, p.url+"/metrics"); !strings.Contains(got, `pharos_watcher_ok{name="Page",set="Shop",site="local"} 1`) {
+		if got := text(t, p.url+"/metrics"); !strings.Contains(got, `name="Page",set="Shop",site="local"} 1`) {
 			return fmt.Errorf("no line of the page in /metrics:\n%s", got)
 		}
 		return nil

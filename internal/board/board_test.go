@@ -397,7 +397,7 @@ func TestRosters(t *testing.T) {
 		w.beat("oslo", "p2", 1)
 		w.beat("berlin", "p1", 1)
 		w.roster("oslo", "p2", 1, 1, set("Shop", "home"), set("Mail", "smtp"))
-		w.live("pharos.push.ci.zz.job", `{"status":"ok","name":"A job","set":"Jobs"}`)
+		w.live("pharos.push.ci.jobs.a-job", `{"status":"ok","name":"A job","set":"Jobs"}`)
 		w.roster("berlin", "p1", 1, 1, set("Zebra", "z"), set("Shop", "cart", "home"))
 		check("Zebra: z; Shop: cart home@berlin home@oslo; Mail: smtp; Jobs: A job")
 		w.roster("berlin", "p1", 1, 2, set("Shop", "home"))
@@ -406,7 +406,7 @@ func TestRosters(t *testing.T) {
 		check("Shop: home@berlin home@oslo; Mail: smtp; Jobs: A job")
 		w.live("pharos.result.berlin."+pharos.Token("Zebra")+".z", `{"status":"ok","prober":"p1","incarnation":1,"seq":99}`) // of a watcher that is no more
 		check("Shop: home@berlin home@oslo; Mail: smtp; Jobs: A job")
-		w.live("pharos.forget", `{"watcher":"ci.zz.job"}`)
+		w.live("pharos.forget", `{"watcher":"ci.jobs.a-job"}`)
 		check("Shop: home@berlin home@oslo; Mail: smtp")
 	})
 }

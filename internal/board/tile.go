@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pharos/internal/pharos"
@@ -266,17 +267,18 @@ func (b *Board) newTile(id pharos.WatcherID, s pharos.Subject) *tile {
 	return t
 }
 
-// rename takes the names that a sender without a roster gives.
+// rename takes the human names that a push gives, where they belong to the tokens
+// of its subject.
 func (b *Board) rename(t *tile, r *pharos.Result) {
-	set := func(have *string, given string) {
-		if given != "" && *have != given {
+	set := func(have *string, token, given string) {
+		if given != "" && *have != given && pharos.Fits(given, token) {
 			*have = given
 			b.unsorted = true
 		}
 	}
-	set(&t.name, r.Name)
-	set(&t.setName, r.Set)
-	set(&t.siteName, r.Site)
+	set(&t.name, strings.TrimPrefix(t.key(), t.setToken()+"."), r.Name)
+	set(&t.setName, t.setToken(), r.Set)
+	set(&t.siteName, t.site, r.Site)
 }
 
 // evict makes room for a watcher of a prober with a roster, at the cost of one

@@ -25,6 +25,16 @@ func Token(name string) string {
 	if plainToken(name) {
 		return name
 	}
+	sum := sha256.Sum256([]byte(name))
+	return slug(name) + "--" + lowerBase32.EncodeToString(sum[:5])
+}
+
+// Fits reports whether a human name may be shown for a token: the token is the
+// name's, or its readable part alone, as in "Backup" for "backup".
+func Fits(name, token string) bool { return Token(name) == token || slug(name) == token }
+
+// slug returns the readable part of the token of a name.
+func slug(name string) string {
 	var b strings.Builder
 	gap := false
 	for i := 0; i < len(name); i++ {
@@ -42,15 +52,14 @@ func Token(name string) string {
 		gap = false
 		b.WriteByte(c)
 	}
-	slug := b.String()
-	if len(slug) > maxTokenSlug {
-		slug = strings.TrimRight(slug[:maxTokenSlug], "-")
+	s := b.String()
+	if len(s) > maxTokenSlug {
+		s = strings.TrimRight(s[:maxTokenSlug], "-")
 	}
-	if slug == "" {
-		slug = "x"
+	if s == "" {
+		return "x"
 	}
-	sum := sha256.Sum256([]byte(name))
-	return slug + "--" + lowerBase32.EncodeToString(sum[:5])
+	return s
 }
 
 func plainToken(s string) bool {

@@ -90,3 +90,17 @@ func FuzzValidToken(f *testing.F) {
 		}
 	})
 }
+
+func TestFits(t *testing.T) {
+	for _, tt := range []struct {
+		name, token string
+		want        bool
+	}{
+		{"backup", "backup", true}, {"Backup", "backup", true}, {"Home page", "home-page", true}, {"Home page", Token("Home page"), true},
+		{"Berlin", "oslo", false}, {"", "oslo", false}, {"Home page", Token("Home  page"), false}, {"backup", Token("Backup"), false},
+	} {
+		if got := Fits(tt.name, tt.token); got != tt.want {
+			t.Errorf("%q for %q: %v, want %v", tt.name, tt.token, got, tt.want)
+		}
+	}
+}

@@ -126,6 +126,7 @@ func TestASilentProberMakesItsWatchersStale(t *testing.T) {
 
 func TestStaleIsNeverOKInMetrics(t *testing.T) {
 	in(t, Options{}, func(w *world) {
+		isTrue := string(pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Is True?")))
 		w.shop()
 		got := w.wantCode("/metrics", http.StatusOK)
 		if kind := got.Header().Get("Content-Type"); !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
@@ -141,14 +142,17 @@ func TestStaleIsNeverOKInMetrics(t *testing.T) {
 			`pharos_watchers{status="waiting"} 1`,
 			`pharos_watchers{status="warning"} 0`,
 			`pharos_watchers{status="unknown"} 0`,
-			`pharos_watcher_ok{name="Is True?",set="Shop",site="Berlin"} 1`,
-			`pharos_watcher_ok{name="Home page",set="Shop",site="Berlin"} 0`,
-			`pharos_watcher_ok{name="Later",set="Shop",site="Berlin"} 0`,
-			`pharos_watcher_ok{name="Backup",set="Jobs",site="CI"} 0`,
-			`pharos_watcher_value{name="Home page",set="Shop",site="Berlin",unit="s"} 1.84`,
-			`pharos_watcher_value{name="Is True?",set="Shop",site="Berlin",unit=""} 0`,
-			`pharos_prober_up{prober="p1",site="Berlin"} 1`,
-			`pharos_prober_missed_ticks_total{prober="p1",site="Berlin"} 3`,
+			`pharos_watcher_ok{id="` + isTrue + `",name="Is True?",set="Shop",site="Berlin"} 1`,
+			`pharos_watcher_status{id="` + isTrue + `",name="Is True?",set="Shop",site="Berlin"} 0`,
+			`pharos_watcher_status{id="berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6",name="Home page",set="Shop",site="Berlin"} 2`,
+			`pharos_watcher_status{id="ci.jobs.backup",name="Backup",set="Jobs",site="CI"} 5`,
+			`pharos_watcher_ok{id="berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6",name="Home page",set="Shop",site="Berlin"} 0`,
+			`pharos_watcher_ok{id="berlin--3lirjnxn.shop--2afk4237.later--oo3ojcq3",name="Later",set="Shop",site="Berlin"} 0`,
+			`pharos_watcher_ok{id="ci.jobs.backup",name="Backup",set="Jobs",site="CI"} 0`,
+			`pharos_watcher_value{id="berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6",name="Home page",set="Shop",site="Berlin",unit="s"} 1.84`,
+			`pharos_watcher_value{id="` + isTrue + `",name="Is True?",set="Shop",site="Berlin",unit=""} 0`,
+			`pharos_prober_up{id="berlin--3lirjnxn/p1",prober="p1",site="Berlin"} 1`,
+			`pharos_prober_missed_ticks_total{id="berlin--3lirjnxn/p1",prober="p1",site="Berlin"} 3`,
 			`pharos_screens 0`,
 			`pharos_screens_refused_total 0`,
 			`pharos_screens_cut_total 0`,
@@ -159,7 +163,7 @@ func TestStaleIsNeverOKInMetrics(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second) // the prober is silent
 		metrics = w.get("/metrics").Body.String()
-		for _, never := range []string{`pharos_watchers{status="ok"} 1`, `name="Is True?",set="Shop",site="Berlin"} 1`, `pharos_watcher_value{`, `pharos_prober_up{prober="p1",site="Berlin"} 1`} {
+		for _, never := range []string{`pharos_watchers{status="ok"} 1`, `name="Is True?",set="Shop",site="Berlin"} 1`, `pharos_watcher_value{`, `pharos_prober_up{id="berlin--3lirjnxn/p1",prober="p1",site="Berlin"} 1`} {
 			if strings.Contains(metrics, never) {
 				t.Errorf("the prober is silent, and still there is %s", never)
 			}
@@ -173,9 +177,9 @@ func TestStaleIsNeverOKInMetrics(t *testing.T) {
 func TestMetricsSurviveBadInput(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		// Two senders with the same human names, and one with markup in its own.
-		w.apply("pharos.push.a.b.c", `{"status":"ok","name":"Same","set":"Same","site":"Same"}`)
-		w.apply("pharos.push.a.b.d", `{"status":"critical","name":"Same","set":"Same","site":"Same"}`)
-		w.apply("pharos.push.a.b.e", `{"status":"ok","name":"\"}\n evil 1","site":"<script>"}`)
+		w.apply("pharos.push.a.b.same", `{"status":"ok","name":"Same"}`)
+		w.apply("pharos.push.a.b."+pharos.Token("Same"), `{"status":"critical","name":"Same"}`)
+		w.apply("pharos.push.a.b.evil-1", `{"status":"ok","name":"\"}\n evil 1"}`)
 		w.apply("pharos.push.a.b.*", `{"status":"ok"}`)
 		w.apply("pharos.push.a.b.f", `{"status":"fine"}`)
 		time.Sleep(time.Second)
@@ -185,7 +189,9 @@ func TestMetricsSurviveBadInput(t *testing.T) {
 			`pharos_messages_dropped_total{reason="not_json"} 1`,
 			`pharos_watchers{status="ok"} 2`,
 			`pharos_watchers{status="critical"} 1`,
-			`pharos_watcher_ok{name="\"}  evil 1",set="b",site="<script>"} 1`,
+			`pharos_watcher_ok{id="a.b.evil-1",name="\"}  evil 1",set="b",site="a"} 1`,
+			`pharos_watcher_ok{id="a.b.same",name="Same",set="b",site="a"} 1`,
+			`pharos_watcher_ok{id="a.b.` + pharos.Token("Same") + `",name="Same",set="b",site="a"} 0`,
 		} {
 			if !strings.Contains(metrics, "\n"+want+"\n") {
 				t.Errorf("not there: %s", want)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,10 +15,11 @@ import (
 
 var (
 	descWatchers = prometheus.NewDesc("pharos_watchers", "Watchers on the board, by the status they are shown with.", []string{"status"}, nil)
-	descStatus   = prometheus.NewDesc("pharos_watcher_ok", "1 while a watcher is known to be ok, else 0.", []string{"site", "set", "name"}, nil)
-	descValue    = prometheus.NewDesc("pharos_watcher_value", "The watcher's last value, in its unit; absent while it is stale.", []string{"site", "set", "name", "unit"}, nil)
-	descProberUp = prometheus.NewDesc("pharos_prober_up", "1 while the prober beats.", []string{"site", "prober"}, nil)
-	descMissed   = prometheus.NewDesc("pharos_prober_missed_ticks_total", "Ticks that the prober missed since it started.", []string{"site", "prober"}, nil)
+	descOK       = prometheus.NewDesc("pharos_watcher_ok", "1 while a watcher is known to be ok, else 0.", []string{"id", "site", "set", "name"}, nil)
+	descStatus   = prometheus.NewDesc("pharos_watcher_status", "What a watcher is shown as: 0 ok, 1 warning, 2 critical, 3 unknown, 4 waiting, 5 stale.", []string{"id", "site", "set", "name"}, nil)
+	descValue    = prometheus.NewDesc("pharos_watcher_value", "The watcher's last value, in its unit; absent while it is stale.", []string{"id", "site", "set", "name", "unit"}, nil)
+	descProberUp = prometheus.NewDesc("pharos_prober_up", "1 while the prober sends heartbeats.", []string{"id", "site", "prober"}, nil)
+	descMissed   = prometheus.NewDesc("pharos_prober_missed_ticks_total", "Ticks that the prober missed since it started.", []string{"id", "site", "prober"}, nil)
 	descNATS     = prometheus.NewDesc("pharos_nats_up", "1 while this dashboard is connected to NATS.", nil, nil)
 	descBus      = prometheus.NewDesc("pharos_nats_events_total", "What happened on the connection to NATS: connects, messages received and lost (this dashboard was too slow), snapshots taken, refreshes asked for, rights denied, messages that could not be published.", []string{"event"}, nil)
 	descScreens  = prometheus.NewDesc("pharos_screens", "Screens that are watching.", nil, nil)
@@ -27,6 +29,10 @@ var (
 	descDelay    = prometheus.NewDesc("pharos_frame_delay_seconds", "From a result's arrival to the frame that carries its change of status.", nil, nil)
 	descInfo     = prometheus.NewDesc("pharos_info", "The version, always 1.", []string{"version"}, nil)
 )
+
+// statusNumbers are the words behind pharos_watcher_status; the first four
+// numbers are those of Nagios.
+var statusNumbers = []string{"ok", "warning", "critical", "unknown", "waiting", "stale"}
 
 // collector reads the board when it is asked.
 type collector struct{ s *Server }
@@ -71,15 +77,17 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for i := range state.Probers {
 		p := &state.Probers[i]
-		gauge(descProberUp, one(p.Up), p.Site, p.Name)
-		total(descMissed, p.Missed, p.Site, p.Name)
+		gauge(descProberUp, one(p.Up), p.ID, p.Site, p.Name)
+		total(descMissed, p.Missed, p.ID, p.Site, p.Name)
 	}
 	for i := range state.Sets {
 		for j := range state.Sets[i].Tiles {
 			t := &state.Sets[i].Tiles[j]
-			gauge(descStatus, one(statusWord(t) == "ok"), t.Site, t.Set, t.Name)
+			word := statusWord(t)
+			gauge(descOK, one(word == "ok"), string(t.ID), t.Site, t.Set, t.Name)
+			gauge(descStatus, float64(slices.Index(statusNumbers, word)), string(t.ID), t.Site, t.Set, t.Name)
 			if t.Result.Value.OK && !t.Stale {
-				gauge(descValue, t.Result.Value.V, t.Site, t.Set, t.Name, t.Result.Unit)
+				gauge(descValue, t.Result.Value.V, string(t.ID), t.Site, t.Set, t.Name, t.Result.Unit)
 			}
 		}
 	}
