@@ -47,22 +47,30 @@ func (c *Conn) Follow(ctx context.Context, f Follow) error {
 	if f.Pending == 0 {
 		f.Pending = defaultPending
 	}
-	l, err := c.listen(append(storedSubjects(), pharos.SubjectForget), f.Pending)
+	subjects := []string{pharos.SubjectForget}
+	for i := range stores {
+		subjects = append(subjects, stores[i].subjects...)
+	}
+	l, err := c.listen(subjects, f.Pending)
 	if err != nil {
 		return err
 	}
 	defer l.stop()
 	ctx, cancel := context.WithCancel(ctx)
-	k := &keeper{c: c, f: f, gap: l.gap, out: make(chan stored)}
+	out := make(chan stored)
 	var wg sync.WaitGroup
-	wg.Go(func() { k.run(ctx) })
+	for i := range stores {
+		k := &keeper{c: c, f: f, store: &stores[i], which: i, gap: l.gaps[i], out: out}
+		wg.Go(func() { k.run(ctx) })
+	}
 	defer wg.Wait()
 	defer cancel()
-	return l.run(ctx, f.Handle, k.out, f.SnapshotDone)
+	return l.run(ctx, f.Handle, out, f.SnapshotDone)
 }
 
 // stored is what a snapshot hands to the listener's goroutine.
 type stored struct {
+	which   int // of the stores
 	kind    storedKind
 	message Message
 }
@@ -76,10 +84,12 @@ const (
 	gapCloses                      // and what was still on its way into the store, too
 )
 
-// keeper looks after the store for one follower.
+// keeper looks after one store for one follower.
 type keeper struct {
 	c      *Conn
 	f      Follow
+	store  *store
+	which  int
 	gap    <-chan struct{}
 	out    chan stored
 	warned bool // about a store with settings that are not ours
@@ -93,7 +103,7 @@ func (k *keeper) run(ctx context.Context) {
 		}
 		k.session(session)
 		end()
-		if !k.send(ctx, stored{kind: gapOpens}) {
+		if !k.send(ctx, gapOpens) {
 			return
 		}
 	}
@@ -122,7 +132,7 @@ func (k *keeper) session(ctx context.Context) {
 			// be read.
 			if err = k.readStore(ctx, info, read.last+1); err == nil {
 				settled = true
-				k.send(ctx, stored{kind: gapCloses})
+				k.send(ctx, gapCloses)
 			}
 		}
 		if ctx.Err() != nil {
@@ -141,7 +151,7 @@ func (k *keeper) session(ctx context.Context) {
 				wait = askRightsEvery
 			}
 		}
-		k.c.setStore(err)
+		k.c.setStore(k.which, err)
 		if made && err == nil || err != nil && behind && !asked {
 			if !k.askAgain(ctx, err != nil) {
 				return
@@ -153,7 +163,7 @@ func (k *keeper) session(ctx context.Context) {
 			return
 		case <-k.gap:
 			behind, asked = true, false
-			k.send(ctx, stored{kind: gapOpens})
+			k.send(ctx, gapOpens)
 			// Whoever is too slow is not to be kept busy with snapshots alone.
 			if !sleep(ctx, checkEvery) {
 				return
@@ -169,15 +179,21 @@ func (k *keeper) askAgain(ctx context.Context, tell bool) bool {
 	if !sleep(ctx, rand.N(refreshJitter)) {
 		return false
 	}
-	if err := k.c.Publish(pharos.SubjectRefresh, nil); err != nil {
-		k.c.log.Warn("asking for a refresh", "error", err)
-	} else {
-		k.c.counters.refreshes.Add(1)
+	if k.which == probersStore { // nobody can be asked for pushes
+		if err := k.c.Publish(pharos.SubjectRefresh, nil); err != nil {
+			k.c.log.Warn("asking for a refresh", "error", err)
+		} else {
+			k.c.counters.refreshes.Add(1)
+		}
 	}
-	return !tell || k.send(ctx, stored{kind: gapCloses}) && k.send(ctx, stored{kind: snapshotEnds})
+	return !tell || k.send(ctx, gapCloses) && k.send(ctx, snapshotEnds)
 }
 
-func (k *keeper) send(ctx context.Context, s stored) bool {
+func (k *keeper) send(ctx context.Context, kind storedKind) bool {
+	return k.hand(ctx, stored{which: k.which, kind: kind})
+}
+
+func (k *keeper) hand(ctx context.Context, s stored) bool {
 	select {
 	case k.out <- s:
 		return true
@@ -198,7 +214,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // setStore tells whether there is a store, or why not.
-func (c *Conn) setStore(err error) {
+func (c *Conn) setStore(which int, err error) {
 	why := ""
 	if err != nil {
 		why = plain(err)
@@ -207,14 +223,14 @@ func (c *Conn) setStore(err error) {
 	c.change(func(s *linkState) {
 		before = *s
 		if s.up {
-			s.store, s.storeErr = err == nil, why
+			s.stores[which] = storeState{err == nil, why}
 		}
 	})
 	switch {
-	case err == nil && !before.store:
-		c.log.Info("NATS keeps last values")
-	case err != nil && before.storeErr != why:
-		c.log.Warn("NATS keeps no last values, or they cannot be read", "error", why)
+	case err == nil && !before.stores[which].there:
+		c.log.Info("NATS keeps last values", "stream", stores[which].stream)
+	case err != nil && before.stores[which].err != why:
+		c.log.Warn("NATS keeps no last values, or they cannot be read", "stream", stores[which].stream, "error", why)
 	}
 }
 
@@ -224,24 +240,24 @@ func (k *keeper) look(ctx context.Context, mayCreate bool) (info storeInfo, made
 	ctx, cancel := context.WithTimeout(ctx, requestWait)
 	defer cancel()
 	asked := time.Now()
-	stream, err := k.c.js.Stream(ctx, streamName)
+	stream, err := k.c.js.Stream(ctx, k.store.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && mayCreate {
 		made = true
 		asked = time.Now()
-		stream, err = k.c.create(ctx, k.f)
+		stream, err = k.c.create(ctx, k.store, k.f)
 	}
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return info, made, fmt.Errorf("%w: there is no stream %s", ErrNoStore, streamName)
+		return info, made, fmt.Errorf("%w: there is no stream %s", ErrNoStore, k.store.stream)
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return info, made, fmt.Errorf("%w: no JetStream here", ErrNoStore)
 	case err != nil:
-		return info, made, fmt.Errorf("looking at stream %s: %w", streamName, err)
+		return info, made, fmt.Errorf("looking at stream %s: %w", k.store.stream, err)
 	}
 	si := stream.CachedInfo()
-	if odd := oddSettings(si.Config); odd != "" && !k.warned {
+	if odd := k.store.oddSettings(si.Config); odd != "" && !k.warned {
 		k.warned = true
-		k.c.log.Warn("the stream has settings of its own, which are left as they are", "stream", streamName, "setting", odd)
+		k.c.log.Warn("the stream has settings of its own, which are left as they are", "stream", k.store.stream, "setting", odd)
 	}
 	return storeInfo{created: si.Created, last: si.State.LastSeq, clock: newClock(si.TimeStamp, asked)}, made, nil
 }

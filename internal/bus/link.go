@@ -34,19 +34,31 @@ type linkState struct {
 	down     string // why it is down
 	denied   string // the right that was denied last
 	deniedAt time.Time
-	store    bool
-	storeErr string // why there is no store
+	stores   [len(stores)]storeState
+}
+
+// storeState is whether a store can be read.
+type storeState struct {
+	there bool
+	err   string // why not
 }
 
 func (s *linkState) link() Link {
-	l := Link{Up: s.up, URL: s.url, Store: s.up && s.store, Connects: s.connects}
+	l := Link{Up: s.up, URL: s.url, Store: s.up, Connects: s.connects}
+	why := ""
+	for _, store := range s.stores {
+		l.Store = l.Store && store.there
+		if why == "" {
+			why = store.err
+		}
+	}
 	switch {
 	case !s.up:
 		l.Error = s.down
 	case s.denied != "":
 		l.Error = s.denied
 	default:
-		l.Error = s.storeErr
+		l.Error = why
 	}
 	return l
 }
@@ -168,7 +180,7 @@ func (c *Conn) endSession(why string) bool {
 	if s != nil {
 		s.end()
 	}
-	c.change(func(l *linkState) { l.up, l.store, l.down = false, false, why })
+	c.change(func(l *linkState) { l.up, l.stores, l.down = false, [len(stores)]storeState{}, why })
 	return s != nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,8 +43,9 @@ func (c *Conn) Listen(ctx context.Context, handle func(Message), subjects ...str
 type listener struct {
 	c     *Conn
 	queue chan *nats.Msg
-	// gap holds a signal when messages may have been lost.
-	gap chan struct{}
+	// gaps hold a signal, for the keeper of each store, when messages may have been
+	// lost.
+	gaps [len(stores)]chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	subs    []*nats.Subscription
@@ -51,7 +53,10 @@ type listener struct {
 }
 
 func (c *Conn) listen(subjects []string, pending int) (*listener, error) {
-	l := &listener{c: c, queue: make(chan *nats.Msg, pending), gap: make(chan struct{}, 1)}
+	l := &listener{c: c, queue: make(chan *nats.Msg, pending)}
+	for i := range l.gaps {
+		l.gaps[i] = make(chan struct{}, 1)
+	}
 	for _, subject := range subjects {
 		sub, err := c.nc.ChanSubscribe(subject, l.queue)
 		if err != nil {
@@ -80,16 +85,19 @@ func (l *listener) run(ctx context.Context, handle func(Message), stored <-chan 
 	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	renewed := time.Now()
-	// heard are the subjects of the live messages since the last gap, until it
-	// is closed: what the store has of them is no newer.
-	var heard map[string]struct{}
+	// heard are the subjects of the live messages since the last gap of their
+	// store, until it is closed: what the store has of them is no newer.
+	var heard [len(stores)]map[string]struct{}
 	if stored != nil {
-		heard = make(map[string]struct{})
+		for i := range heard {
+			heard[i] = make(map[string]struct{})
+		}
 	}
+	var done [len(stores)]bool // their snapshots have come
 	live := func(m *nats.Msg) {
 		l.c.counters.received.Add(1)
-		if heard != nil {
-			heard[m.Subject] = struct{}{}
+		if h := heard[storeOf(m.Subject)]; h != nil {
+			h[m.Subject] = struct{}{}
 		}
 		handle(Message{Subject: m.Subject, Data: m.Data})
 	}
@@ -108,17 +116,18 @@ func (l *listener) run(ctx context.Context, handle func(Message), stored <-chan 
 			}
 			switch s.kind {
 			case gapOpens:
-				heard = make(map[string]struct{})
+				heard[s.which] = make(map[string]struct{})
 			case storedOne:
-				if _, ok := heard[s.message.Subject]; !ok {
+				if _, ok := heard[s.which][s.message.Subject]; !ok {
 					handle(s.message)
 				}
 			case snapshotEnds:
-				if snapshotDone != nil {
+				done[s.which] = true
+				if snapshotDone != nil && !slices.Contains(done[:], false) {
 					snapshotDone()
 				}
 			case gapCloses:
-				heard = nil
+				heard[s.which] = nil
 			}
 		case now := <-check.C:
 			renew := now.Sub(renewed) >= askRightsEvery
@@ -141,7 +150,7 @@ func (l *listener) check(renew bool) {
 			if again, err := l.c.nc.ChanSubscribe(sub.Subject, l.queue); err == nil {
 				_ = sub.Unsubscribe()
 				l.subs[i] = again
-				signal(l.gap)
+				l.signalGap()
 			}
 			continue
 		}
@@ -152,7 +161,13 @@ func (l *listener) check(renew bool) {
 	if dropped > l.dropped {
 		l.c.counters.dropped.Add(uint64(dropped - l.dropped))
 		l.c.log.Warn("dropping messages: they arrive faster than they are handled", "dropped", dropped-l.dropped)
-		signal(l.gap)
+		l.signalGap()
 	}
 	l.dropped = dropped
+}
+
+func (l *listener) signalGap() {
+	for _, gap := range l.gaps {
+		signal(gap)
+	}
 }

@@ -82,7 +82,7 @@ func TestListenerSubscribesAgainWhenARightIsGiven(t *testing.T) {
 	}
 	l.check(true)
 	select {
-	case <-l.gap:
+	case <-l.gaps[0]:
 	default:
 		t.Error("no gap is signalled, want one")
 	}

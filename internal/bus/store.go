@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,24 +16,46 @@ import (
 	"pharos/internal/pharos"
 )
 
-// The store is one stream that keeps the last message of each subject. Publish
-// does not know of it.
+// store is a stream that keeps the last message of each subject. Publish does not
+// know of it.
+type store struct {
+	stream      string
+	description string
+	subjects    []string // patterns
+	bytes       int64    // at the most
+}
+
+// The stores. Pushes have one of their own, so that a flood of them takes no
+// prober's last values away.
 const (
-	streamName      = "PHAROS"
-	streamBytes     = 256 << 20
+	probersStore = iota
+	pushStore
+)
+
+var stores = [...]store{
+	probersStore: {"PHAROS", "the last value of each watcher, roster and heartbeat", []string{"pharos.result.>", "pharos.roster.>", "pharos.heartbeat.>"}, 256 << 20},
+	pushStore:    {"PHAROS_PUSH", "the last value of each push", []string{pushPrefix + ">"}, 64 << 20},
+}
+
+const pushPrefix = "pharos.push."
+
+// storeOf returns which store a subject belongs to.
+func storeOf(subject string) int {
+	if strings.HasPrefix(subject, pushPrefix) {
+		return pushStore
+	}
+	return probersStore
+}
+
+const (
 	leastBytes      = 4 << 20 // a server that cannot keep this much keeps nothing
 	snapshotBatch   = 1000
 	snapshotIdle    = 5 * time.Second // without a message: the snapshot has failed
 	consumerForget  = 10 * time.Second
-	directGetPrefix = "$JS.API.DIRECT.GET." + streamName + "."
+	directGetPrefix = "$JS.API.DIRECT.GET.PHAROS."
 	lastWindow      = 256 // requests under way at once
 	replicaWait     = 20 * time.Millisecond
 )
-
-// storedSubjects are the patterns of what is stored.
-func storedSubjects() []string {
-	return []string{"pharos.result.>", "pharos.push.>", "pharos.roster.>", "pharos.heartbeat.>"}
-}
 
 // storeInfo is what the store said of itself.
 type storeInfo struct {
@@ -55,13 +78,13 @@ func (c clock) age(stored time.Time) time.Duration {
 	return max(0, c.theirs.Sub(stored)+time.Since(c.ours))
 }
 
-func streamConfig(f Follow, size int64) jetstream.StreamConfig {
+func (s *store) config(f Follow, size int64) jetstream.StreamConfig {
 	storage := jetstream.FileStorage
 	if f.Memory {
 		storage = jetstream.MemoryStorage
 	}
 	return jetstream.StreamConfig{
-		Name: streamName, Description: "the last value of each watcher, roster and beat", Subjects: storedSubjects(),
+		Name: s.stream, Description: s.description, Subjects: s.subjects,
 		Storage: storage, Replicas: max(f.Replicas, 1), Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld,
 		MaxMsgsPerSubject: 1, MaxMsgSize: pharos.MaxMessage, MaxBytes: size, AllowDirect: true,
 	}
@@ -69,36 +92,36 @@ func streamConfig(f Follow, size int64) jetstream.StreamConfig {
 
 // create makes the stream, a smaller one where the server has no room for the
 // usual one.
-func (c *Conn) create(ctx context.Context, f Follow) (jetstream.Stream, error) {
-	for size := int64(streamBytes); ; size /= 2 {
-		stream, err := c.js.CreateStream(ctx, streamConfig(f, size))
+func (c *Conn) create(ctx context.Context, s *store, f Follow) (jetstream.Stream, error) {
+	for size := s.bytes; ; size /= 2 {
+		stream, err := c.js.CreateStream(ctx, s.config(f, size))
 		var api *jetstream.APIError
 		full := errors.As(err, &api) && (api.ErrorCode == 10023 || api.ErrorCode == 10028 || api.ErrorCode == 10047)
 		switch {
 		case full && size/2 >= leastBytes:
 			continue
 		case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // another was quicker
-			return c.js.Stream(ctx, streamName)
+			return c.js.Stream(ctx, s.stream)
 		case err != nil:
-			return nil, fmt.Errorf("making stream %s: %w", streamName, err)
+			return nil, fmt.Errorf("making stream %s: %w", s.stream, err)
 		}
-		c.log.Info("made a stream", "stream", streamName, "bytes", size)
+		c.log.Info("made a stream", "stream", s.stream, "bytes", size)
 		return stream, nil
 	}
 }
 
 // oddSettings names the first setting without which a stream is no last-value
 // store of ours.
-func oddSettings(s jetstream.StreamConfig) string {
+func (o *store) oddSettings(s jetstream.StreamConfig) string {
 	switch {
 	case s.MaxMsgsPerSubject != 1:
 		return fmt.Sprintf("%d messages a subject, want 1", s.MaxMsgsPerSubject)
 	case !s.AllowDirect:
 		return "direct access off, want on"
-	case slices.ContainsFunc(storedSubjects(), func(p string) bool {
+	case slices.ContainsFunc(o.subjects, func(p string) bool {
 		return !slices.Contains(s.Subjects, p) && !slices.Contains(s.Subjects, pharos.SubjectAll)
 	}):
-		return fmt.Sprintf("subjects %q, want %q", s.Subjects, storedSubjects())
+		return fmt.Sprintf("subjects %q, want %q", s.Subjects, o.subjects)
 	}
 	return ""
 }
@@ -106,14 +129,14 @@ func oddSettings(s jetstream.StreamConfig) string {
 // snapshot hands over the last message of each subject, and that this is all.
 // With gap it says first that something may have been missed.
 func (k *keeper) snapshot(ctx context.Context, info storeInfo, gap bool) error {
-	if gap && !k.send(ctx, stored{kind: gapOpens}) {
+	if gap && !k.send(ctx, gapOpens) {
 		return ctx.Err()
 	}
 	if err := k.readStore(ctx, info, 0); err != nil {
 		return err
 	}
 	k.c.counters.snapshots.Add(1)
-	if !k.send(ctx, stored{kind: snapshotEnds}) {
+	if !k.send(ctx, snapshotEnds) {
 		return ctx.Err()
 	}
 	return nil
@@ -137,13 +160,13 @@ func (k *keeper) readStore(ctx context.Context, info storeInfo, from uint64) err
 func (k *keeper) consume(ctx context.Context, info storeInfo, from uint64) error {
 	config := jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
-		FilterSubjects: storedSubjects(), MemoryStorage: true, Replicas: 1, InactiveThreshold: consumerForget,
+		FilterSubjects: k.store.subjects, MemoryStorage: true, Replicas: 1, InactiveThreshold: consumerForget,
 	}
 	if from > 0 {
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
 	create, cancel := context.WithTimeout(ctx, requestWait)
-	consumer, err := k.c.js.CreateConsumer(create, streamName, config)
+	consumer, err := k.c.js.CreateConsumer(create, k.store.stream, config)
 	cancel()
 	if err != nil {
 		return err
@@ -171,7 +194,7 @@ func (k *keeper) consume(ctx context.Context, info storeInfo, from uint64) error
 			return fmt.Errorf("message %d came, want %d: some were lost", meta.Sequence.Consumer, n)
 		}
 		message := Message{Subject: m.Subject(), Data: m.Data(), Age: info.clock.age(meta.Timestamp), Snapshot: true}
-		if !k.send(ctx, stored{storedOne, message}) {
+		if !k.hand(ctx, stored{k.which, storedOne, message}) {
 			return ctx.Err()
 		}
 		if meta.Sequence.Stream >= info.last || meta.NumPending == 0 {
@@ -304,14 +327,14 @@ func (c *Conn) Purge(ctx context.Context, subjects ...string) error {
 		return fmt.Errorf("purging: %w", err)
 	}
 	defer end()
-	stream, err := c.js.Stream(session, streamName)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = ErrNoStore
-	}
-	if err != nil {
-		return fmt.Errorf("purging: %w", noStore(err))
-	}
 	for _, subject := range subjects {
+		stream, err := c.js.Stream(session, stores[storeOf(subject)].stream)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			err = ErrNoStore
+		}
+		if err != nil {
+			return fmt.Errorf("purging: %w", noStore(err))
+		}
 		if err := stream.Purge(session, jetstream.WithPurgeSubject(subject)); err != nil {
 			return fmt.Errorf("purging %q: %w", subject, err)
 		}

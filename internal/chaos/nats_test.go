@@ -146,7 +146,7 @@ authorization { users: [
   { user: dashboard, password: dashboard, permissions: {
       publish: [ "pharos.refresh", "$JS.API.>" ], subscribe: [ "pharos.>", "_INBOX_dashboard.>" ] } }
   { user: deaf, password: deaf, permissions: {
-      publish: [ "pharos.refresh", "$JS.API.>" ], subscribe: [ "pharos.roster.>", "pharos.heartbeat.>", "pharos.forget", "_INBOX_dashboard.>" ] } }
+      publish: [ "pharos.refresh", "$JS.API.>" ], subscribe: [ "pharos.push.>", "pharos.roster.>", "pharos.heartbeat.>", "pharos.forget", "_INBOX_dashboard.>" ] } }
   { user: forgetful, password: forgetful, permissions: {
       publish: [ "pharos.refresh" ], subscribe: [ "pharos.>", "_INBOX_dashboard.>" ] } }
   { user: mute, password: mute, permissions: {
