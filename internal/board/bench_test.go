@@ -23,7 +23,7 @@ func crowd(b *testing.B, probers int, results bool) *Board {
 		board.take(input{subject: pharos.Subject{Type: pharos.MessageHeartbeat, Site: site, Prober: "p"}, beat: &pharos.Heartbeat{Incarnation: 1, Seq: 1, Roster: 1}})
 		for j := range n {
 			if results {
-				s := pharos.Subject{Type: pharos.MessageResult, Site: site, Set: "set", Watcher: fmt.Sprint("w", j)}
+				s := pharos.Subject{Type: pharos.MessageResult, Site: site, Prober: "p", Set: "set", Watcher: fmt.Sprint("w", j)}
 				board.take(input{subject: s, result: &pharos.Result{Status: pharos.Critical, Prober: "p", Incarnation: 1, Seq: 1, TTL: pharos.Seconds(time.Hour)}})
 			}
 		}

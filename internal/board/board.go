@@ -5,6 +5,7 @@ package board
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,8 +15,9 @@ import (
 )
 
 const (
-	sweepEvery = 200 * time.Millisecond // how often freshness is judged
-	batch      = 512                    // inputs taken before frames are looked at again
+	expireAfter = 24 * time.Hour         // from when on a tile that no roster lists is gone, after its deadline
+	sweepEvery  = 200 * time.Millisecond // how often freshness is judged
+	batch       = 512                    // inputs taken before frames are looked at again
 )
 
 // Options are what a Board needs.
@@ -41,7 +43,8 @@ type Board struct {
 	base   time.Time
 	slept  time.Duration // before base
 	asleep atomic.Int64  // since base, nanoseconds
-	in     chan input
+	inbox  inbox
+	in     chan input // what does not come from NATS
 	ended  chan struct{}
 
 	// Owned by Run's goroutine.
@@ -67,7 +70,9 @@ type Board struct {
 	lost      bool          // NATS was there before, and is not now
 	hearing   time.Duration // when NATS was there again after a silence
 	newcomers bucket
-	asking    bool // some prober is to be asked to publish again
+	budget    budget
+	behind    time.Duration // when messages last waited for too long; 0: not lately
+	asking    bool          // some prober is to be asked to publish again
 	state     *State
 	scratch   []byte
 
@@ -112,7 +117,7 @@ func New(o Options) *Board {
 		o.Refresh = func(string) {}
 	}
 	b := &Board{
-		o: o, base: time.Now(), slept: o.Slept(), in: make(chan input, 1024), ended: make(chan struct{}),
+		o: o, base: time.Now(), slept: o.Slept(), inbox: newInbox(), budget: budget{left: readBurst}, in: make(chan input, 64), ended: make(chan struct{}),
 		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, views: map[string]*view{},
 		strangers: map[*tile]bool{}, doubles: map[pharos.WatcherID]double{}, newcomers: bucket{left: newcomersBurst},
 	}
@@ -137,47 +142,20 @@ func (b *Board) noticeSleep() {
 
 // Apply takes a message that arrived from NATS: age is how old it is by the
 // broker's own clock, live whether it came as it was published and not out of
-// the store. What cannot be understood is dropped and counted. Apply blocks
-// while the board has much to do, and returns at once after Run has ended.
+// the store. It keeps data. It never blocks: of what arrives faster than it can be
+// read, the newest of each subject is kept. What cannot be understood, and what
+// finds no room, is dropped and counted.
 func (b *Board) Apply(subject string, data []byte, age time.Duration, live bool) {
-	in := input{age: age, live: live, at: b.clock()}
-	var err error
-	if in.subject, err = pharos.ParseSubject(subject); err != nil {
+	s, err := pharos.ParseSubject(subject)
+	switch {
+	case err != nil:
 		b.drops.count(pharos.ReasonSubject, subject, err)
-		return
+	case len(data) > pharos.MaxMessage:
+		b.drops.count(pharos.ReasonTooLarge, subject, errTooLarge)
+	case s.Type == pharos.MessageForget && !live: // it was for those who were there
+	case !b.inbox.put(&message{s, subject, data, age, live, b.clock()}):
+		b.drops.count(pharos.ReasonBehind, subject, errBehind)
 	}
-	switch in.subject.Type {
-	case pharos.MessageResult:
-		var r pharos.Result
-		r, err = pharos.ParseResult(data)
-		r.Prober = in.subject.Prober
-		in.result = &r
-	case pharos.MessagePush:
-		var r pharos.Result
-		r, err = pharos.ParseResult(data)
-		r.Incarnation, r.Seq = 0, 0 // numbers are a prober's
-		in.result = &r
-	case pharos.MessageRoster:
-		var r pharos.Roster
-		r, err = pharos.ParseRoster(data)
-		in.roster = &r
-	case pharos.MessageHeartbeat:
-		var beat pharos.Heartbeat
-		beat, err = pharos.ParseHeartbeat(data)
-		in.beat = &beat
-	case pharos.MessageForget:
-		if !live {
-			return
-		}
-		var f pharos.Forget
-		f, err = pharos.ParseForget(data)
-		in.forget = &f
-	}
-	if err != nil {
-		b.drops.count(reasonOf(err), subject, err)
-		return
-	}
-	b.send(in)
 }
 
 // SetLink tells how this dashboard stands with NATS.
@@ -238,6 +216,8 @@ func (b *Board) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-b.inbox.wake:
+			b.takeMessages()
 		case in := <-b.in:
 			b.take(in)
 			for i := 0; i < batch && len(b.in) > 0; i++ {
@@ -245,6 +225,8 @@ func (b *Board) Run(ctx context.Context) error {
 			}
 		case <-sweep.C:
 			b.noticeSleep()
+			b.now = b.clock()
+			b.takeMessages()
 			b.now = b.clock()
 			b.sweep()
 		case <-flush.C:
@@ -301,6 +283,15 @@ func (b *Board) sweep() {
 		}
 		if b.now >= t.rival.until {
 			t.rival = rival{}
+		}
+	}
+	if b.behind > 0 && b.now-b.behind > behindFor {
+		b.behind, b.hopsDirty = 0, true
+	}
+	for t := range b.strangers {
+		if t.known && b.now-t.deadline > expireAfter {
+			b.refuse(fmt.Sprintf("%q is gone: nobody lists it, and nothing was heard of it for a day after it was due", t.id))
+			b.remove(t)
 		}
 	}
 	b.judgeCauses()

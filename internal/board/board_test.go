@@ -599,9 +599,9 @@ func TestFloods(t *testing.T) {
 		}
 		w.b.Apply("pharos.push.x.*.w", []byte(`{"status":"ok"}`), 0, true)
 		w.b.Apply("pharos.push.x.y.z", []byte(`{"status":"ok","value":NaN}`), 0, true)
-		w.b.Apply("pharos.push.x.y.z", []byte(`{"status":"fine"}`), 0, true)
+		w.b.Apply("pharos.push.x.y.fine", []byte(`{"status":"fine"}`), 0, true)
 		w.b.Apply("pharos.push.x.y.z", bytes.Repeat([]byte("x"), pharos.MaxMessage+1), 0, true)
-		w.b.Apply("pharos.push.x.y.z", []byte(`{}`), 0, true)
+		w.b.Apply("pharos.push.x.y.none", []byte(`{}`), 0, true)
 		w.pass(100 * time.Millisecond)
 		drops := w.b.Drops()
 		want := map[string]uint64{"flood": 4000, "subject": 1, "not_json": 2, "too_large": 1, "invalid": 1}

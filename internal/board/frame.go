@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -50,6 +51,8 @@ var (
 	errFull         = errors.New("the board is full, max_watchers allows no more")
 	errTooMany      = errors.New("more than 1,000 probers")
 	errListed       = errors.New("a push for a watcher that a prober lists")
+	errTooLarge     = fmt.Errorf("more than %d bytes", pharos.MaxMessage)
+	errBehind       = errors.New("more waits than the board has room for")
 	errAlive        = errors.New("it is alive")
 	errWrongPart    = errors.New("a part of a roster on another part's subject")
 )

@@ -262,7 +262,9 @@ func (b *Board) applyBeat(in *input) {
 	}
 	if in.live && !beat.Leaving {
 		b.judgeRoster(p)
-		b.compare(p)
+		if b.inbox.empty() { // else what it speaks of may wait there
+			b.compare(p)
+		}
 	}
 }
 

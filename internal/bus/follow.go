@@ -59,9 +59,22 @@ func (c *Conn) Follow(ctx context.Context, f Follow) error {
 	ctx, cancel := context.WithCancel(ctx)
 	out := make(chan stored)
 	var wg sync.WaitGroup
+	// The probers' store is made first: it takes of the server's room what it needs.
+	first := make(chan struct{})
 	for i := range stores {
 		k := &keeper{c: c, f: f, store: &stores[i], which: i, gap: l.gaps[i], out: out}
-		wg.Go(func() { k.run(ctx) })
+		if i == probersStore {
+			k.looked = sync.OnceFunc(func() { close(first) })
+			wg.Go(func() { k.run(ctx) })
+			continue
+		}
+		wg.Go(func() {
+			select {
+			case <-first:
+				k.run(ctx)
+			case <-ctx.Done():
+			}
+		})
 	}
 	defer wg.Wait()
 	defer cancel()
@@ -92,7 +105,8 @@ type keeper struct {
 	which  int
 	gap    <-chan struct{}
 	out    chan stored
-	warned bool // about a store with settings that are not ours
+	warned bool   // about a store with settings that are not ours
+	looked func() // is called when the store has been looked at, or made; nil: nobody waits for it
 }
 
 func (k *keeper) run(ctx context.Context) {
@@ -119,6 +133,9 @@ func (k *keeper) session(ctx context.Context) {
 	for {
 		denied := k.c.counters.denied.Load()
 		info, made, err := k.look(ctx, mayCreate)
+		if k.looked != nil {
+			k.looked()
+		}
 		anew := !info.created.Equal(read.created) || info.last < read.last
 		switch {
 		case err != nil:

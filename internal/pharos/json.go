@@ -111,8 +111,37 @@ const (
 	ReasonFull     = "full"      // a watcher more than the board holds
 	ReasonFlood    = "flood"     // a new watcher, when too many came at once
 	ReasonListed   = "listed"    // a push for a watcher that a prober lists
+	ReasonBehind   = "behind"    // more arrived than could be read
 	ReasonAlive    = "alive"     // a request to forget what is alive
 )
+
+// atMost is a list that is read up to its bound and no further: an untrusted
+// message may hold thousands of elements.
+type atMost[T interface{ most() int }] []T
+
+// UnmarshalJSON reads the first elements of a list.
+func (l *atMost[T]) UnmarshalJSON(b []byte) error {
+	*l = nil
+	d := json.NewDecoder(bytes.NewReader(b))
+	open, err := d.Token()
+	if err != nil || open == nil { // null
+		return err
+	}
+	if open != json.Delim('[') {
+		return fmt.Errorf("%.20s is not a list", b)
+	}
+	for d.More() {
+		var v T
+		if len(*l) == v.most() {
+			return nil
+		}
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		*l = append(*l, v)
+	}
+	return nil
+}
 
 // encode returns v as JSON. Names keep their "<" and "&": as json.Marshal writes
 // them, each would need six bytes.

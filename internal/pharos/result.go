@@ -41,6 +41,10 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
+func (Flicker) most() int { return MaxFlickers }
+func (Phase) most() int   { return MaxPhases }
+func (Fact) most() int    { return MaxFacts }
+
 // Result is the whole state of one watcher as its prober knows it. It has more
 // than ten fields because it is the message itself: one field, one line.
 type Result struct {
@@ -163,7 +167,10 @@ func ParseResult(data []byte) (Result, error) {
 	var r Result
 	wire := struct {
 		*Result
-		Status *Status `json:"status"` // tells an absent status from a waiting one
+		Status   *Status         `json:"status"` // tells an absent status from a waiting one
+		Facts    atMost[Fact]    `json:"facts"`
+		Phases   atMost[Phase]   `json:"phases"`
+		Flickers atMost[Flicker] `json:"flickers"`
 	}{Result: &r}
 	if err := unmarshal(data, &wire); err != nil {
 		return Result{}, err
@@ -171,7 +178,7 @@ func ParseResult(data []byte) (Result, error) {
 	if wire.Status == nil {
 		return Result{}, &BadMessage{ReasonInvalid, errors.New(`no "status"`)}
 	}
-	r.Status = *wire.Status
+	r.Status, r.Facts, r.Phases, r.Flickers = *wire.Status, wire.Facts, wire.Phases, wire.Flickers
 	// Not every offset that can be read can be written.
 	if r.At = r.At.UTC(); r.At.Year() < 0 || r.At.Year() > 9999 {
 		return Result{}, &BadMessage{ReasonInvalid, fmt.Errorf("at %d is beyond the years 0 to 9999", r.At.Year())}

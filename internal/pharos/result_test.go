@@ -446,3 +446,18 @@ func BenchmarkParseResult(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkParseCrowded reads the most expensive messages that fit: their lists
+// hold thousands of elements.
+func BenchmarkParseCrowded(b *testing.B) {
+	for name, one := range map[string]string{"facts": `{"name":"a"},`, "empty": `{},`, "numbers": `1,`} {
+		field := "facts"
+		data := []byte(`{"status":"ok","` + field + `":[` + strings.Repeat(one, (MaxMessage-40)/len(one)) + strings.TrimSuffix(one, ",") + `]}`)
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				_, _ = ParseResult(data)
+			}
+		})
+	}
+}
