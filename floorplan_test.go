@@ -29,7 +29,7 @@ var plan = map[string][]string{
 	"internal/web":          {"internal/pharos", "internal/board", "internal/ui", "github.com/labstack/echo/v4", "github.com/prometheus/client_golang", "golang.org/x/sys"},
 	"internal/prober":       {"internal/pharos", "internal/config", "internal/probe", "internal/redact", "internal/schedule", "internal/bus", "golang.org/x/sync"},
 	"internal/dashboard":    {"internal/pharos", "internal/config", "internal/board", "internal/bus", "internal/ui", "internal/web", "golang.org/x/sync"},
-	"internal/allinone":     {"internal/config", "internal/bus", "internal/bus/embedded", "internal/prober", "internal/dashboard", "internal/web", "golang.org/x/sync"},
+	"internal/allinone":     {"internal/pharos", "internal/config", "internal/bus", "internal/bus/embedded", "internal/prober", "internal/dashboard", "internal/web", "golang.org/x/sync"},
 	"internal/cli":          {"internal/pharos", "internal/config", "internal/bus", "github.com/alecthomas/kong"},
 	"cmd/prober":            {"internal/pharos", "internal/cli", "internal/prober", "golang.org/x/sync"},
 	"cmd/dashboard":         {"internal/pharos", "internal/bus", "internal/cli", "internal/config", "internal/dashboard", "golang.org/x/sync"},

@@ -45,7 +45,7 @@ func main() {
 			} else if l, err = cli.Listen(ctx, s.Config); err != nil {
 				return err
 			}
-			a, err := allinone.New(allinone.Options{Config: s.Config, Version: pharos.Version, Listener: l, Sample: hint != "", Log: s.Log})
+			a, err := allinone.New(allinone.Options{Config: s.Config, File: flags.Config, Version: pharos.Version, Listener: l, Sample: hint != "", Log: s.Log})
 			if err != nil {
 				return err
 			}

@@ -59,9 +59,14 @@ func (p *program) said() string {
 	return p.output.String()
 }
 
-// run starts the program with a path of the slimmest of machines, and waits for
-// its first line.
+// run starts the program with a path of the slimmest of machines and a home of
+// its own, and waits for its first line.
 func run(t *testing.T, args ...string) *program {
+	t.Helper()
+	return runAtHome(t, t.TempDir(), args...)
+}
+
+func runAtHome(t *testing.T, home string, args ...string) *program {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -78,7 +83,7 @@ func run(t *testing.T, args ...string) *program {
 		}
 	}
 	p := &program{T: t, cmd: exec.Command(self, args...), folder: t.TempDir(), ended: make(chan struct{})}
-	p.cmd.Env = []string{asProgram + "=1", "PATH=" + tools, "TMPDIR=" + p.folder, "GOCOVERDIR=" + t.TempDir()} // else -cover complains on stderr
+	p.cmd.Env = []string{asProgram + "=1", "PATH=" + tools, "HOME=" + home, "TMPDIR=" + p.folder, "GOCOVERDIR=" + t.TempDir()} // else -cover complains on stderr
 	p.cmd.Stderr = p
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -138,7 +143,10 @@ func (p *program) end() int {
 type board struct {
 	Notices []string
 	Sets    []struct {
-		Watchers []struct{ Name, Status string }
+		Watchers []struct {
+			Name, Status string
+			Flickers     []struct{ Status string }
+		}
 	}
 }
 
@@ -164,7 +172,8 @@ func (p *program) until(what string, is func(b board) bool) {
 }
 
 func TestWithoutAFileItShowsTheSampleAndEndsWell(t *testing.T) {
-	p := run(t, "--listen", "127.0.0.1:0")
+	home := t.TempDir()
+	p := runAtHome(t, home, "--listen", "127.0.0.1:0")
 	sample, err := config.Parse("sample.yaml", config.Sample("http://127.0.0.1:1"), os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
@@ -190,8 +199,74 @@ func TestWithoutAFileItShowsTheSampleAndEndsWell(t *testing.T) {
 	if said := p.said(); strings.Count(said, "\n") > 5 || !strings.Contains(said, p.url) {
 		t.Errorf("want at most five lines and the address %s in them, got:\n%s", p.url, said)
 	}
-	if left, err := os.ReadDir(p.folder); err != nil || len(left) > 0 {
-		t.Errorf("it left %v behind (%v)", left, err)
+	for _, folder := range []string{p.folder, home} {
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Errorf("it left %v behind (%v)", left, err)
+		}
+	}
+}
+
+func TestARestartForgetsNothingUnlessItIsAskedTo(t *testing.T) {
+	for name, row := range map[string]struct {
+		store string
+		keeps bool
+	}{
+		"the state folder": {"", true},
+		"a folder":         {"store_dir: kept", true},
+		"memory":           {"store_dir: memory", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home, folder := t.TempDir(), t.TempDir()
+			broken := filepath.Join(folder, "broken")
+			file := filepath.Join(folder, "pharos.yaml")
+			text := fmt.Sprintf("prober: p1\nnats: {listen: '127.0.0.1:0', %s}\nsets: [{name: Set, watchers: [{name: One, command: 'if test -e %s; then false; fi', interval: 100ms}]}]\n", row.store, broken)
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			start := func() *program { return runAtHome(t, home, "-c", file, "--listen", "127.0.0.1:0") }
+			status := func(want string) func(board) bool {
+				return func(b board) bool {
+					return len(b.Sets) == 1 && b.Sets[0].Watchers[0].Status == want
+				}
+			}
+			p := start()
+			p.until("One is ok", status("ok"))
+			if err := os.WriteFile(broken, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p.until("One is critical", status("critical"))
+			if err := os.Remove(broken); err != nil {
+				t.Fatal(err)
+			}
+			p.until("One is ok again", status("ok"))
+			if err := p.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-p.ended
+
+			p = start()
+			p.until("One is ok after kill -9", status("ok"))
+			flickers := 0
+			p.until("the flicker, or none", func(b board) bool {
+				flickers = len(b.Sets[0].Watchers[0].Flickers)
+				return (flickers > 0) == row.keeps
+			})
+			p.end()
+			var left []string
+			for _, folder := range []string{home, folder} {
+				entries, err := os.ReadDir(folder)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, e := range entries {
+					left = append(left, e.Name())
+				}
+			}
+			want := map[string]string{"the state folder": "[.local pharos.yaml]", "a folder": "[kept pharos.yaml]", "memory": "[pharos.yaml]"}[name]
+			if fmt.Sprint(left) != want {
+				t.Errorf("in its home and beside the file are %v, want %s", left, want)
+			}
+		})
 	}
 }
 

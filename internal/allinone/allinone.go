@@ -23,6 +23,7 @@ import (
 // Options are what an AllInOne needs.
 type Options struct {
 	Config   *config.Config
+	File     string // the path of the file that Config was read from; empty: it is built in, and nothing is kept over a restart
 	Version  string
 	Listener net.Listener // of the board
 	Sample   bool         // serve the pages that the built-in sample watches
@@ -31,6 +32,7 @@ type Options struct {
 
 // AllInOne is a whole Pharos in one process.
 type AllInOne struct {
+	store     *store
 	server    *embedded.Server
 	prober    *prober.Prober
 	dashboard *dashboard.Dashboard
@@ -47,25 +49,29 @@ func New(o Options) (*AllInOne, error) {
 	for i, u := range n.Users {
 		users[i] = embedded.User(u)
 	}
-	server, err := embedded.Start(embedded.Options{StoreDir: n.StoreDir, Listen: n.Listen, Users: users, Log: o.Log})
+	kept, err := openStore(n.StoreDir, o.File, o.Log)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("starting: %w", err)
+	}
+	server, err := embedded.Start(embedded.Options{StoreDir: kept.dir, Listen: n.Listen, Users: users, Log: o.Log})
+	if err != nil {
+		return nil, errors.Join(err, kept.Close())
 	}
 	inside := bus.Options{InProcess: server}
 	inside.User, inside.Password = server.Login()
 	p, err := prober.New(prober.Options{Config: o.Config, Version: o.Version, Bus: inside, Log: o.Log})
 	if err != nil {
-		return nil, errors.Join(err, server.Close())
+		return nil, errors.Join(err, server.Close(), kept.Close())
 	}
 	var sample http.Handler
 	if o.Sample {
 		sample = web.Sample()
 	}
 	d := dashboard.New(dashboard.Options{
-		Config: o.Config, Name: "allinone", Version: o.Version, Bus: inside, Memory: n.StoreDir == "",
+		Config: o.Config, Name: "allinone", Version: o.Version, Bus: inside, Memory: kept.dir == "",
 		Listener: o.Listener, Sample: sample, Log: o.Log,
 	})
-	return &AllInOne{server, p, d}, nil
+	return &AllInOne{kept, server, p, d}, nil
 }
 
 // Fixed is what Apply cannot change. What the file says of the way to NATS is
@@ -86,7 +92,7 @@ func (a *AllInOne) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.dashboard.Run(ctx) })
 	g.Go(func() error { return a.prober.Run(ctx) })
-	return errors.Join(g.Wait(), a.server.Close())
+	return errors.Join(g.Wait(), a.server.Close(), a.store.Close())
 }
 
 // Apply puts another file in force, all of it, or nothing and an error.

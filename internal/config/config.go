@@ -63,7 +63,7 @@ type NATS struct {
 	KeyFile     string
 
 	Listen   string // host:port of the all-in-one's server; empty: it does not listen
-	StoreDir string // its folder; empty: memory
+	StoreDir string // its folder, or StoreMemory; empty: the state folder
 	Users    []User // who may connect to it
 }
 

@@ -112,7 +112,7 @@ type natsKeys struct {
 	CertFile    path       `yaml:"cert_file" doc:"Our certificate (PEM); goes with key_file."`
 	KeyFile     path       `yaml:"key_file" doc:"Its key (PEM)."`
 	Listen      text       `yaml:"listen" doc:"The all-in-one's server: where it listens for other probers; beyond loopback only with users." default:"nowhere"`
-	StoreDir    path       `yaml:"store_dir" doc:"The all-in-one's server: folder that keeps the last values over a restart." default:"memory alone"`
+	StoreDir    storeDir   `yaml:"store_dir" doc:"The all-in-one's server: folder that keeps the last values over a restart; memory: nothing is kept." default:"a state folder"`
 	Users       []userKeys `yaml:"users" doc:"The all-in-one's server: who may connect."`
 }
 

@@ -49,7 +49,7 @@ func definitions() object {
 func schemaOf(t *testing.T, of reflect.Type) (schema object, word string) {
 	plain := object{"type": "string"}
 	switch reflect.Zero(of).Interface().(type) {
-	case text, line, path, secret, brokers:
+	case text, line, path, storeDir, secret, brokers:
 		return plain, "text"
 	case address:
 		return object{"type": "string", "pattern": `^https?://|\$\{`}, "text"

@@ -86,6 +86,27 @@ func (p *path) read(r *reader, n *yaml.Node, key string) {
 	}
 }
 
+// StoreMemory is the word that stands for no folder at all in nats.store_dir.
+const StoreMemory = "memory"
+
+// storeDir is a folder or StoreMemory. A folder of that name is "./memory".
+type storeDir string
+
+func (d *storeDir) read(r *reader, n *yaml.Node, key string) {
+	s, ok := r.text(n, key)
+	switch {
+	case !ok:
+	case s == "":
+		r.fail(n, "%sa path cannot be empty", label(key))
+	case s == StoreMemory:
+		*d = StoreMemory
+	default:
+		if *d = storeDir(r.fromHere(s)); *d == StoreMemory {
+			*d = "./" + *d
+		}
+	}
+}
+
 // fromHere returns a path as it is seen from the working directory.
 func (r *reader) fromHere(path string) string {
 	if filepath.IsAbs(path) {

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package allinone
+
+import "os"
+
+// lockFile locks nothing here.
+func lockFile(*os.File) error { return nil }
