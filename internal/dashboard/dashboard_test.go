@@ -266,7 +266,7 @@ func TestAReloadPutsViewsInForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Apply(c)
-	known := regexp.MustCompile(`name="pharos-build" content="([0-9a-f]{12}-[0-9a-f]{8})"`)
+	known := regexp.MustCompile(`"build":"([0-9a-f]{12}-[0-9a-f]{8})"`)
 	before := known.FindStringSubmatch(first)
 	for name, want := range map[string]string{"": "merge=worst", "lobby": "merge=worst&amp;set=Shop+%26+more"} {
 		code, body := page(name)

@@ -79,10 +79,7 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/":
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		page, err := Page(d.moment(r.URL.Query()))
-		if err != nil {
-			panic(err)
-		}
+		page := Page(d.moment(r.URL.Query()))
 		d.mu.Lock()
 		if d.another {
 			d.another, page = false, bytes.ReplaceAll(page, []byte(Build()), []byte("0123456789ab"))
@@ -90,7 +87,7 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) {
 		d.mu.Unlock()
 		w.Write(page)
 	case strings.HasPrefix(r.URL.Path, "/assets/"):
-		data, kind, ok := Asset(Build() + "/" + path.Base(r.URL.Path)) // whatever the build that is asked for
+		a, ok := Find(Build() + "/" + path.Base(r.URL.Path)) // whatever the build that is asked for
 		d.mu.Lock()
 		ok = ok && !(d.bare && strings.HasSuffix(r.URL.Path, ".js"))
 		d.mu.Unlock()
@@ -98,8 +95,9 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) {
 			http.NotFound(w, r)
 			return
 		}
-		w.Header().Set("Content-Type", kind)
-		w.Write(data)
+		w.Header().Set("Content-Type", a.Type)
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(a.Gzip)
 	case r.URL.Path == "/events":
 		d.events(w, r)
 	case strings.HasPrefix(r.URL.Path, "/api/v1/watchers/"):
@@ -122,7 +120,7 @@ func (d *dashboard) moment(asked url.Values) Moment {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := d.now()
-	m := Moment{Asked: asked, Now: time.Duration(at * float64(time.Second)), At: time.Now()}
+	m := Moment{Asked: asked, Now: time.Duration(at * float64(time.Second))}
 	if d.carry {
 		_, data, _ := strings.Cut(d.eventLocked("board", d.board(at)), "\ndata: ")
 		m.Board = []byte(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(strings.TrimSpace(data))) // JSON need not escape them

@@ -31,7 +31,7 @@ func TestNothingNeedsLowering(t *testing.T) {
 		if ext := path.Ext(name); ext != ".js" && ext != ".css" {
 			continue
 		}
-		oldest, newest := lowered(t, name, string(a.data))
+		oldest, newest := lowered(t, name, string(a.Data))
 		if diff := cmp.Diff(newest, oldest); diff != "" {
 			t.Errorf("%s: wanted it unchanged for Chromium 68 and Safari 12 (-as written +as they need it):\n%s", name, diff)
 		}

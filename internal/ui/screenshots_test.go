@@ -264,9 +264,6 @@ func TestScreenshots(t *testing.T) {
 			})
 		}
 	}
-	if name := "still"; strings.HasPrefix(name, *only) {
-		t.Run(name, func(t *testing.T) { shoot(still(t, carrying(t, silent(18)).URL, 1920, 1080), name) })
-	}
 	if name := "veil"; strings.HasPrefix(name, *only) {
 		t.Run(name, func(t *testing.T) {
 			d.set(func(d *dashboard) { d.board = silent(18) })

@@ -12,7 +12,6 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-	"github.com/google/go-cmp/cmp"
 )
 
 // carrying is a dashboard whose pages carry the state.
@@ -33,51 +32,10 @@ func still(t testing.TB, address string, width, height int64) *tab {
 	return p
 }
 
-// shape is a script that tells the board of a page: its tags, classes and texts, what it says of time left out.
-const shape = `[...document.querySelectorAll("#title, #tagline span, #pills li, #pills li *, .set-name, .tiles li, .tile, .tile *, #hops li")].map((e) =>
-	e.tagName + " " + (e.id || e.className) + " " + (e.getAttribute("data-s") || "") + (e.getAttribute("data-was") || "") + " " + (e.children.length ? "" : e.textContent)).join("\n")`
-
-// TestPageCarriesItsState opens the same board without scripts and with them.
-func TestPageCarriesItsState(t *testing.T) {
+func TestPageWithoutScriptsSaysSo(t *testing.T) {
 	t.Parallel()
-	d := carrying(t, func(at float64) object {
-		b := states(at)
-		for _, tile := range b["tiles"].([]object) {
-			if at-tile["f"].(float64) < 60 {
-				tile["f"] = at - 125 // a second more does not matter
-			}
-		}
-		b["hops"] = hopsUp()
-		return b
-	})
-	blank := still(t, d.URL+"/?theme=light&zoom=0.7", 1920, 1080)
-	p := open(t, d.URL+"/?theme=light&zoom=0.7", 1920, 1080)
-	p.wait("document.querySelectorAll('.tile[aria-label]').length === 9")
-	dead := eval[string](blank, shape)
-	live := eval[string](p, shape)
-	if !strings.Contains(dead, "was red 3 s, 1 minute ago") || !strings.Contains(dead, "no data for 2 minutes") {
-		t.Errorf("the page without scripts: got\n%s", dead)
-	}
-	live = strings.ReplaceAll(live, "LI up  dashboard\n", "")
-	if diff := cmp.Diff(strings.Split(live, "\n"), strings.Split(dead, "\n")); diff != "" {
-		t.Errorf("the page with scripts (-) and without (+):\n%s", diff)
-	}
-}
-
-func TestPageWithoutScriptsIsLoadedAnew(t *testing.T) {
-	t.Parallel()
-	d := carrying(t, few)
-	p := still(t, d.URL, 1920, 1080)
-	p.wait("document.getElementById('noscript').textContent.includes('does not move')")
-	if got := eval[string](p, "document.getElementById('pulse').textContent"); !strings.HasPrefix(got, "as it was at ") {
-		t.Errorf("the pulse: got %q", got)
-	}
-	d.show(func(at float64) object {
-		b := few(at)
-		b["tiles"].([]object)[0]["s"] = "critical"
-		return b
-	})
-	p.wait("document.querySelector('#tile-0[data-s=critical]') && document.title.startsWith('\u2715 1')")
+	p := still(t, carrying(t, few).URL, 1920, 1080)
+	p.wait("/^This board is drawn by JavaScript/.test(document.body.innerText.trim())")
 }
 
 func TestScriptThatDoesNotStartDrawsTheVeil(t *testing.T) {
@@ -86,13 +44,13 @@ func TestScriptThatDoesNotStartDrawsTheVeil(t *testing.T) {
 	d.set(func(d *dashboard) { d.bare = true })
 	p := open(t, d.URL, 1920, 1080, "404 (Not Found)", "not executable")
 	opacity := "getComputedStyle(document.getElementById('veil')).opacity"
-	p.wait(opacity + " === '0' && document.querySelectorAll('.tile[data-s]').length === 3")
+	p.wait(opacity + " === '0' && document.readyState === 'complete'")
 	after := eval[float64](p, "document.getAnimations()[0].effect.getComputedTiming().endTime")
 	if after != 9000 {
 		t.Errorf("the veil comes after %v ms, wanted 9,000", after)
 	}
 	p.do(chromedp.Evaluate[chromedp.Void]("document.getAnimations()[0].finish()"))
-	p.wait(opacity + " === '1' && document.getElementById('veil').textContent.startsWith('This page stands still since ')")
+	p.wait(opacity + " === '1' && document.getElementById('veil').textContent.startsWith('This page’s script did not load')")
 }
 
 // behind is a dashboard behind another address, where some paths answer as the test says until it is done.
@@ -217,10 +175,6 @@ func TestCarriedTextsStayText(t *testing.T) {
 	for script, want := range map[string]any{
 		"document.querySelectorAll('img, body script:not(#state)').length":                   0.0,
 		"JSON.parse(document.getElementById('state').textContent).title":                     evil,
-		"document.getElementById('title').textContent":                                       evil,
-		"document.querySelector('.tile .head').textContent":                                  evil + evil,
-		"document.querySelector('.tile .value').textContent":                                 evil,
-		"document.querySelector('#notices').textContent":                                     evil,
 		"document.documentElement.getAttribute('data-theme')":                                evil,
 		"new URLSearchParams(document.querySelector('[name=pharos-view]').content).get('x')": evil,
 	} {
@@ -235,20 +189,12 @@ func TestCarriedTextsStayText(t *testing.T) {
 	}
 }
 
-func TestPageRefusesWhatIsNoState(t *testing.T) {
-	if _, err := Page(Moment{Board: []byte("{")}); err == nil || !strings.HasPrefix(err.Error(), "reading the board's state, 1 bytes: ") {
-		t.Errorf("got %v", err)
-	}
-}
-
 func BenchmarkPage(b *testing.B) {
 	data, err := json.Marshal(wallAt(200, 1000))
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := Page(Moment{Board: data, Now: 1000 * time.Second, At: time.Now()}); err != nil {
-			b.Fatal(err)
-		}
+		Page(Moment{Board: data, Now: 1000 * time.Second})
 	}
 }

@@ -4,6 +4,8 @@
 package ui
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -21,23 +23,25 @@ var embedded embed.FS
 // hexadecimal digits. A page whose own build differs is out of date.
 func Build() string { return pages().build }
 
-// Asset returns what Page refers to as "assets/<name>", with its content
-// type. It begins with the build, so an asset may be cached for ever. The
-// bytes are shared: do not change them.
-func Asset(name string) (data []byte, contentType string, ok bool) {
-	a, ok := pages().assets[name]
-	return a.data, a.contentType, ok
+// Asset is a file that the page refers to. Its bytes are shared: do not change
+// them.
+type Asset struct {
+	Type string // for Content-Type
+	Data []byte
+	Gzip []byte // the same, compressed
 }
 
-type asset struct {
-	data        []byte
-	contentType string
+// Find returns what Page refers to as "assets/<name>". The name begins with the
+// build, so an asset may be cached for ever.
+func Find(name string) (Asset, bool) {
+	a, ok := pages().assets[name]
+	return a, ok
 }
 
 type bundle struct {
 	build  string
 	index  []byte // with {{words}} where Page puts something
-	assets map[string]asset
+	assets map[string]Asset
 }
 
 var pages = sync.OnceValue(func() bundle {
@@ -48,9 +52,11 @@ var pages = sync.OnceValue(func() bundle {
 	return b
 })
 
-// read puts the assets into a folder that is named by the hash of them all.
-// One hash for all, rather than one for each, keeps the modules of a page of
-// the same age.
+var types = map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+
+// read puts the assets into a folder that is named by the hash of them all, and
+// compresses them. One hash for all, rather than one for each, keeps the modules
+// of a page of the same age.
 func read(files fs.FS) (bundle, error) {
 	entries, err := fs.ReadDir(files, "assets")
 	if err != nil {
@@ -66,22 +72,34 @@ func read(files fs.FS) (bundle, error) {
 		raw[e.Name()] = data
 		fmt.Fprintf(sum, "%s %d\n%s", e.Name(), len(data), data)
 	}
-	b := bundle{build: hex.EncodeToString(sum.Sum(nil))[:12], assets: make(map[string]asset, len(raw))}
-
-	for name, data := range raw {
-		at, text := b.build+"/"+name, string(data)
-		switch path.Ext(name) {
-		case ".html":
-			b.index = leanPage(strings.ReplaceAll(text, `"assets/`, `"assets/`+b.build+"/"))
-		case ".js":
-			b.assets[at] = asset{leanScript(text), "text/javascript; charset=utf-8"}
-		case ".css":
-			b.assets[at] = asset{leanStyle(text), "text/css; charset=utf-8"}
-		case ".svg":
-			b.assets[at] = asset{data, "image/svg+xml"}
+	b := bundle{build: hex.EncodeToString(sum.Sum(nil))[:12], assets: make(map[string]Asset, len(raw))}
+	modules := ""
+	for _, e := range entries {
+		name, kind := e.Name(), types[path.Ext(e.Name())]
+		switch {
+		case path.Ext(name) == ".html":
+			b.index = raw[name]
+		case kind == "":
+			return bundle{}, fmt.Errorf("reading %q: got kind %q, wanted .html, .js or .css", name, path.Ext(name))
 		default:
-			return bundle{}, fmt.Errorf("reading %q: got kind %q, wanted .html, .js, .css or .svg", name, path.Ext(name))
+			if bytes.Contains(raw[name], []byte("\nexport ")) {
+				modules += `<link rel="modulepreload" href="assets/` + name + "\">\n"
+			}
+			b.assets[b.build+"/"+name] = Asset{kind, raw[name], squeeze(raw[name])}
 		}
 	}
+	index := strings.ReplaceAll(string(b.index), "{{modules}}", modules)
+	b.index = []byte(strings.ReplaceAll(index, `"assets/`, `"assets/`+b.build+"/"))
 	return b, nil
+}
+
+func squeeze(data []byte) []byte {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		panic(err) // there is such a level
+	}
+	_, _ = w.Write(data) // a buffer takes all
+	_ = w.Close()        // likewise
+	return out.Bytes()
 }

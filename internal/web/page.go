@@ -1,12 +1,15 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -43,7 +46,7 @@ func (s *Server) page(c echo.Context) error {
 	asked := url.Values{}
 	maps.Copy(asked, view)
 	maps.Copy(asked, query) // the address goes before the view
-	moment := ui.Moment{Asked: asked, At: time.Now()}
+	moment := ui.Moment{Asked: asked}
 	moment.Board, moment.Now, err = s.o.Board.Snapshot(c.Request().Context(), board.Filter{Sets: asked["set"], Sites: asked["site"]})
 	switch {
 	case errors.Is(err, board.ErrFilter):
@@ -52,10 +55,80 @@ func (s *Server) page(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	html, err := ui.Page(moment)
-	if err != nil {
+	c.Response().Header().Set("Cache-Control", "no-store")
+	page := ui.Page(moment)
+	if !compressed(c) {
+		return c.HTMLBlob(http.StatusOK, page)
+	}
+	var out bytes.Buffer
+	w := squeezers.Get().(*gzip.Writer)
+	defer squeezers.Put(w)
+	w.Reset(&out)
+	if _, err := w.Write(page); err != nil {
 		return err
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.HTMLBlob(http.StatusOK, html)
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return c.HTMLBlob(http.StatusOK, out.Bytes())
+}
+
+// squeezers are compressors of pages, which are too large to be made for each.
+var squeezers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // there is such a level
+	return w
+}}
+
+// asset answers the page of another build, which another dashboard behind the
+// same address has sent, with what it has of that name: a page whose script
+// starts finds out and loads itself anew, one without stays dead.
+func (s *Server) asset(c echo.Context) error {
+	cache := "public, max-age=31536000, immutable"
+	a, ok := ui.Find(c.Param("build") + "/" + c.Param("name"))
+	if !ok {
+		cache = "no-store"
+		a, ok = ui.Find(ui.Build() + "/" + c.Param("name"))
+	}
+	if !ok {
+		return echo.NewHTTPError(http.StatusNotFound, "no such asset; the page of another version asks for it: reload")
+	}
+	c.Response().Header().Set("Cache-Control", cache)
+	if compressed(c) {
+		return c.Blob(http.StatusOK, a.Type, a.Gzip)
+	}
+	return c.Blob(http.StatusOK, a.Type, a.Data)
+}
+
+// compressed reports whether the answer is to be compressed by gzip, and says so
+// in its head.
+func compressed(c echo.Context) bool {
+	h := c.Response().Header()
+	h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	if !takesGzip(c.Request().Header.Values(echo.HeaderAcceptEncoding)) {
+		return false
+	}
+	h.Set(echo.HeaderContentEncoding, "gzip")
+	return true
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110, section 12.5.3): "gzip" goes before
+// "*", and a weight of 0 refuses.
+func takesGzip(accept []string) bool {
+	any := false
+	for part := range strings.SplitSeq(strings.ToLower(strings.Join(accept, ",")), ",") {
+		name, weight, weighted := strings.Cut(part, ";")
+		takes := true
+		if weighted {
+			text, ok := strings.CutPrefix(strings.ReplaceAll(weight, " ", ""), "q=")
+			q, err := strconv.ParseFloat(text, 64)
+			takes = ok && err == nil && q > 0
+		}
+		switch strings.TrimSpace(name) {
+		case "gzip":
+			return takes
+		case "*":
+			any = takes
+		}
+	}
+	return any
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"pharos/internal/board"
-	"pharos/internal/ui"
 )
 
 const (
@@ -173,23 +172,6 @@ func (s *Server) fail(err error, c echo.Context) {
 		return
 	}
 	_ = c.String(code, text+"\n") // likewise
-}
-
-// asset answers the page of another build, which another dashboard behind the
-// same address has sent, with what it has of that name: a page whose script
-// starts finds out and loads itself anew, one without stays dead.
-func (s *Server) asset(c echo.Context) error {
-	cache := "public, max-age=31536000, immutable"
-	data, kind, ok := ui.Asset(c.Param("build") + "/" + c.Param("name"))
-	if !ok {
-		cache = "no-store"
-		data, kind, ok = ui.Asset(ui.Build() + "/" + c.Param("name"))
-	}
-	if !ok {
-		return echo.NewHTTPError(http.StatusNotFound, "no such asset; the page of another version asks for it: reload")
-	}
-	c.Response().Header().Set("Cache-Control", cache)
-	return c.Blob(http.StatusOK, kind, data)
 }
 
 func (s *Server) ready(c echo.Context) error {

@@ -72,7 +72,9 @@ function boot(state) {
   if (!state.textContent) return;
   const sent = performance.timing.responseStart - performance.timing.navigationStart;
   stream.seed(sent / 1000 - state.dataset.now);
-  hearBoard(JSON.parse(state.textContent));
+  const carried = JSON.parse(state.textContent);
+  own = carried.build;
+  hearBoard(carried);
   state.textContent = "";
 }
 
@@ -346,7 +348,7 @@ function shift() {
 }
 
 // refresh reloads the page once the dashboard is newer than it, but only after the new one and its script were seen to be there.
-const own = meta("build");
+let own = meta("build"); // or that of the state that the page carries: it knows of the views, too
 let reloading = false;
 function refresh(wanted) {
   if (!wanted || wanted === own || reloading) return;

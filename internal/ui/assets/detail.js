@@ -165,7 +165,7 @@ export class Detail {
       make("dt", "", list, name);
       make("dd", "", list, String(text)).dir = "auto";
     };
-    for (const {name, value} of d.facts || []) fact(name, value);
+    for (const f of d.facts || []) fact(f.name, f.value);
     fact("ran at", d.at ? moment(d.at) : "");
     if (typeof d.age === "number") fact("heard of", d.age < 1 ? "less than 1 s ago" : brief(d.age) + " ago");
     fact("prober", [d.site, d.prober].filter(Boolean).join("/"));
@@ -196,11 +196,12 @@ function phases(parts, body) {
   const bar = make("div", "bar", body);
   bar.setAttribute("aria-hidden", "true");
   const list = make("ul", "phases", body);
-  for (const {name, took} of parts) {
+  for (const part of parts) {
+    const took = part.took;
     make("i", "", bar).style.flexGrow = String(Math.max(took / total, 0.005));
     const li = make("li", "", list);
     make("i", "", li);
-    make("span", "", li, PHASES[name] || name.replaceAll("_", " "));
+    make("span", "", li, PHASES[part.name] || part.name.split("_").join(" "));
     make("b", "", li, took < 1 ? Math.round(took * 1000) + " ms" : took.toFixed(2) + " s");
   }
 }
