@@ -123,6 +123,40 @@ func beNobody(tool string) {
 	os.Exit(0)
 }
 
+// asKilled makes the test binary a prober whose command has descendants of every
+// sort, which write their numbers to the file that it names.
+const asKilled = "PHAROS_TEST_AS_KILLED"
+
+func beKilled(file string) {
+	w := shell("(setsid sh -c 'echo $$ >> " + file + "; exec sleep 1000' >/dev/null 2>&1 &); sh -c 'echo $$ >> " + file + "; exec sleep 1000' & echo $$ >> " + file + "; wait")
+	p, err := New(Options{}).Prepare(w, nil)
+	if err != nil {
+		panic(err)
+	}
+	p.Run(contextOf(time.Minute))
+	os.Exit(1)
+}
+
+func TestNothingOutlivesAProberThatIsKilled(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells whose a process is")
+	}
+	file := filepath.Join(t.TempDir(), "pids")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), asKilled+"="+file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if written, _ := os.ReadFile(file); strings.Count(string(written), "\n") == 3 {
+			break
+		}
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	gone(t, file, 3)
+}
+
 func TestARunIsOverThoughItCannotBeKilled(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
 		t.Skip("only root can start what a prober may not kill")

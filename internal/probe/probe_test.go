@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if tool := os.Getenv(asNobody); tool != "" {
 		beNobody(tool)
 	}
+	if file := os.Getenv(asKilled); file != "" {
+		beKilled(file)
+	}
 	if os.Getenv(asPIDOne) != "" {
 		wrong := bePIDOne()
 		for _, line := range wrong {

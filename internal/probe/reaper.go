@@ -35,6 +35,9 @@ type reaper struct {
 	mark string
 	runs atomic.Uint64
 
+	guarding sync.Mutex // guards alive
+	alive    *os.File   // ends when this process does, which the guard waits for; nil: there is no guard
+
 	mu      sync.RWMutex            // held for writing while orphans are looked at: no process is born meanwhile
 	guard   sync.Mutex              // guards what follows
 	leaders map[int]bool            // by process id
@@ -75,6 +78,7 @@ func (r *reaper) start(cmd *exec.Cmd, run bool) (*process, error) {
 		p.killGroup()
 		return nil
 	}
+	r.setGuard()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if err := cmd.Start(); err != nil {
@@ -97,6 +101,35 @@ func (r *reaper) start(cmd *exec.Cmd, run bool) (*process, error) {
 		r.guard.Unlock()
 	}()
 	return p, nil
+}
+
+// setGuard sees to it that there is a guard: a process that outlives this one, and then kills what is left
+// of the runs: somebody who kills a prober with SIGKILL leaves it no time to do
+// so itself. Without a shell there is no guard.
+func (r *reaper) setGuard() {
+	r.guarding.Lock()
+	defer r.guarding.Unlock()
+	if r.alive != nil || os.Getpid() == 1 { // with which all others of its container end
+		return
+	}
+	wait, alive, err := os.Pipe()
+	if err != nil {
+		return
+	}
+	defer wait.Close()
+	cmd := exec.Command("sh", "-c", `trap "" HUP INT TERM; read -r x
+for i in 1 2; do for p in /proc/[0-9]*; do if grep -qs "$0" $p/environ; then kill -9 ${p#/proc/}; fi; done; done`, markName+"="+r.mark+"-")
+	cmd.Dir, cmd.Stdin, cmd.SysProcAttr = "/", wait, &syscall.SysProcAttr{Setsid: true}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if cmd.Start() != nil {
+		alive.Close()
+		return
+	}
+	r.guard.Lock()
+	r.leaders[cmd.Process.Pid] = true
+	r.guard.Unlock()
+	r.alive = alive
 }
 
 // killGroup kills the group, unless its leader has been reaped.
