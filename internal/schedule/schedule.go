@@ -60,7 +60,8 @@ func ClassOf(w *pharos.Watcher) Class {
 	return Plain
 }
 
-// Limits are how many runs of each class may be under way at once.
+// Limits are how many runs of each class may be under way at once, and as many
+// again that take longer than their intervals.
 type Limits [classes]int
 
 // DefaultLimits hold memory and processes in bounds on a small machine; a
@@ -122,7 +123,7 @@ type Scheduler struct {
 	entries map[pharos.WatcherID]*entry
 	queue   dueHeap
 	rings   map[time.Duration]*ring
-	classes [classes]class
+	pools   [classes][2]pool
 	runs    sync.WaitGroup
 
 	missed, finished atomic.Uint64
@@ -130,7 +131,11 @@ type Scheduler struct {
 	worstLag         atomic.Int64
 }
 
-type class struct {
+// pool holds runs of one class: those that end within their interval, or those
+// that do not. One that hangs takes no place from those that are well.
+type pool struct {
+	limit   int
+	long    bool
 	running int
 	waiting []*entry
 }
@@ -140,6 +145,7 @@ type class struct {
 type entry struct {
 	job    Job
 	class  Class
+	pool   *pool             // in which it runs, waits, or will run next
 	bounds pharos.Thresholds // those that a run under way can pass
 	phases *phases           // nil: there are none to be judged
 	place  uint64            // in the ring of its interval
@@ -150,7 +156,7 @@ type entry struct {
 	index   int           // in the heap; -1: not there
 	started atomic.Int64  // when the run under way began; 0: no worker yet
 	running bool
-	waiting bool // for a free place in its class
+	waiting bool // for a free place in its pool
 	stalled bool // the run under way is not to be trusted
 	gone    bool
 	cancel  context.CancelFunc
@@ -158,6 +164,7 @@ type entry struct {
 	tick    time.Duration // the tick of the run under way
 	verdict pharos.Status // the worst early verdict of the run under way
 	last    sight         // of the last run that ended
+	took    time.Duration // by the last run that came out well
 	told    pharos.Result // in the last report
 	memory  memory
 	missed  uint64
@@ -170,6 +177,7 @@ type sight struct {
 	value              pharos.Number
 	unit, text, detail string
 	facts              []pharos.Fact
+	summary            string
 }
 
 func (e *entry) wake() time.Duration {
@@ -187,11 +195,15 @@ func New(o Options) *Scheduler {
 	if o.Slept == nil {
 		o.Slept = pharos.Slept
 	}
-	return &Scheduler{
+	s := &Scheduler{
 		o: o, base: time.Now(), slept: o.Slept(),
 		armed:   never,
 		entries: map[pharos.WatcherID]*entry{}, rings: map[time.Duration]*ring{},
 	}
+	for c, limit := range o.Limits {
+		s.pools[c] = [2]pool{{limit: limit}, {limit: limit, long: true}}
+	}
+	return s
 }
 
 // Update puts jobs on the schedule and drops watchers from it. A job for a
@@ -359,10 +371,11 @@ func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
 			e.bounds = w.Thresholds
 			e.bounds.TooFast = math.NaN()
 		}
+		e.pool = &s.pools[e.class][0]
 		old := s.entries[w.ID]
 		if old != nil {
 			s.retire(old)
-			e.memory, e.missed, e.last, e.told = old.memory, old.missed, old.last, old.told
+			e.memory, e.missed, e.last, e.took, e.told = old.memory, old.missed, old.last, old.took, old.told
 		}
 		s.place(e, old, now)
 		s.entries[w.ID] = e
@@ -412,8 +425,7 @@ func (s *Scheduler) retire(e *entry) {
 		r.release(e.place)
 	}
 	if e.waiting {
-		c := &s.classes[e.class]
-		c.waiting = slices.DeleteFunc(c.waiting, func(o *entry) bool { return o == e })
+		e.pool.waiting = slices.DeleteFunc(e.pool.waiting, func(o *entry) bool { return o == e })
 	}
 	if e.running {
 		e.cancel()
@@ -450,25 +462,53 @@ func (s *Scheduler) tick(e *entry, now time.Duration) {
 	s.missed.Add(missed)
 	switch {
 	case e.waiting:
-		s.report(e, now, pharos.Result{
-			Status:  pharos.Unknown,
-			Summary: "prober busy: " + strconv.Itoa(s.classes[e.class].running) + " " + e.class.String() + " runs under way",
-			Lag:     pharos.Seconds(now - e.tick),
-		}, true)
-	case !e.running:
-		e.tick = tick
-		c := &s.classes[e.class]
-		if c.running >= s.o.Limits[e.class] {
-			e.waiting = true
-			c.waiting = append(c.waiting, e)
-			return
+		s.busy(e, now)
+	case e.running:
+		// From here on it is one of those that take longer than their interval.
+		if long := &s.pools[e.class][1]; e.pool != long && long.running < long.limit {
+			e.pool.running--
+			s.admit(e.pool)
+			e.pool = long
+			long.running++
 		}
-		s.start(e)
+	default:
+		e.tick, e.waiting = tick, true
+		e.pool.waiting = append(e.pool.waiting, e)
+		s.admit(e.pool)
 	}
 }
 
+// admit starts those that wait for a place in a pool, as far as there are any.
+func (s *Scheduler) admit(p *pool) {
+	for len(p.waiting) > 0 && p.running < p.limit {
+		e := p.waiting[0]
+		p.waiting = p.waiting[1:]
+		p.running++
+		s.start(e)
+		heap.Fix(&s.queue, e.index)
+	}
+}
+
+// busy reports that a watcher cannot be run for lack of a place. One that takes
+// the places itself, since its runs go on until their timeout, stays as bad as it
+// was seen to be.
+func (s *Scheduler) busy(e *entry, now time.Duration) {
+	what := e.class.String() + " runs"
+	if e.pool.long {
+		what += " that take longer than their intervals"
+	}
+	r := pharos.Result{Status: pharos.Unknown, Summary: "prober busy: " + strconv.Itoa(e.pool.running) + " " + what + " under way", Lag: pharos.Seconds(now - e.tick)}
+	if e.pool.long && e.memory.status == pharos.Critical {
+		r.Status, r.Facts = pharos.Critical, []pharos.Fact{{Name: "not checked again", Value: r.Summary}}
+		r.Summary, r.Detail = e.last.summary, e.last.detail
+		e.memory.observe(now, r.Status)
+		s.tell(e, now, r)
+		return
+	}
+	s.report(e, now, r, true)
+}
+
 func (s *Scheduler) start(e *entry) {
-	s.classes[e.class].running++
 	s.running.Add(1)
 	e.running, e.waiting, e.stalled, e.verdict = true, false, false, pharos.Waiting
 	e.started.Store(0)
@@ -583,10 +623,15 @@ func (s *Scheduler) look(e *entry, now time.Duration) {
 }
 
 // patience is how long nothing may be known of the watcher at the most: so long
-// after a tick, its result was due.
+// after a tick, its result was due. A run that took longer than its interval and
+// came out well makes the next one wait as long, and half as long again.
 func (e *entry) patience() time.Duration {
 	w := &e.job.Watcher
-	return w.Interval + min(w.Interval, w.Timeout) + slack
+	usual := w.Interval + min(w.Interval, w.Timeout)
+	if e.took > w.Interval {
+		usual = max(usual, e.took+e.took/2)
+	}
+	return usual + slack
 }
 
 // words writes a time as people say it: "1.2 s".
@@ -600,14 +645,13 @@ func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
 	e.cancel()
 	e.running, e.early = false, 0
 	s.running.Add(-1)
-	c := &s.classes[e.class]
-	c.running--
-	for len(c.waiting) > 0 && c.running < s.o.Limits[e.class] {
-		next := c.waiting[0]
-		c.waiting = c.waiting[1:]
-		s.start(next)
-		heap.Fix(&s.queue, next.index)
+	left, lasted := e.pool, end-time.Duration(e.started.Load())
+	left.running--
+	e.pool = &s.pools[e.class][0]
+	if lasted > e.job.Watcher.Interval {
+		e.pool = &s.pools[e.class][1]
 	}
+	s.admit(left)
 	if e.gone {
 		s.close(e)
 		return
@@ -632,10 +676,19 @@ func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
 	if e.verdict > r.Status { // what was said while it ran is not taken back
 		r.Status = e.verdict
 		if r.Summary == "" {
-			r.Summary = "took " + words(end-time.Duration(e.started.Load()))
+			r.Summary = "took " + words(lasted)
 		}
 	}
-	e.last = sight{true, r.Value, r.Unit, r.Text, r.Detail, r.Facts}
+	if r.Status == pharos.OK || r.Status == pharos.Warning {
+		if e.took = lasted; lasted > e.job.Watcher.Interval {
+			slow := "a run took " + words(lasted) + ", longer than the interval of " + words(e.job.Watcher.Interval) + ": checked less often"
+			r.Facts = append(r.Facts, pharos.Fact{Name: "too slow", Value: slow})
+			if r.Summary == "" {
+				r.Summary = slow
+			}
+		}
+	}
+	e.last = sight{true, r.Value, r.Unit, r.Text, r.Detail, r.Facts, r.Summary}
 	s.report(e, s.now(), r, true)
 }
 

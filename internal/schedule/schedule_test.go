@@ -431,7 +431,7 @@ func TestEarlyVerdicts(t *testing.T) {
 			takes(2500*time.Millisecond, pharos.OK), []seen{
 				{1020 * time.Millisecond, pharos.Waiting, true, 0, "running 1.00 s"},
 				{2020 * time.Millisecond, pharos.Waiting, true, 0, "running 2.00 s"},
-				{2500 * time.Millisecond, pharos.OK, false, 2.5, ""},
+				{2500 * time.Millisecond, pharos.OK, false, 2.5, "a run took 2.50 s, longer than the interval of 1.00 s: checked less often"},
 			}},
 		"with fall 2 the first is yellow": {
 			func(w *pharos.Watcher) { limits(w); w.Fall = 2 },
@@ -549,13 +549,13 @@ func TestEarlyVerdictsOnPhases(t *testing.T) {
 func TestAHungClassTakesNothingFromAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var jobs []Job
-		for i := range 8 {
+		for i := range 20 {
 			w := page(fmt.Sprint("hung", i), nil)
 			w.Page, w.Command = nil, &pharos.Command{Shell: "sleep 1000"}
 			jobs = append(jobs, Job{Watcher: w, Run: takes(time.Hour, pharos.OK)})
 		}
 		jobs = append(jobs, Job{Watcher: page("page", nil), Run: takes(time.Millisecond, pharos.OK)})
-		reports, _ := play(t, Limits{Plain: 1, TLS: 1, Command: 4}, jobs, wait(8500*time.Millisecond))
+		reports, _ := play(t, Limits{Plain: 1, TLS: 1, Command: 8}, jobs, wait(8500*time.Millisecond))
 		pages, busy := 0, 0
 		for _, r := range reports {
 			switch {
@@ -564,7 +564,7 @@ func TestAHungClassTakesNothingFromAnother(t *testing.T) {
 				if r.Result.Status != pharos.OK || r.Result.Lag.Duration() > time.Millisecond {
 					t.Errorf("the page suffers: %v, %v late", r.Result.Status, r.Result.Lag)
 				}
-			case strings.HasPrefix(r.Result.Summary, "prober busy: 4 command runs"):
+			case strings.HasPrefix(r.Result.Summary, "prober busy: 8 command runs"):
 				busy++
 				if r.Result.Status != pharos.Unknown {
 					t.Errorf("a watcher without a worker is %v, want unknown", r.Result.Status)
@@ -573,6 +573,56 @@ func TestAHungClassTakesNothingFromAnother(t *testing.T) {
 		}
 		if pages < 4 || busy < 8 {
 			t.Errorf("%d runs of the page, want 4 or more; %d words of being busy, want 8 or more", pages, busy)
+		}
+	})
+}
+
+func TestHungRunsTakeNothingFromThoseOfTheirClass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var jobs []Job
+		for i := range 14 {
+			w := page(fmt.Sprint("hung", i), nil)
+			jobs = append(jobs, Job{Watcher: w, Run: takes(time.Hour, pharos.OK)})
+		}
+		for i := range 4 {
+			jobs = append(jobs, Job{Watcher: page(fmt.Sprint("well", i), nil), Run: takes(time.Millisecond, pharos.OK)})
+		}
+		reports, base := play(t, Limits{Plain: 10, TLS: 1, Command: 1}, jobs, wait(5*time.Minute))
+		well, hung := 0, map[pharos.Status]int{}
+		for _, r := range reports {
+			switch {
+			case strings.Contains(string(r.ID), "well"):
+				well++
+				if r.Result.Status != pharos.OK {
+					t.Errorf("one that is well is %v %q after %v", r.Result.Status, r.Result.Summary, r.At.Sub(base))
+				}
+			case r.At.Sub(base) > 30*time.Second:
+				hung[r.Result.Status]++
+			}
+		}
+		if well < 4*149 {
+			t.Errorf("those that are well ran %d times", well)
+		}
+		if len(hung) != 1 || hung[pharos.Critical] == 0 {
+			t.Errorf("those that hang were %v, want critical alone", hung)
+		}
+	})
+}
+
+func TestARunThatAlwaysTakesLongerThanItsIntervalIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reports, base := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: takes(8*time.Second, pharos.OK)}}, wait(5*time.Minute))
+		last := reports[len(reports)-1].Result
+		for _, r := range reports {
+			if r.At.Sub(base) > 12*time.Second && r.Result.Status != pharos.OK {
+				t.Errorf("after %v it is %v %q", r.At.Sub(base), r.Result.Status, r.Result.Summary)
+			}
+			if !r.Result.Running {
+				last = r.Result
+			}
+		}
+		if last.Summary != "a run took 8.00 s, longer than the interval of 2.00 s: checked less often" {
+			t.Errorf("at last it says %q", last.Summary)
 		}
 	})
 }
