@@ -193,7 +193,7 @@ func (r *reaper) killOrphans() (killed int) {
 	r.guard.Lock()
 	defer r.guard.Unlock()
 	seen := map[int]bool{}
-	for _, pid := range children() {
+	for _, pid := range orphans() {
 		if seen[pid] = true; r.leaders[pid] || groupOf(pid) == syscall.Getpgrp() {
 			continue
 		}

@@ -3,7 +3,6 @@ package probe
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,22 +30,21 @@ func awaitExit(pid int) bool {
 	}
 }
 
-// children returns the processes whose parent is this one.
-func children() (pids []int) {
+// orphans returns the children of this process's first thread. What falls to a
+// process becomes its first thread's, so all orphans are among them, and of its
+// own children few: to ask each of its hundreds of threads takes long.
+func orphans() (pids []int) {
 	// With no child there is nothing to read.
 	if err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err == unix.ECHILD {
 		return nil
 	}
-	lists, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, list := range lists {
-		text, err := os.ReadFile(list)
-		if err != nil { // the thread has ended
-			continue
-		}
-		for _, field := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				pids = append(pids, pid)
-			}
+	text, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(os.Getpid()) + "/children")
+	if err != nil {
+		return nil
+	}
+	for _, field := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, pid)
 		}
 	}
 	return pids

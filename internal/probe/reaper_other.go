@@ -13,7 +13,7 @@ func groupOfItsOwn() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid:
 
 func awaitExit(int) bool { return false }
 
-func children() []int { return nil }
+func orphans() []int { return nil }
 
 func markOf(int, string) (string, bool) { return "", false }
 
