@@ -17,7 +17,7 @@ import (
 const (
 	lookEvery     = 2 * time.Second        // how often the store is looked at
 	requestWait   = 2 * time.Second        // how long an answer may take
-	refreshJitter = 500 * time.Millisecond // so that not all dashboards ask at once
+	refreshJitter = 250 * time.Millisecond // so that not all dashboards ask at once
 )
 
 // Follow says how to follow, and who handles what comes.

@@ -19,6 +19,7 @@ import (
 const (
 	spread       = time.Second // over which everything is published again
 	spreadStep   = 20 * time.Millisecond
+	spreadLeast  = 25              // results in a step: few watchers need no second
 	againGap     = 2 * time.Second // between two such rounds at the least
 	rosterGap    = spread / 5      // and between two rosters that are asked for
 	restoreLimit = 2 * time.Second // for reading what an earlier process remembered
@@ -172,8 +173,11 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 			continue
 		}
 		// Rosters are what a board asks for first; they do not wait for the round.
+		// The heartbeat after it says that the roster is the newest, and that the
+		// results which follow are from a prober that is there.
 		if time.Since(told) > rosterGap && o.sendRoster(conn) {
 			told = time.Now()
+			o.beat(conn, false)
 		}
 		o.sendQueue(conn)
 		if len(round) > 0 {
@@ -193,7 +197,7 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 			}
 			unasked = false
 			round = o.takeAll()
-			portion = (len(round)*int(spreadStep) + int(spread) - 1) / int(spread)
+			portion = max(spreadLeast, (len(round)*int(spreadStep)+int(spread)-1)/int(spread))
 			step.Reset(0)
 		case len(round) > 0:
 			step.Reset(spreadStep)

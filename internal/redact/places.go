@@ -110,7 +110,7 @@ func addresses(text string) []span {
 		user, password, found := strings.Cut(authority, ":")
 		switch {
 		case at >= 0:
-			user, password, found = strings.Cut(authority[:at], ":")
+			user, _, found = strings.Cut(authority[:at], ":")
 		case found && strings.Trim(password, "0123456789") != "": // not a port: a slash is in the password
 			at = strings.LastIndexByte(run, '@')
 		}

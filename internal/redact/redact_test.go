@@ -1,7 +1,6 @@
 package redact
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -114,7 +113,7 @@ func FuzzParts(f *testing.F) {
 		r := s.Redactor()
 		for _, shown := range []string{r.Text(text), r.Part(text, from, to), r.Text(r.Ended(text[:to]))} {
 			if strings.Contains(shown, secret) {
-				t.Fatal(fmt.Sprintf("%q shows %q", shown, secret))
+				t.Fatalf("%q shows %q", shown, secret)
 			}
 		}
 	})
