@@ -301,7 +301,7 @@ func TestASecondSignalEndsItThoughAScreenDoesNotRead(t *testing.T) {
 	}
 	defer screen.Close()
 	// More pages than the kernel holds, and nobody reads them.
-	if _, err := io.WriteString(screen, strings.Repeat("GET / HTTP/1.1\r\nHost: pharos\r\n\r\n", 1000)); err != nil {
+	if _, err := io.WriteString(screen, strings.Repeat("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)); err != nil {
 		t.Fatal(err)
 	}
 	p.signal(syscall.SIGTERM)

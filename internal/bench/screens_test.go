@@ -61,7 +61,7 @@ func (s *Screens) Watch(o Watch, _ *struct{}) error {
 			return err
 		}
 		s.conns = append(s.conns, c)
-		if _, err := io.WriteString(c, "GET /events HTTP/1.1\r\nHost: bench\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(c, "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			return err
 		}
 		s.reading.Go(func() {

@@ -60,11 +60,12 @@ type Board struct {
 	refused   refusal
 	unsorted  bool // the structure has changed
 	hopsDirty bool
-	hops      []byte // as JSON
+	hops      hops
 	dirty     []*tile
 	urgent    bool
 	n         uint64
-	views     map[string]*view
+	feeds     map[string]*feed // by the key of their filter
+	pictured  *picture
 	pace      pace
 	linkSince time.Duration
 	lost      bool          // NATS was there before, and is not now
@@ -76,6 +77,7 @@ type Board struct {
 	state     *State
 	scratch   []byte
 
+	named   atomic.Pointer[map[string]bool] // keys of filters that always have room
 	screens atomic.Int64
 	drops   drops
 	delay   delays
@@ -118,12 +120,13 @@ func New(o Options) *Board {
 	}
 	b := &Board{
 		o: o, base: time.Now(), slept: o.Slept(), inbox: newInbox(), budget: budget{left: readBurst}, in: make(chan input, 64), ended: make(chan struct{}),
-		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, views: map[string]*view{},
+		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, feeds: map[string]*feed{},
 		strangers: map[*tile]bool{}, doubles: map[pharos.WatcherID]double{}, newcomers: bucket{left: newcomersBurst},
 	}
 	b.drops.log = o.Log
 	b.pace = pace{frame: -time.Hour, urgent: -time.Hour, structure: -time.Hour}
-	b.hops = b.appendHops(nil)
+	b.hops = b.encodeHops()
+	b.Name(nil)
 	return b
 }
 
@@ -300,13 +303,7 @@ func (b *Board) sweep() {
 		b.refused = refusal{}
 		b.hopsDirty = true
 	}
-	for key, v := range b.views {
-		if v.screens.Load() > 0 {
-			v.used = b.now
-		} else if b.now-v.used > time.Minute {
-			delete(b.views, key)
-		}
-	}
+	b.dropFeeds()
 }
 
 // bucket lets through so many a second.

@@ -153,7 +153,7 @@ func (w *world) join(f Filter) *screen {
 				return
 			}
 			s.mu.Lock()
-			s.inbox = append(s.inbox, event)
+			s.inbox = append(s.inbox, event.Bytes)
 			s.mu.Unlock()
 		}
 	}()
@@ -519,13 +519,13 @@ func TestAScreenFarBehindSkipsToASnapshot(t *testing.T) {
 		}
 		defer slow.Leave()
 		s := &screen{t: t}
-		s.read(slow.Next(w.ctx))
+		s.read(slow.Next(w.ctx).Bytes)
 		for i := range 200 {
 			w.live("pharos.push.x.y.a", fmt.Sprintf(`{"status":%q,"value":%d}`, []string{"ok", "warning"}[i%2], i))
 			w.pass(urgentGap)
 		}
 		s.Events = nil
-		s.read(slow.Next(w.ctx))
+		s.read(slow.Next(w.ctx).Bytes)
 		if got := strings.Join(s.Events, " "); got != "board" {
 			t.Errorf("the next event is %q, want a snapshot", got)
 		}
@@ -539,7 +539,7 @@ func TestSnapshotsAreSharedByAllWhoComeAtOnce(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.live("pharos.push.x.y.a", `{"status":"ok"}`)
 		w.pass(structureGap)
-		var first []byte
+		var first *Event
 		for range 10 {
 			s, err := w.b.Join(w.ctx, Filter{})
 			if err != nil {
@@ -550,7 +550,7 @@ func TestSnapshotsAreSharedByAllWhoComeAtOnce(t *testing.T) {
 			if first == nil {
 				first = snapshot
 			}
-			if &snapshot[0] != &first[0] {
+			if snapshot != first {
 				t.Fatal("encoded again for a screen that came at the same time")
 			}
 		}
@@ -578,11 +578,11 @@ func TestFilters(t *testing.T) {
 		}
 	})
 	in(t, Options{}, func(w *world) {
-		for i := range maxViews - 1 {
+		for i := range maxFilters {
 			w.join(Filter{Sets: []string{fmt.Sprint("s", i)}})
 		}
-		if _, err := w.b.Join(w.ctx, Filter{Sets: []string{"one-more"}}); err != ErrTooManyViews {
-			t.Errorf("one filter more: %v, want %v", err, ErrTooManyViews)
+		if _, err := w.b.Join(w.ctx, Filter{Sets: []string{"one-more"}}); err != ErrTooManyFilters {
+			t.Errorf("one filter more: %v, want %v", err, ErrTooManyFilters)
 		}
 		if _, err := w.b.Join(w.ctx, Filter{Sets: make([]string, 33)}); err != ErrFilter {
 			t.Errorf("33 sets: %v, want %v", err, ErrFilter)

@@ -1,6 +1,7 @@
 package board
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -16,30 +17,31 @@ func appendTime(b []byte, d time.Duration) []byte {
 	return pharos.AppendSeconds(b, d.Round(time.Millisecond))
 }
 
-func (b *Board) appendStamp(out []byte) []byte {
+func appendStamp(out []byte, n uint64, now time.Duration) []byte {
 	out = append(out, `"n":`...)
-	out = strconv.AppendUint(out, b.n, 10)
+	out = strconv.AppendUint(out, n, 10)
 	out = append(out, `,"t":`...)
-	return appendTime(out, b.now)
+	return appendTime(out, now)
 }
 
 func (b *Board) beat() []byte {
 	out := append(make([]byte, 0, 64), "event: beat\ndata: {"...)
-	out = b.appendStamp(out)
+	out = appendStamp(out, b.n, b.now)
 	return append(out, "}\n\n"...)
 }
 
-// appendFrame returns the event for a view, nil when nothing in it is the
-// view's. The update of b.dirty[i] ends at updates[ends[i]].
-func (b *Board) appendFrame(v *view, updates []byte, ends []int, hops []byte) []byte {
-	out := append(make([]byte, 0, 96+len(updates)+len(ends)+len(hops)), "event: frame\ndata: {"...)
-	out = b.appendStamp(out)
+// appendFrame returns the event for a feed, nil when nothing in it is the
+// feed's. The update of b.dirty[i] ends at updates[ends[i]]. news says that the
+// hops are to be told, too.
+func (b *Board) appendFrame(f *feed, updates []byte, ends []int, news bool) []byte {
+	out := append(make([]byte, 0, 96+len(updates)+len(ends)), "event: frame\ndata: {"...)
+	out = appendStamp(out, b.n, b.now)
 	out = append(out, `,"u":[`...)
 	start, first := 0, true
 	for i, t := range b.dirty {
 		update := updates[start:ends[i]]
 		start = ends[i]
-		if len(update) == 0 || !v.all && !v.filter.match(t) {
+		if len(update) == 0 || !f.choice.all() && !f.choice.match(t.setToken(), t.site) {
 			continue
 		}
 		if !first {
@@ -48,13 +50,13 @@ func (b *Board) appendFrame(v *view, updates []byte, ends []int, hops []byte) []
 		first = false
 		out = append(out, update...)
 	}
-	if first && hops == nil {
+	if first && !news {
 		return nil
 	}
 	out = append(out, ']')
-	if hops != nil {
+	if news {
 		out = append(out, `,"hops":`...)
-		out = append(out, hops...)
+		out = b.hops.append(out)
 	}
 	return append(out, "}\n\n"...)
 }
@@ -122,74 +124,6 @@ func (t *tile) word() string {
 	return t.shown.status.String()
 }
 
-// dataLine begins the data of an event that has an id.
-const dataLine = "\ndata: "
-
-// appendSnapshot returns the event with all that a view's screen shows.
-func (b *Board) appendSnapshot(v *view) []byte {
-	out := append(make([]byte, 0, 512+160*len(b.order)), "event: board\nid: "...)
-	out = strconv.AppendUint(out, b.n, 10)
-	out = append(out, dataLine+"{"...)
-	out = b.appendBoard(out, v)
-	return append(out, "}\n\n"...)
-}
-
-func (b *Board) appendBoard(out []byte, v *view) []byte {
-	out = b.appendStamp(out)
-	out = pharos.AppendField(out, "build", b.o.Build)
-	out = pharos.AppendField(out, "title", b.o.Title)
-	out = pharos.AppendField(out, "tagline", b.o.Tagline)
-	out = append(out, `,"sets":[`...)
-	firstSet := true
-	for _, set := range b.sets {
-		firstTile := true
-		for _, t := range set.tiles {
-			if t.i < 0 || !v.all && !v.filter.match(t) {
-				continue
-			}
-			switch {
-			case !firstTile:
-				out = append(out, ',')
-			case !firstSet:
-				out = append(out, ',')
-				fallthrough
-			default:
-				out = append(out, `{"name":`...)
-				out = pharos.AppendString(out, set.name)
-				out = append(out, `,"tiles":[`...)
-			}
-			firstSet, firstTile = false, false
-			out = strconv.AppendInt(out, int64(t.i), 10)
-		}
-		if !firstTile {
-			out = append(out, "]}"...)
-		}
-	}
-	out = append(out, `],"tiles":[`...)
-	first := true
-	for _, t := range b.order {
-		if t.i < 0 || !v.all && !v.filter.match(t) {
-			continue
-		}
-		if !first {
-			out = append(out, ',')
-		}
-		first = false
-		out = append(out, `{"i":`...)
-		out = strconv.AppendInt(out, int64(t.i), 10)
-		out = pharos.AppendField(out, "id", string(t.id))
-		out = pharos.AppendField(out, "name", t.name)
-		if t.manySites {
-			out = pharos.AppendField(out, "site", t.siteName)
-		}
-		out = t.appendFields(out, t.told())
-		out = append(out, '}')
-	}
-	out = append(out, `],"hops":`...)
-	out = append(out, b.hops...)
-	return out
-}
-
 // told are the fields that a snapshot has: all that are not empty.
 func (t *tile) told() field {
 	fields := fieldStatus | fieldSince
@@ -212,8 +146,15 @@ func (t *tile) told() field {
 	return fields
 }
 
-func (b *Board) appendHops(out []byte) []byte {
-	out = append(out, `{"nats":{"up":`...)
+// hops are the links of the chain as JSON, up to the notices and from there on.
+type hops struct{ head, rest []byte }
+
+func (h hops) same(o hops) bool { return bytes.Equal(h.head, o.head) && bytes.Equal(h.rest, o.rest) }
+
+func (h hops) append(out []byte) []byte { return append(append(out, h.head...), h.rest...) }
+
+func (b *Board) encodeHops() hops {
+	out := []byte(`{"nats":{"up":`)
 	out = strconv.AppendBool(out, b.link.Up)
 	out = append(out, `,"f":`...)
 	out = appendTime(out, b.linkSince)
@@ -249,11 +190,12 @@ func (b *Board) appendHops(out []byte) []byte {
 		out = append(out, '}')
 	}
 	out = append(out, `],"notices":[`...)
+	var rest []byte
 	for i, notice := range b.notices() {
 		if i > 0 {
-			out = append(out, ',')
+			rest = append(rest, ',')
 		}
-		out = pharos.AppendString(out, notice)
+		rest = pharos.AppendString(rest, notice)
 	}
-	return append(out, "]}"...)
+	return hops{out, append(rest, "]}"...)}
 }

@@ -1,12 +1,8 @@
 package board
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -30,230 +26,62 @@ const (
 // the longest.
 const structureMany = 10_000
 
-// maxBehind is how many frames a screen may be behind before it skips to a
-// snapshot.
-const maxBehind = 64
-
-// snapshotFor is for how long a snapshot's time is the screens' now.
-const snapshotFor = 50 * time.Millisecond
-
-// The bounds of filters.
+// What is kept of the frames for screens that are behind. One that is further
+// behind skips to a snapshot.
 const (
-	maxViews        = 64
-	maxFilterValues = 32
+	maxKept      = 64
+	maxKeptBytes = 4 << 20
 )
 
-// Errors of Join.
 var (
-	ErrEnded        = errors.New("joining the board: it has ended")
-	ErrTooManyViews = errors.New("joining the board: 64 different filters are in use, it has no room for another")
-	ErrFilter       = errors.New("joining the board: a filter takes at most 32 sets and 32 sites, each a name of at most 240 bytes")
-	errFull         = errors.New("the board is full, max_watchers allows no more")
-	errTooMany      = errors.New("more than 1,000 probers")
-	errListed       = errors.New("a push for a watcher that a prober lists")
-	errTooLarge     = fmt.Errorf("more than %d bytes", pharos.MaxMessage)
-	errBehind       = errors.New("more waits than the board has room for")
-	errAlive        = errors.New("it is alive")
-	errWrongPart    = errors.New("a part of a roster on another part's subject")
+	errFull      = errors.New("the board is full, max_watchers allows no more")
+	errTooMany   = errors.New("more than 1,000 probers")
+	errListed    = errors.New("a push for a watcher that a prober lists")
+	errTooLarge  = fmt.Errorf("more than %d bytes", pharos.MaxMessage)
+	errBehind    = errors.New("more waits than the board has room for")
+	errAlive     = errors.New("it is alive")
+	errWrongPart = errors.New("a part of a roster on another part's subject")
 )
 
-// Frame is all that changed since the frame before it, encoded once for all
-// screens of a view. It never changes.
-type Frame struct {
-	Bytes []byte // one Server-Sent Event
-	seq   uint64
-	next  *Frame // set before ready is closed
-	ready chan struct{}
+// Event is one Server-Sent Event. It is encoded once for all screens that get
+// it, and never changes.
+type Event struct{ Bytes []byte }
+
+// frame is an event and its place among those of one feed.
+type frame struct {
+	*Event
+	at    time.Duration         // when it was published
+	next  atomic.Pointer[frame] // set before ready is closed; nil after that: the frame was too old to be kept
+	ready chan struct{}         // closed when there is a next frame
 }
 
-// Ready is closed when the next frame is there.
-func (f *Frame) Ready() <-chan struct{} { return f.ready }
-
-// Next returns the next frame. It is called after Ready was closed.
-func (f *Frame) Next() *Frame { return f.next }
-
-// Filter chooses the tiles of some sets and some sites, by name or token; an
-// empty list chooses all.
-type Filter struct{ Sets, Sites []string }
-
-func (f Filter) clean() (Filter, string, error) {
-	tidy := func(names []string) ([]string, error) {
-		if len(names) > maxFilterValues {
-			return nil, ErrFilter
-		}
-		tokens := make([]string, 0, len(names))
-		for _, name := range names {
-			if len(name) == 0 || len(name) > pharos.MaxName {
-				return nil, ErrFilter
-			}
-			if !pharos.ValidToken(name) {
-				name = pharos.Token(name)
-			}
-			tokens = append(tokens, name)
-		}
-		slices.Sort(tokens)
-		return slices.Compact(tokens), nil
-	}
-	sets, err := tidy(f.Sets)
-	if err != nil {
-		return f, "", err
-	}
-	sites, err := tidy(f.Sites)
-	if err != nil {
-		return f, "", err
-	}
-	return Filter{sets, sites}, strings.Join(sets, ",") + "/" + strings.Join(sites, ","), nil
+func newFrame(e *Event, at time.Duration) *frame {
+	return &frame{Event: e, at: at, ready: make(chan struct{})}
 }
 
-func (f Filter) match(t *tile) bool {
-	return (len(f.Sets) == 0 || slices.Contains(f.Sets, t.setToken())) && (len(f.Sites) == 0 || slices.Contains(f.Sites, t.site))
+// frames are those of one feed that are kept: a list, and no queue for each
+// screen. A screen that stops reading holds no more than one of them.
+type frames struct {
+	newest, oldest *frame
+	kept, size     int
+	screens        atomic.Int64
 }
 
-// view is the frames of one filter.
-type view struct {
-	filter   Filter
-	all      bool
-	head     *Frame // the newest; owned by the board's goroutine
-	seq      atomic.Uint64
-	screens  atomic.Int64
-	used     time.Duration
-	last     time.Duration // of the newest frame
-	snapshot []byte
-	of       uint64        // the board's n at the snapshot
-	made     time.Duration // the snapshot
-}
-
-// Screen is one reader of a view's frames. It belongs to one goroutine.
-type Screen struct {
-	b    *Board
-	v    *view
-	at   *Frame
-	skip []byte
-}
-
-// Join lets a screen in, in one step with its snapshot: the frames that follow
-// go on from there. The error is ErrEnded, ErrTooManyViews, ErrFilter or the
-// context's.
-func (b *Board) Join(ctx context.Context, filter Filter) (*Screen, error) {
-	filter, key, err := filter.clean()
-	if err != nil {
-		return nil, err
+func (f *frames) publish(e *Event, now time.Duration) {
+	made := newFrame(e, now)
+	last := f.newest
+	f.newest = made
+	f.kept++
+	f.size += len(e.Bytes)
+	last.next.Store(made)
+	close(last.ready)
+	for f.oldest != f.newest && (f.kept > maxKept || f.size > maxKeptBytes) {
+		cut := f.oldest
+		f.oldest = cut.next.Load()
+		cut.next.Store(nil)
+		f.kept--
+		f.size -= len(cut.Bytes)
 	}
-	s := &Screen{b: b}
-	ok := b.ask(ctx, func() {
-		v := b.views[key]
-		if v == nil {
-			if len(b.views) >= maxViews && !b.dropView() {
-				return
-			}
-			v = &view{filter: filter, all: key == "/", head: newFrame(nil, 0), last: b.now}
-			b.views[key] = v
-		}
-		v.screens.Add(1)
-		v.used = b.now
-		b.screens.Add(1)
-		s.v, s.at, s.skip = v, v.head, b.snapshotNow(v)
-	})
-	switch {
-	case !ok && ctx.Err() != nil:
-		return nil, ctx.Err()
-	case !ok:
-		return nil, ErrEnded
-	case s.v == nil:
-		return nil, ErrTooManyViews
-	}
-	return s, nil
-}
-
-// Snapshot returns what a screen of this filter is told first: the data of the
-// event "board", JSON without a line break, and the board's time at this
-// moment; the data may be of an earlier one, if nothing has changed since. The
-// bytes are shared: do not change them. The error is ErrEnded, ErrFilter or the
-// context's.
-func (b *Board) Snapshot(ctx context.Context, filter Filter) (data []byte, now time.Duration, err error) {
-	filter, key, err := filter.clean()
-	if err != nil {
-		return nil, 0, err
-	}
-	ok := b.ask(ctx, func() {
-		v := b.views[key]
-		if v == nil { // nobody watches it, and who only looks takes no room
-			v = &view{filter: filter, all: key == "/"}
-		}
-		data, now = b.snapshotOf(v), b.now
-	})
-	switch {
-	case !ok && ctx.Err() != nil:
-		return nil, 0, ctx.Err()
-	case !ok:
-		return nil, 0, ErrEnded
-	}
-	_, data, _ = bytes.Cut(data, []byte(dataLine))
-	return bytes.TrimSuffix(data, []byte("\n\n")), now, nil
-}
-
-// dropView makes room for a view at the cost of one that nobody watches.
-func (b *Board) dropView() bool {
-	for key, v := range b.views {
-		if v.screens.Load() == 0 {
-			delete(b.views, key)
-			return true
-		}
-	}
-	return false
-}
-
-// Leave lets the screen go. It is called once.
-func (s *Screen) Leave() {
-	s.v.screens.Add(-1)
-	s.b.screens.Add(-1)
-}
-
-// Next returns the bytes that the screen needs next: the snapshot first, then
-// every frame; when it is too far behind, a snapshot again. It waits until
-// there are any, and returns nil when ctx is done or the board has ended.
-func (s *Screen) Next(ctx context.Context) []byte {
-	if out := s.skip; out != nil {
-		s.skip = nil
-		return out
-	}
-	select {
-	case <-s.at.ready:
-	default:
-		select {
-		case <-s.at.ready:
-		case <-ctx.Done():
-			return nil
-		case <-s.b.ended:
-			return nil
-		}
-	}
-	if s.v.seq.Load()-s.at.seq > maxBehind {
-		if !s.b.ask(ctx, func() { s.at, s.skip = s.v.head, s.b.snapshotNow(s.v) }) {
-			return nil
-		}
-		out := s.skip
-		s.skip = nil
-		return out
-	}
-	s.at = s.at.next
-	return s.at.Bytes
-}
-
-// Screens returns how many screens are watching.
-func (b *Board) Screens() int { return int(b.screens.Load()) }
-
-func newFrame(bytes []byte, seq uint64) *Frame {
-	return &Frame{Bytes: bytes, seq: seq, ready: make(chan struct{})}
-}
-
-func (v *view) publish(bytes []byte, now time.Duration) {
-	f := newFrame(bytes, v.head.seq+1)
-	old := v.head
-	old.next = f
-	v.head, v.last = f, now
-	v.seq.Store(f.seq)
-	close(old.ready)
 }
 
 // pace remembers when frames went out last.
@@ -287,18 +115,18 @@ func (b *Board) flush() time.Duration {
 			b.frame()
 		}
 	}
-	var beat []byte
+	var beat *Event
 	idle := true
-	for _, v := range b.views {
-		if v.screens.Load() == 0 {
+	for _, f := range b.feeds {
+		if f.screens.Load() == 0 {
 			continue
 		}
 		idle = false
-		if !later(v.last + beatGap) {
+		if !later(f.newest.at + beatGap) {
 			if beat == nil {
-				beat = b.beat()
+				beat = &Event{Bytes: b.beat()}
 			}
-			v.publish(beat, b.now)
+			f.publish(beat, b.now)
 		}
 	}
 	if idle && wait == beatGap {
@@ -319,10 +147,10 @@ func (b *Board) structure() {
 	b.n++
 	b.pace.structure, b.pace.frame, b.pace.urgent = b.now, b.now, b.now
 	b.urgent, b.hopsDirty = false, false
-	b.hops = b.appendHops(b.hops[:0])
-	for _, v := range b.views {
-		if v.screens.Load() > 0 {
-			v.publish(b.snapshotOf(v), b.now)
+	b.hops = b.encodeHops()
+	for _, f := range b.feeds {
+		if f.screens.Load() > 0 {
+			f.publish(f.snapshot(b.picture(), b.now), b.now)
 		}
 	}
 }
@@ -331,16 +159,14 @@ func (b *Board) structure() {
 func (b *Board) frame() {
 	b.n++
 	b.pace.frame, b.urgent = b.now, false
-	var hops []byte
+	news := false
 	if b.hopsDirty {
 		b.hopsDirty = false
-		old := string(b.hops)
-		b.hops = b.appendHops(b.hops[:0])
-		if string(b.hops) != old {
-			hops = b.hops
-		}
+		old := b.hops
+		b.hops = b.encodeHops()
+		news = !b.hops.same(old)
 	}
-	// Each tile's update is encoded once; the views take those that are theirs.
+	// Each tile's update is encoded once; the feeds take those that are theirs.
 	updates := b.scratch[:0]
 	ends := make([]int, len(b.dirty))
 	for i, t := range b.dirty {
@@ -349,12 +175,12 @@ func (b *Board) frame() {
 		}
 		ends[i] = len(updates)
 	}
-	for _, v := range b.views {
-		if v.screens.Load() == 0 {
+	for _, f := range b.feeds {
+		if f.screens.Load() == 0 {
 			continue
 		}
-		if bytes := b.appendFrame(v, updates, ends, hops); bytes != nil {
-			v.publish(bytes, b.now)
+		if bytes := b.appendFrame(f, updates, ends, news); bytes != nil {
+			f.publish(&Event{Bytes: bytes}, b.now)
 		}
 	}
 	sent := b.clock()
@@ -366,19 +192,4 @@ func (b *Board) frame() {
 	}
 	b.dirty = b.dirty[:0]
 	b.scratch = updates
-}
-
-func (b *Board) snapshotOf(v *view) []byte {
-	if v.snapshot == nil || v.of != b.n {
-		v.snapshot, v.of, v.made = b.appendSnapshot(v), b.n, b.now
-	}
-	return v.snapshot
-}
-
-// snapshotNow returns one whose time is now: a screen sets its clock by it.
-func (b *Board) snapshotNow(v *view) []byte {
-	if b.now-v.made > snapshotFor {
-		v.snapshot = nil
-	}
-	return b.snapshotOf(v)
 }

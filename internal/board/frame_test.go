@@ -64,8 +64,59 @@ func TestAScreenThatJoinsAQuietBoardIsToldTheTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Leave()
-		if got := string(s.Next(w.ctx)); !strings.Contains(got, `,"t":2.5,`) {
+		if got := string(s.Next(w.ctx).Bytes); !strings.Contains(got, `,"t":2.5,`) {
 			t.Errorf("2.5 s after the start: got %s", got)
 		}
+	})
+}
+
+// TestAScreenThatStopsReadingHoldsOneFrame: the frames that it has not read are
+// kept for all, within bounds, and not for it.
+func TestAScreenThatStopsReadingHoldsOneFrame(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.live("pharos.push.x.y.a", `{"status":"ok"}`)
+		w.pass(structureGap)
+		slow, err := w.b.Join(w.ctx, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer slow.Leave()
+		slow.Next(w.ctx)
+		for i := range 3 * maxKept {
+			w.live("pharos.push.x.y.a", fmt.Sprintf(`{"status":%q,"summary":%q}`, []string{"ok", "warning"}[i%2], strings.Repeat("x", i)))
+		}
+		f := slow.f
+		if slow.at.next.Load() != nil || f.kept > maxKept {
+			t.Errorf("%d frames are kept, wanted %d; the screen's own has a next one: %v", f.kept, maxKept, slow.at.next.Load() != nil)
+		}
+		n, size := 0, 0
+		for at := f.oldest; at != nil; at = at.next.Load() {
+			n, size = n+1, size+len(at.Bytes)
+		}
+		if n != f.kept || size != f.size {
+			t.Errorf("%d frames of %d bytes, counted as %d of %d", n, size, f.kept, f.size)
+		}
+		f.publish(&Event{Bytes: make([]byte, maxKeptBytes+1)}, 0)
+		if f.oldest != f.newest {
+			t.Errorf("beside one frame of more than the bound %d are kept", f.kept-1)
+		}
+	})
+}
+
+func TestNamedFiltersAlwaysHaveRoom(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		lobby := Filter{Sets: []string{"Shop"}, Sites: []string{"Oslo"}}
+		w.b.Name([]Filter{lobby, {Sets: []string{""}}}) // a bad one does no harm
+		for i := range maxFilters {
+			w.join(Filter{Sets: []string{fmt.Sprint("s", i)}})
+		}
+		if _, err := w.b.Join(w.ctx, Filter{Sets: []string{"one-more"}}); err != ErrTooManyFilters {
+			t.Errorf("one filter more: got %v, wanted %v", err, ErrTooManyFilters)
+		}
+		w.join(lobby)
+		w.join(Filter{Sites: []string{"Oslo", "Oslo"}, Sets: []string{"Shop"}}) // the same
+		w.join(Filter{})
+		w.b.Name(nil)
+		w.join(lobby) // is watched already
 	})
 }

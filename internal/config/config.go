@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"reflect"
 	"strings"
@@ -28,6 +27,7 @@ const (
 	DefaultListen      = ":8811"
 	DefaultMaxWatchers = 10_000
 	DefaultMaxScreens  = 5_000
+	DefaultPerAddress  = 1_000
 )
 
 // internalUser is who the all-in-one's own connections are, where its server
@@ -70,22 +70,11 @@ type NATS struct {
 // User may connect to the all-in-one's server.
 type User struct{ Name, Password string }
 
-// Dashboard is what the dashboard does.
-type Dashboard struct {
-	Listen      string // host:port
-	MaxWatchers int    // tiles that the board holds
-	MaxScreens  int    // browsers at the same time
-	// Views are the boards with an address of their own, by name: what an
-	// address of "/" would say after its "?" to mean the same. The one of the
-	// empty name is what "/" itself stands for.
-	Views map[string]url.Values
-}
-
 // Default returns what holds where there is no file: nothing is watched.
 func Default() *Config {
 	return &Config{
 		Title: DefaultTitle, Site: DefaultSite, Prober: hostName(),
-		Dashboard: Dashboard{Listen: DefaultListen, MaxWatchers: DefaultMaxWatchers, MaxScreens: DefaultMaxScreens},
+		Dashboard: Dashboard{Listen: DefaultListen, Limits: Limits{DefaultMaxWatchers, DefaultMaxScreens, DefaultPerAddress}},
 	}
 }
 
@@ -165,26 +154,13 @@ func (r *reader) config(f *file) *Config {
 	c := &Config{
 		Title: string(f.Title), Tagline: string(f.Tagline),
 		Site: string(f.Site), Prober: string(f.Prober),
-		NATS: r.nats(&f.NATS),
-		Dashboard: Dashboard{
-			Listen:      string(f.Dashboard.Listen),
-			MaxWatchers: int(f.Dashboard.MaxWatchers),
-			MaxScreens:  int(f.Dashboard.MaxScreens),
-			Views:       r.views(&f.Dashboard),
-		},
-	}
-	if d := &c.Dashboard; d.Listen != "" {
-		if _, _, err := hostPort(d.Listen); err != nil {
-			r.fail(f.Dashboard.at("listen"), "dashboard.listen: %v", err)
-		}
+		NATS:      r.nats(&f.NATS),
+		Dashboard: r.dashboard(&f.Dashboard),
 	}
 	silent := Default()
 	orDefault(&c.Title, silent.Title)
 	orDefault(&c.Site, silent.Site)
 	orDefault(&c.Prober, silent.Prober)
-	orDefault(&c.Dashboard.Listen, silent.Dashboard.Listen)
-	orDefault(&c.Dashboard.MaxWatchers, silent.Dashboard.MaxWatchers)
-	orDefault(&c.Dashboard.MaxScreens, silent.Dashboard.MaxScreens)
 	c.Watchers = r.watchers(f, pharos.Token(c.Site))
 	return c
 }

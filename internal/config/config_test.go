@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"flag"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,7 +34,7 @@ func env(pairs ...string) func(string) (string, bool) {
 }
 
 var compare = cmp.Options{
-	cmpopts.EquateNaNs(),
+	cmpopts.EquateNaNs(), cmpopts.EquateComparable(netip.Prefix{}),
 	cmpopts.IgnoreFields(Config{}, "Redactor"),
 	cmp.Comparer(func(a, b *regexp.Regexp) bool {
 		if a == nil || b == nil {

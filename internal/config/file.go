@@ -124,11 +124,16 @@ type userKeys struct {
 
 type dashboardKeys struct {
 	section
-	Listen      text  `yaml:"listen" doc:"Where the board is served." default:":8811"`
-	MaxWatchers count `yaml:"max_watchers" doc:"Tiles that the board holds; it says when it is full." default:"10000"`
-	MaxScreens  count `yaml:"max_screens" doc:"Browsers at the same time; one more gets a 503." default:"5000"`
-	Merge       merge `yaml:"merge" doc:"A watcher of several sites is one tile, of the worst status or of most sites' status; or a tile for each site." default:"none"`
-	Views       views `yaml:"views" doc:"Boards with an address of their own: lobby is /lobby. A name is of a-z, 0-9 and -."`
+	Listen         text      `yaml:"listen" doc:"Where the board is served." default:":8811"`
+	MaxWatchers    count     `yaml:"max_watchers" doc:"Tiles that the board holds; it says when it is full." default:"10000"`
+	MaxScreens     count     `yaml:"max_screens" doc:"Browsers at the same time. When there are more, those of the address with the most give way." default:"5000"`
+	PerAddress     count     `yaml:"max_screens_per_address" doc:"Of them, from one address; of IPv6, from one /64." default:"1000"`
+	Admin          text      `yaml:"admin" doc:"A second place, on this machine alone, for /metrics and /healthz; the board's own has no /metrics then." default:"nowhere"`
+	Hosts          hostNames `yaml:"hosts" doc:"Names by which people reach the board, besides addresses, localhost and this machine's own name. Any other name gets a 421." default:"none"`
+	FrameAncestors sources   `yaml:"frame_ancestors" doc:"Sites that may show the board in a frame: https://intranet.example.com, or self." default:"none"`
+	TrustedProxies networks  `yaml:"trusted_proxies" doc:"Addresses of the reverse proxies in front: what they say of a request (X-Forwarded-For, -Proto) is believed." default:"none"`
+	Merge          merge     `yaml:"merge" doc:"A watcher of several sites is one tile, of the worst status or of most sites' status; or a tile for each site." default:"none"`
+	Views          views     `yaml:"views" doc:"Boards with an address of their own: lobby is /lobby. A name is of a-z, 0-9 and -."`
 }
 
 type viewKeys struct {

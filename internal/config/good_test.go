@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"math"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -37,7 +38,7 @@ func TestGoodFiles(t *testing.T) {
 		{"design.yaml", Config{
 			Title: "Pharos", Tagline: "Watching so you don't have to", Site: "berlin", Prober: "wall",
 			NATS:      NATS{URL: "nats://broker:4222", Credentials: "/etc/pharos/prober.creds"},
-			Dashboard: Dashboard{Listen: ":8811", MaxWatchers: 10000, MaxScreens: 5000, Views: map[string]url.Values{"": {}}},
+			Dashboard: Dashboard{Listen: ":8811", Limits: Limits{10000, 5000, 1000}, Views: map[string]url.Values{"": {}}},
 			Watchers: []pharos.Watcher{
 				{
 					Set: "Shop", Name: "Home page",
@@ -72,7 +73,10 @@ func TestGoodFiles(t *testing.T) {
 				CAFile: "/ca.pem", CertFile: "/c.pem", KeyFile: "/k.pem",
 				Listen: "0.0.0.0:4222", StoreDir: "testdata/good/data", Users: []User{{"anna", "anna's"}},
 			},
-			Dashboard: Dashboard{Listen: "127.0.0.1:0", MaxWatchers: 7, MaxScreens: 8, Views: map[string]url.Values{
+			Dashboard: Dashboard{Listen: "127.0.0.1:0", Admin: "localhost:8812", Limits: Limits{7, 8, 3}, Guard: Guard{
+				Hosts: []string{"wall.example.com", "*.office.example", "bücher"}, FrameAncestors: []string{"'self'", "https://*.intranet.example:8443"},
+				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
+			}, Views: map[string]url.Values{
 				"":      {"merge": {"majority"}},
 				"plain": {"merge": {"majority"}},
 				"lobby": {

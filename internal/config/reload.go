@@ -54,7 +54,10 @@ func (c *Config) fixed(k Keys) []fixedKey {
 	case ServerKeys:
 		return []fixedKey{{"nats.listen", n.Listen}, {"nats.store_dir", n.StoreDir}, {"nats.users", n.Users}}
 	case BoardKeys:
-		return []fixedKey{{"dashboard.listen", d.Listen}, {"dashboard.max_watchers", d.MaxWatchers}, {"dashboard.max_screens", d.MaxScreens}}
+		return []fixedKey{
+			{"dashboard.listen", d.Listen}, {"dashboard.admin", d.Admin}, {"dashboard.max_watchers", d.Limits.Watchers},
+			{"dashboard.max_screens", d.Limits.Screens}, {"dashboard.max_screens_per_address", d.Limits.PerAddress},
+		}
 	}
 	panic(fmt.Sprintf("config: no keys %d", k))
 }

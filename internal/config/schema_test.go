@@ -82,6 +82,8 @@ func schemaOf(t *testing.T, of reflect.Type) (schema object, word string) {
 		return ref("size"), "size"
 	case someNames:
 		return anyOf(ref("name"), object{"type": "array", "items": ref("name"), "minItems": 1, "maxItems": maxNames}), "name, list"
+	case hostNames, sources, networks:
+		return anyOf(plain, listOf(plain)), "text, list"
 	case merge, theme, palette:
 		words := reflect.Zero(of).Interface().(interface{ words() []string }).words()
 		return anyOf(object{"enum": words}, ref("variable")), strings.Join(words, ", ")

@@ -53,19 +53,27 @@ func New(o Options) *Dashboard {
 	d := &Dashboard{o: o, refresh: make(chan string, 16)}
 	d.board = board.New(board.Options{
 		Title: o.Config.Title, Tagline: o.Config.Tagline, Build: build(o.Config),
-		MaxWatchers: o.Config.Dashboard.MaxWatchers, Log: o.Log, Refresh: d.askAgain,
+		MaxWatchers: o.Config.Dashboard.Limits.Watchers, Log: o.Log, Refresh: d.askAgain,
 	})
 	d.web = web.New(web.Options{
-		Board: d.board, Version: o.Version, MaxScreens: o.Config.Dashboard.MaxScreens, Log: o.Log, Sample: o.Sample,
-		NATS: d.counters,
+		Board: d.board, Version: o.Version, Log: o.Log, Sample: o.Sample, NATS: d.counters,
+		Limits: web.Limits{Screens: o.Config.Dashboard.Limits.Screens, PerAddress: o.Config.Dashboard.Limits.PerAddress},
+		Admin:  o.Config.Dashboard.Admin != "",
 	})
-	d.web.SetViews(o.Config.Dashboard.Views)
+	d.web.Apply(settings(o.Config))
 	return d
 }
 
 // Run serves until ctx is done. It stops in the reverse order of its start:
 // HTTP, NATS, the board.
 func (d *Dashboard) Run(ctx context.Context) error {
+	var admin net.Listener
+	if address := d.o.Config.Dashboard.Admin; address != "" {
+		var err error
+		if admin, err = (&net.ListenConfig{}).Listen(ctx, "tcp", address); err != nil {
+			return errors.Join(fmt.Errorf("listening on dashboard.admin %q: %w", address, err), d.o.Listener.Close())
+		}
+	}
 	o := d.o.Bus
 	o.Name = "pharos-dashboard/" + d.o.Name
 	o.Log = d.o.Log
@@ -85,6 +93,9 @@ func (d *Dashboard) Run(ctx context.Context) error {
 		defer stopFollowing()
 		return d.web.Serve(serving, d.o.Listener)
 	})
+	if admin != nil {
+		g.Go(func() error { return d.web.ServeAdmin(serving, admin) })
+	}
 	g.Go(func() error { return d.follow(following, o) })
 	err := g.Wait()
 	stopBoard()
@@ -142,9 +153,14 @@ func Check(c *config.Config) error { return c.NATS.CheckFiles() }
 
 // Apply puts another file in force, but for what is fixed.
 func (d *Dashboard) Apply(c *config.Config) {
-	d.web.SetViews(c.Dashboard.Views) // before the screens are told of the new build
+	d.web.Apply(settings(c)) // before the screens are told of the new build
 	d.board.Describe(c.Title, c.Tagline, build(c))
 	d.board.SetNotice("")
+}
+
+// settings are those of the web server that a file says.
+func settings(c *config.Config) web.Settings {
+	return web.Settings{Views: c.Dashboard.Views, Guard: web.Guard(c.Dashboard.Guard)}
 }
 
 // build is what a page of this program and these views is known by: one of

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -126,10 +127,24 @@ func detailed(t *board.Tile) apiWatcher {
 func round(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
 
 func (s *Server) apiBoard(c echo.Context) error {
-	state := s.o.Board.State(c.Request().Context())
+	return s.share(c, "board", func() (string, []byte, error) { return s.encode(s.boardOf) })
+}
+
+// encode returns what is made of the board's state, as JSON.
+func (s *Server) encode(of func(*board.State) any) (kind string, body []byte, err error) {
+	state := s.o.Board.State(s.ctx)
 	if state == nil {
-		return retryLater(c, 1, "the board is stopping")
+		return "", nil, errStopping
 	}
+	return jsonOf(of(state))
+}
+
+func jsonOf(v any) (kind string, body []byte, err error) {
+	body, err = json.Marshal(v)
+	return echo.MIMEApplicationJSON, append(body, '\n'), err
+}
+
+func (s *Server) boardOf(state *board.State) any {
 	out := apiBoard{
 		Title: state.Title, Tagline: state.Tagline, Version: s.o.Version, Counts: counts(state),
 		NATS: apiLink(state.Link), Probers: []apiProber{}, Notices: append([]string{}, state.Notices...), Sets: []apiSet{}, Screens: s.o.Board.Screens(),
@@ -148,8 +163,7 @@ func (s *Server) apiBoard(c echo.Context) error {
 		out.Sets = append(out.Sets, set)
 	}
 	out.AllOK = total > 0 && out.Counts["ok"] == total
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, out)
+	return out
 }
 
 // counts returns how many tiles are shown with each status, zeros included.
@@ -164,10 +178,12 @@ func counts(state *board.State) map[string]int {
 }
 
 func (s *Server) apiWatcher(c echo.Context) error {
-	c.Response().Header().Set("Cache-Control", "no-store")
-	t, ok := s.o.Board.Tile(c.Request().Context(), pharos.WatcherID(c.Param("id")))
-	if !ok {
-		return echo.NewHTTPError(http.StatusNotFound, "no such watcher; /api/v1/board lists them with their ids")
-	}
-	return c.JSON(http.StatusOK, detailed(&t))
+	id := c.Param("id")
+	return s.share(c, "watcher "+id, func() (string, []byte, error) {
+		t, ok := s.o.Board.Tile(s.ctx, pharos.WatcherID(id))
+		if !ok {
+			return "", nil, echo.NewHTTPError(http.StatusNotFound, "no such watcher; /api/v1/board lists them with their ids")
+		}
+		return jsonOf(detailed(&t))
+	})
 }

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"sync"
@@ -34,87 +36,233 @@ const streamHead = "HTTP/1.1 200 OK\r\n" +
 	"Connection: close\r\n\r\n" +
 	"retry: 1000\n\n"
 
-// events streams a view of the board. The connection is taken over from
+// events streams a feed of the board. The connection is taken over from
 // net/http: one write a frame, of bytes that all screens share.
 func (s *Server) events(c echo.Context) error {
-	if n := s.count.Add(1); n > int64(s.o.MaxScreens) {
-		s.count.Add(-1)
-		s.refused.Add(1)
-		return retryLater(c, 5, "as many screens as this dashboard takes are watching; max_screens in the file says how many")
-	}
-	streaming := false
-	defer func() {
-		if !streaming {
-			s.count.Add(-1)
-		}
-	}()
 	query, err := url.ParseQuery(c.QueryString()) // c.QueryParams drops what is broken: the screen would show all
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, "reading the filter: "+err.Error())
 	}
-	screen, err := s.o.Board.Join(c.Request().Context(), board.Filter{Sets: query["set"], Sites: query["site"]})
-	switch {
-	case errors.Is(err, board.ErrFilter):
+	filter := board.Filter{Sets: query["set"], Sites: query["site"]}
+	key, err := filter.Key()
+	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, err.Error())
-	case errors.Is(err, board.ErrTooManyViews), errors.Is(err, board.ErrEnded):
+	}
+	st := &stream{of: neighbourhood(s.client(c.Request()))}
+	if !s.o.Board.Named(key) {
+		st.filter = key
+	}
+	if why := s.streams.admit(st); why != "" {
+		s.refused.Add(1)
+		return retryLater(c, 5, why)
+	}
+	streaming := false
+	defer func() {
+		if !streaming {
+			s.streams.end(st)
+		}
+	}()
+	screen, err := s.join(c.Request().Context(), st, filter)
+	switch {
+	case errors.Is(err, board.ErrTooManyFilters), errors.Is(err, board.ErrEnded):
 		return retryLater(c, 5, err.Error())
 	case err != nil:
 		return err
 	}
 	conn, _, err := c.Response().Hijack()
 	if err != nil {
-		screen.Leave()
 		return err
 	}
-	streaming = s.streams.start(conn, func() {
-		defer s.count.Add(-1)
-		defer screen.Leave()
-		defer conn.Close()
-		s.stream(conn, screen)
-	})
-	if !streaming { // the server is closing
-		screen.Leave()
+	if streaming = s.streams.run(st, conn, func() { s.stream(conn, screen) }); !streaming { // the server is closing
 		return conn.Close()
 	}
 	return nil
 }
 
-// streams are the connections that are streamed to.
+// join lets a stream in. Where the board has no room for its filter, the address
+// with the most filters gives one up.
+func (s *Server) join(ctx context.Context, st *stream, filter board.Filter) (*board.Screen, error) {
+	for {
+		screen, err := s.o.Board.Join(ctx, filter)
+		if err == nil {
+			s.streams.joined(st, screen)
+			return screen, nil
+		}
+		if !errors.Is(err, board.ErrTooManyFilters) || !s.streams.yield(st) {
+			return nil, err
+		}
+	}
+}
+
+// stream is one connection that is streamed to.
+type stream struct {
+	of     netip.Prefix // its address
+	filter string       // the key of one that no view has, or empty
+
+	// Guarded by streams.mu.
+	screen *board.Screen
+	conn   net.Conn // nil until it streams
+	over   bool
+}
+
+// streams are all that are open. Where there are too many, or filters, those of
+// the address that has the most give way to one that has fewer.
 type streams struct {
+	max, perAddress int
+
 	wg     sync.WaitGroup
-	mu     sync.Mutex // guards open and closed
-	open   map[net.Conn]struct{}
+	mu     sync.Mutex // guards what follows
+	open   map[*stream]struct{}
+	of     map[netip.Prefix]int
 	closed bool
 }
 
-// start runs stream in a goroutine of its own; false after close, when nothing
-// is run.
-func (s *streams) start(conn net.Conn, stream func()) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+// admit counts a stream, or says why there is no room for it.
+func (k *streams) admit(st *stream) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.open == nil {
+		k.open, k.of = map[*stream]struct{}{}, map[netip.Prefix]int{}
+	}
+	if k.of[st.of] >= k.perAddress {
+		return "as many screens as one address may have are watching from yours; max_screens_per_address in the file says how many, and if that is a proxy's address, name it under trusted_proxies"
+	}
+	if len(k.open) >= k.max && !k.giveWay(st.of) {
+		return "as many screens as this dashboard takes are watching; max_screens in the file says how many"
+	}
+	k.open[st] = struct{}{}
+	k.of[st.of]++
+	return ""
+}
+
+// giveWay ends one stream of the address that has the most; false where that
+// would only change sides.
+func (k *streams) giveWay(to netip.Prefix) bool {
+	var victim *stream
+	for st := range k.open {
+		if victim == nil || k.of[st.of] > k.of[victim.of] {
+			victim = st
+		}
+	}
+	if victim == nil || k.of[victim.of] <= k.of[to]+1 {
 		return false
 	}
-	s.open[conn] = struct{}{}
-	s.wg.Go(func() {
-		stream()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.open, conn)
+	k.evict(victim)
+	return true
+}
+
+// yield makes room for the filter of a stream: the address that shows the most
+// different ones loses one that it alone shows. It reports false where that
+// would only change sides.
+func (k *streams) yield(st *stream) bool {
+	type use struct {
+		filter string
+		of     netip.Prefix
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	uses := map[use]bool{}
+	for other := range k.open {
+		if other.filter != "" && other.screen != nil {
+			uses[use{other.filter, other.of}] = true
+		}
+	}
+	of, by := map[netip.Prefix]int{}, map[string]int{}
+	for u := range uses {
+		of[u.of]++
+		by[u.filter]++
+	}
+	var worst use
+	for u := range uses {
+		if by[u.filter] == 1 && of[u.of] > max(of[worst.of], of[st.of]+1) {
+			worst = u
+		}
+	}
+	if worst == (use{}) {
+		return false
+	}
+	for other := range k.open {
+		if other.screen != nil && (use{other.filter, other.of}) == worst {
+			k.evict(other)
+		}
+	}
+	return true
+}
+
+// joined notes the screen of a stream, which leaves when the stream ends.
+func (k *streams) joined(st *stream, screen *board.Screen) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	st.screen = screen
+	if st.over { // evicted meanwhile
+		screen.Leave()
+	}
+}
+
+// run streams in a goroutine of its own, and ends the stream after it; false
+// after close, when nothing is run.
+func (k *streams) run(st *stream, conn net.Conn, play func()) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed || st.over {
+		return false
+	}
+	st.conn = conn
+	k.wg.Go(func() {
+		play()
+		_ = conn.Close() // whoever is there still finds out
+		k.end(st)
 	})
 	return true
 }
 
+// end lets a stream go. Ending twice is fine.
+func (k *streams) end(st *stream) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.forget(st)
+}
+
+func (k *streams) evict(st *stream) {
+	if st.conn != nil {
+		cut(st.conn)
+	}
+	k.forget(st)
+}
+
+func (k *streams) forget(st *stream) {
+	if st.over {
+		return
+	}
+	st.over = true
+	if st.screen != nil {
+		st.screen.Leave()
+	}
+	delete(k.open, st)
+	if k.of[st.of]--; k.of[st.of] == 0 {
+		delete(k.of, st.of)
+	}
+}
+
+// count returns how many are open.
+func (k *streams) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.open)
+}
+
 // close waits until all streams have ended, which they do of themselves; the
 // write of a screen that takes no byte is given up after the grace.
-func (s *streams) close() {
-	s.mu.Lock()
-	s.closed = true
-	for conn := range s.open {
-		_ = conn.SetWriteDeadline(time.Now().Add(shutdownGrace)) // a broken connection shows at the write
+func (k *streams) close() {
+	k.mu.Lock()
+	k.closed = true
+	for st := range k.open {
+		if st.conn != nil {
+			_ = st.conn.SetWriteDeadline(time.Now().Add(shutdownGrace)) // a broken connection shows at the write
+		}
 	}
-	s.mu.Unlock()
-	s.wg.Wait()
+	k.mu.Unlock()
+	k.wg.Wait()
 }
 
 func (s *Server) stream(conn net.Conn, screen *board.Screen) {
@@ -133,7 +281,7 @@ func (s *Server) stream(conn net.Conn, screen *board.Screen) {
 		if s.ctx.Err() != nil {                                   // the deadline of close may be gone
 			return
 		}
-		if _, err := conn.Write(event); err != nil {
+		if _, err := conn.Write(event.Bytes); err != nil {
 			// The kernel's patience may end a moment before ours.
 			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
 				s.cut.Add(1)

@@ -56,7 +56,7 @@ func TestEventsOverTCP(t *testing.T) {
 	if e.T == 0 || e.U != nil || e.Hops != nil {
 		t.Errorf("got %+v", e)
 	}
-	if n := w.s.count.Load(); n != 1 {
+	if n := w.s.streams.count(); n != 1 {
 		t.Errorf("%d screens are counted", n)
 	}
 }
@@ -141,7 +141,7 @@ func TestBadFiltersAreRefused(t *testing.T) {
 				t.Errorf("%s: %d %s", query, answer.Code, text)
 			}
 		}
-		if n := w.s.count.Load(); n != 0 {
+		if n := w.s.streams.count(); n != 0 {
 			t.Errorf("%d screens are counted", n)
 		}
 		for _, query := range []string{"?set=" + strings.Repeat("a", 240), "?" + strings.Repeat("set=a&", 32)} {
@@ -180,7 +180,7 @@ func TestTooManyFilters(t *testing.T) {
 }
 
 func TestTooManyScreens(t *testing.T) {
-	in(t, Options{MaxScreens: 2}, func(w *world) {
+	in(t, Options{Limits: Limits{Screens: 2}}, func(w *world) {
 		first := w.join("")
 		w.join("?set=a")
 		_, answer := w.ask("")
@@ -247,7 +247,7 @@ func TestCloseWaitsForNobody(t *testing.T) {
 				t.Errorf("a screen after the end gets %q, %v", got, err)
 			}
 		}
-		if n := w.s.count.Load(); n != 0 {
+		if n := w.s.streams.count(); n != 0 {
 			t.Errorf("%d screens are counted", n)
 		}
 	})
@@ -341,7 +341,7 @@ func TestAConnectionThatCannotBeTakenOver(t *testing.T) {
 		if got := w.get("/events"); got.Code != http.StatusInternalServerError {
 			t.Errorf("%d %s", got.Code, got.Body)
 		}
-		if n := w.b.Screens() + int(w.s.count.Load()); n != 0 {
+		if n := w.b.Screens() + w.s.streams.count(); n != 0 {
 			t.Errorf("%d screens are counted", n)
 		}
 	})

@@ -1,8 +1,10 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -23,7 +25,7 @@ var (
 	descNATS     = prometheus.NewDesc("pharos_nats_up", "1 while this dashboard is connected to NATS.", nil, nil)
 	descBus      = prometheus.NewDesc("pharos_nats_events_total", "What happened on the connection to NATS: connects, messages received and lost (this dashboard was too slow), snapshots taken, refreshes asked for, rights denied, messages that could not be published.", []string{"event"}, nil)
 	descScreens  = prometheus.NewDesc("pharos_screens", "Screens that are watching.", nil, nil)
-	descRefused  = prometheus.NewDesc("pharos_screens_refused_total", "Screens refused because max_screens were watching.", nil, nil)
+	descRefused  = prometheus.NewDesc("pharos_screens_refused_total", "Screens refused because too many were watching, in all or from one address.", nil, nil)
 	descCut      = prometheus.NewDesc("pharos_screens_cut_total", "Screens cut off because they took no byte for 10 s.", nil, nil)
 	descDropped  = prometheus.NewDesc("pharos_messages_dropped_total", "Messages from NATS that were dropped, by reason.", []string{"reason"}, nil)
 	descDelay    = prometheus.NewDesc("pharos_frame_delay_seconds", "From a result's arrival to the frame that carries its change of status.", nil, nil)
@@ -50,7 +52,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	}
 	s := c.s
 	gauge(descInfo, 1, s.o.Version)
-	gauge(descScreens, float64(s.count.Load()))
+	gauge(descScreens, float64(s.streams.count()))
 	total(descRefused, s.refused.Load())
 	total(descCut, s.cut.Load())
 	for reason, n := range s.o.Board.Drops() {
@@ -103,9 +105,25 @@ func one(b bool) float64 {
 func (s *Server) metrics() echo.HandlerFunc {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn),
-		ErrorHandling:       promhttp.ContinueOnError,
-		MaxRequestsInFlight: 4,
-	}))
+	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog:           slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn),
+		ErrorHandling:      promhttp.ContinueOnError,
+		DisableCompression: true,
+	})
+	return func(c echo.Context) error {
+		return s.share(c, "metrics", func() (string, []byte, error) {
+			w := inMemory{header: http.Header{}}
+			handler.ServeHTTP(&w, &http.Request{Method: http.MethodGet, Header: http.Header{}})
+			return w.header.Get(echo.HeaderContentType), w.Bytes(), nil
+		})
+	}
 }
+
+// inMemory is an answer that goes nowhere.
+type inMemory struct {
+	bytes.Buffer
+	header http.Header
+}
+
+func (p *inMemory) Header() http.Header { return p.header }
+func (p *inMemory) WriteHeader(int)     {}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"compress/gzip"
 	"errors"
 	"maps"
@@ -17,18 +16,13 @@ import (
 	"pharos/internal/ui"
 )
 
-// SetViews puts these boards in force, each at an address of its own: what the
-// address stands for, by name. The empty name is that of "/". No name may be
-// the first part of another address.
-func (s *Server) SetViews(views map[string]url.Values) { s.views.Store(&views) }
-
 const viewKey = "view"
 
 // view lets the address of a view be answered as "/" is.
 func (s *Server) view(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		at := c.Request().URL
-		if view, ok := (*s.views.Load())[strings.TrimPrefix(at.Path, "/")]; ok {
+		if view, ok := s.settings.Load().Views[strings.TrimPrefix(at.Path, "/")]; ok {
 			at.Path, at.RawPath = "/", ""
 			c.Set(viewKey, view)
 		}
@@ -46,31 +40,15 @@ func (s *Server) page(c echo.Context) error {
 	asked := url.Values{}
 	maps.Copy(asked, view)
 	maps.Copy(asked, query) // the address goes before the view
-	moment := ui.Moment{Asked: asked}
-	moment.Board, moment.Now, err = s.o.Board.Snapshot(c.Request().Context(), board.Filter{Sets: asked["set"], Sites: asked["site"]})
-	switch {
-	case errors.Is(err, board.ErrFilter):
-		return echo.NewHTTPError(http.StatusBadRequest, err.Error())
-	case errors.Is(err, board.ErrEnded): // the page comes without a state, and goes on asking for one
-	case err != nil:
-		return err
-	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	page := ui.Page(moment)
-	if !compressed(c) {
-		return c.HTMLBlob(http.StatusOK, page)
-	}
-	var out bytes.Buffer
-	w := squeezers.Get().(*gzip.Writer)
-	defer squeezers.Put(w)
-	w.Reset(&out)
-	if _, err := w.Write(page); err != nil {
-		return err
-	}
-	if err := w.Close(); err != nil {
-		return err
-	}
-	return c.HTMLBlob(http.StatusOK, out.Bytes())
+	return s.share(c, "page?"+asked.Encode(), func() (string, []byte, error) {
+		moment := ui.Moment{Asked: asked}
+		var err error
+		moment.Board, moment.Now, err = s.o.Board.Snapshot(s.ctx, board.Filter{Sets: asked["set"], Sites: asked["site"]})
+		if errors.Is(err, board.ErrFilter) {
+			return "", nil, echo.NewHTTPError(http.StatusBadRequest, err.Error())
+		} // after another, the page comes without a state, and goes on asking for one
+		return echo.MIMETextHTMLCharsetUTF8, ui.Page(moment), nil
+	})
 }
 
 // squeezers are compressors of pages, which are too large to be made for each.

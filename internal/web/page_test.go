@@ -20,12 +20,16 @@ import (
 	"pharos/internal/pharos"
 )
 
+func (w *world) views(views map[string]url.Values) {
+	w.s.Apply(Settings{Views: views, Guard: testGuard})
+}
+
 func TestViewsHaveAddresses(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.wantCode("/lobby", http.StatusNotFound)
-		w.s.SetViews(map[string]url.Values{"": {"merge": {"worst"}}, "lobby": {"set": {"Shop"}}})
+		w.views(map[string]url.Values{"": {"merge": {"worst"}}, "lobby": {"set": {"Shop"}}})
 		page := w.wantCode("/lobby", http.StatusOK)
-		if h := page.Header(); h.Get("Cache-Control") != "no-store" || h.Get("Content-Security-Policy") != contentPolicy {
+		if h := page.Header(); h.Get("Cache-Control") != "no-store" || h.Get("Content-Security-Policy") != testPolicy {
 			t.Errorf("headers: %v", h)
 		}
 		w.wantCode("/lobby?theme=light", http.StatusOK)
@@ -38,7 +42,7 @@ func TestViewsHaveAddresses(t *testing.T) {
 		if post.Code != http.StatusMethodNotAllowed {
 			t.Errorf("POST /lobby: %d", post.Code)
 		}
-		w.s.SetViews(nil)
+		w.views(nil)
 		w.wantCode("/lobby", http.StatusNotFound)
 		w.wantCode("/", http.StatusOK)
 	})
@@ -89,7 +93,7 @@ func (w *world) carried(target string) (names []string, asked, page string) {
 func TestPageCarriesWhatItsAddressAsksFor(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.shop()
-		w.s.SetViews(map[string]url.Values{"": {"merge": {"worst"}}, "lobby": {"set": {"Shop"}, "theme": {"light"}}, "full": {"set": make([]string, 33)}})
+		w.views(map[string]url.Values{"": {"merge": {"worst"}}, "lobby": {"set": {"Shop"}, "theme": {"light"}}, "full": {"set": make([]string, 33)}})
 		for _, tt := range []struct{ target, tiles, asked string }{
 			{"/", "Home page,Is True?,Later,Backup", "merge=worst"},
 			{"/?set=jobs", "Backup", "merge=worst&set=jobs"},

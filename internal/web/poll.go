@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -28,10 +27,10 @@ type pollWatcher struct {
 // three statuses and its page needs just one of them: what is stale is
 // critical, what is unknown or has not been looked at is a warning.
 func (s *Server) poll(c echo.Context) error {
-	state := s.o.Board.State(c.Request().Context())
-	if state == nil {
-		return retryLater(c, 1, "the board is stopping")
-	}
+	return s.share(c, "poll", func() (string, []byte, error) { return s.encode(pollOf) })
+}
+
+func pollOf(state *board.State) any {
 	out := struct {
 		Watchers []pollWatcher `json:"metric_watchers"`
 	}{[]pollWatcher{}}
@@ -57,8 +56,7 @@ func (s *Server) poll(c echo.Context) error {
 			out.Watchers = append(out.Watchers, w)
 		}
 	}
-	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSON(http.StatusOK, out)
+	return out
 }
 
 // pollValue is a page's time as "%.4f" seconds, "unknown" before there is one;

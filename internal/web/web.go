@@ -3,6 +3,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"sync"
@@ -21,39 +23,55 @@ import (
 	"pharos/internal/board"
 )
 
-const (
-	// maxRequests are the connections that are open at once besides the streams:
-	// for the page and the API.
-	maxRequests   = 1024
-	shutdownGrace = 500 * time.Millisecond
-	// contentPolicy lets the page run its own scripts and styles, and nothing
-	// else.
-	contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
-)
+const shutdownGrace = 500 * time.Millisecond
 
 // Options are what a Server needs.
 type Options struct {
-	Board      *board.Board
-	Version    string
-	MaxScreens int // streams at once; 0: 5,000
-	Log        *slog.Logger
+	Board   *board.Board
+	Version string
+	Limits  Limits
+	Log     *slog.Logger
 	// NATS, if not nil, returns the connection's counters by name, for /metrics.
 	NATS func() map[string]uint64
 	// Sample, if not nil, answers below /sample/: the pages that the built-in
 	// sample watches.
 	Sample http.Handler
+	// Admin says that /metrics is served by ServeAdmin alone.
+	Admin bool
+}
+
+// Limits are how many streams there can be at once.
+type Limits struct {
+	Screens    int // 0: 5,000
+	PerAddress int // 0: 1,000
+}
+
+// Settings are what can change while a Server runs.
+type Settings struct {
+	// Views are boards with an address of their own: what the address stands for,
+	// by name. The empty name is that of "/". No name may be the first part of
+	// another address.
+	Views map[string]url.Values
+	Guard Guard
+}
+
+// inForce are the settings and what follows from them.
+type inForce struct {
+	Settings
+	policy string
 }
 
 // Server serves one board.
 type Server struct {
-	views   atomic.Pointer[map[string]url.Values]
-	o       Options
-	echo    *echo.Echo
-	streams streams
-	count   atomic.Int64 // streams
-	open    atomic.Int64 // connections that are no streams
-	refused atomic.Uint64
-	cut     atomic.Uint64
+	o           Options
+	settings    atomic.Pointer[inForce]
+	ownNames    []string
+	echo, admin *echo.Echo
+	connections connections
+	streams     streams
+	answers     answers
+	refused     atomic.Uint64
+	cut         atomic.Uint64
 	// stop ends the streams. Shutdown of net/http does not know them.
 	stop context.CancelFunc
 	ctx  context.Context
@@ -61,63 +79,94 @@ type Server struct {
 
 // New returns a server that has no listener yet.
 func New(o Options) *Server {
-	if o.MaxScreens == 0 {
-		o.MaxScreens = 5000
+	s := &Server{o: o, echo: echo.New(), admin: echo.New(), ownNames: ownNames()}
+	screens := cmp.Or(o.Limits.Screens, 5000)
+	s.connections.max, s.streams.max = room(openFiles(), screens)
+	s.streams.perAddress = cmp.Or(o.Limits.PerAddress, 1000)
+	if s.streams.max < screens {
+		o.Log.Warn("max_screens is more than this process may have open; allow it more files (ulimit -n)", "max_screens", screens, "room", s.streams.max)
 	}
-	s := &Server{o: o, echo: echo.New(), streams: streams{open: map[net.Conn]struct{}{}}}
-	s.SetViews(nil)
+	s.connections.trusts = func(a netip.Addr) bool { return s.settings.Load().Guard.trusts(a) }
+	s.Apply(Settings{})
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	e := s.echo
-	e.Logger.SetOutput(io.Discard)
-	e.HTTPErrorHandler = s.fail
-	e.Pre(s.view)
-	e.Use(headers)
+	for _, e := range []*echo.Echo{s.echo, s.admin} {
+		e.Logger.SetOutput(io.Discard)
+		e.HTTPErrorHandler = s.fail
+		e.Pre(s.headers, s.knownHost)
+	}
 	read := []string{http.MethodGet, http.MethodHead} // of a HEAD's answer net/http leaves the body out
+	health := func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
+	e := s.echo
+	e.Pre(s.view)
 	e.Match(read, "/", s.page)
 	e.Match(read, "/assets/:build/:name", s.asset)
 	e.GET("/events", s.events)
 	e.Match(read, "/api/v1/board", s.apiBoard)
 	e.Match(read, "/api/v1/watchers/:id", s.apiWatcher)
 	e.Match(read, "/poll/json", s.poll)
-	e.Match(read, "/metrics", s.metrics())
-	e.Match(read, "/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
+	e.Match(read, "/healthz", health)
 	e.Match(read, "/readyz", s.ready)
 	if o.Sample != nil {
 		e.Any("/sample/*", echo.WrapHandler(http.StripPrefix("/sample", o.Sample)))
 	}
+	metrics := s.metrics()
+	s.admin.Match(read, "/metrics", metrics)
+	s.admin.Match(read, "/healthz", health)
+	s.admin.Match(read, "/readyz", s.ready)
+	if o.Admin {
+		metrics = func(echo.Context) error {
+			return echo.NewHTTPError(http.StatusNotFound, "the metrics are elsewhere: dashboard.admin in the file says where")
+		}
+	}
+	e.Match(read, "/metrics", metrics)
 	return s
 }
 
+// Apply puts other settings in force.
+func (s *Server) Apply(now Settings) {
+	var named []board.Filter
+	for _, view := range now.Views {
+		named = append(named, board.Filter{Sets: view["set"], Sites: view["site"]})
+	}
+	s.o.Board.Name(named)
+	s.settings.Store(&inForce{Settings: now, policy: now.Guard.policy()})
+}
+
 // ServeHTTP answers one request; Serve is the usual way.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.connections.answering(r)()
+	s.echo.ServeHTTP(w, r)
+}
 
 // Serve answers what comes in by the listener until ctx is done, then ends the
 // streams, lets the other requests finish for half a second, and returns when
 // nothing of it runs any more. The listener is closed. Serve is called once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ConnState:         s.onState,
-		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
-	}
+	srv := s.server(s)
+	srv.ConnContext, srv.ConnState = s.connections.add, s.connections.state
+	return serve(ctx, srv, l, s.Close)
+}
+
+// ServeAdmin answers what is for those who run the dashboard, as Serve does.
+func (s *Server) ServeAdmin(ctx context.Context, l net.Listener) error {
+	return serve(ctx, s.server(s.admin), l, func() {})
+}
+
+// serve runs a server until ctx is done. stop ends what Shutdown does not know.
+func serve(ctx context.Context, srv *http.Server, l net.Listener, stop func()) error {
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	var err error
 	select {
 	case err = <-served:
-		s.Close()
+		stop()
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	var streams sync.WaitGroup
-	streams.Go(s.Close) // Shutdown knows nothing of them; both have the same half a second
+	streams.Go(stop) // both have the same half a second
 	if srv.Shutdown(grace) != nil {
 		err = srv.Close()
 	}
@@ -126,15 +175,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// onState counts the connections, and closes those that are too many.
-func (s *Server) onState(conn net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		if s.open.Add(1) > maxRequests {
-			_ = conn.Close() // its reader finds out
-		}
-	case http.StateHijacked, http.StateClosed:
-		s.open.Add(-1)
+func (s *Server) server(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -142,16 +191,6 @@ func (s *Server) onState(conn net.Conn, state http.ConnState) {
 func (s *Server) Close() {
 	s.stop()
 	s.streams.close()
-}
-
-func headers(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Content-Security-Policy", contentPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		return next(c)
-	}
 }
 
 // fail answers with the error's text, as plain text for people and programs
@@ -174,12 +213,15 @@ func (s *Server) fail(err error, c echo.Context) {
 	_ = c.String(code, text+"\n") // likewise
 }
 
+// errStopping is told to who asks for what a board that has ended cannot say.
+var errStopping = errors.New("the board is stopping")
+
 func (s *Server) ready(c echo.Context) error {
 	c.Response().Header().Set("Cache-Control", "no-store")
 	state := s.o.Board.State(c.Request().Context())
 	switch {
 	case state == nil:
-		return echo.NewHTTPError(http.StatusServiceUnavailable, "the board is stopping")
+		return echo.NewHTTPError(http.StatusServiceUnavailable, errStopping.Error())
 	case !state.Link.Up:
 		return echo.NewHTTPError(http.StatusServiceUnavailable, "no contact with NATS: "+state.Link.Error)
 	}

@@ -39,6 +39,11 @@ type world struct {
 // awake keeps the machine's own clocks out of tests with a fake one.
 func awake() time.Duration { return 0 }
 
+// testGuard knows the names that the tests' requests are for.
+var testGuard = Guard{Hosts: []string{"example.com", "a"}}
+
+const testPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 // start returns a world and a function that ends it.
 func start(t testing.TB, o Options) (*world, func()) {
 	w := &world{TB: t, log: &bytes.Buffer{}}
@@ -47,6 +52,7 @@ func start(t testing.TB, o Options) (*world, func()) {
 	w.b = board.New(board.Options{Title: "Pharos", Tagline: "Watching", Build: ui.Build(), Log: slog.New(slog.DiscardHandler), Slept: awake})
 	o.Board = w.b
 	w.s = New(o)
+	w.s.Apply(Settings{Guard: testGuard})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.b.Run(ctx) }()
@@ -264,7 +270,7 @@ func TestHeaders(t *testing.T) {
 		for _, target := range []string{"/", "/api/v1/board", "/poll/json", "/metrics", "/healthz", "/readyz", "/nothing", "/api/v1/watchers/none", "/events?set="} {
 			h := w.get(target).Header()
 			for name, want := range map[string]string{
-				"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": contentPolicy,
+				"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": testPolicy, "X-Frame-Options": "DENY",
 			} {
 				if got := h.Get(name); got != want {
 					t.Errorf("GET %s: %s: %q, want %q", target, name, got, want)

@@ -1,0 +1,134 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Dashboard is what the dashboard does.
+type Dashboard struct {
+	Listen string // host:port
+	Admin  string // host:port of /metrics and /healthz alone; empty: they are beside the board
+	Limits Limits
+	// Views are the boards with an address of their own, by name: what an
+	// address of "/" would say after its "?" to mean the same. The one of the
+	// empty name is what "/" itself stands for.
+	Views map[string]url.Values
+	Guard Guard
+}
+
+// Limits are how much a dashboard holds.
+type Limits struct {
+	Watchers   int // tiles of the board
+	Screens    int // streams at the same time
+	PerAddress int // of them, from one address
+}
+
+// Guard says which requests are answered at all.
+type Guard struct {
+	Hosts          []string // names in small letters; "*.example.com" is every name below, "*" any
+	FrameAncestors []string // sources of the directive frame-ancestors
+	TrustedProxies []netip.Prefix
+}
+
+// dashboard returns the section with its defaults.
+func (r *reader) dashboard(k *dashboardKeys) Dashboard {
+	d := Dashboard{
+		Listen: string(k.Listen), Admin: string(k.Admin),
+		Limits: Limits{Watchers: int(k.MaxWatchers), Screens: int(k.MaxScreens), PerAddress: int(k.PerAddress)},
+		Views:  r.views(k),
+		Guard:  Guard{Hosts: k.Hosts, FrameAncestors: k.FrameAncestors, TrustedProxies: k.TrustedProxies},
+	}
+	silent := Default().Dashboard
+	orDefault(&d.Listen, silent.Listen)
+	orDefault(&d.Limits.Watchers, silent.Limits.Watchers)
+	orDefault(&d.Limits.Screens, silent.Limits.Screens)
+	orDefault(&d.Limits.PerAddress, silent.Limits.PerAddress)
+	if _, _, err := hostPort(d.Listen); err != nil {
+		r.fail(k.at("listen"), "dashboard.listen: %v", err)
+	}
+	if d.Admin != "" {
+		switch host, _, err := hostPort(d.Admin); {
+		case err != nil:
+			r.fail(k.at("admin"), "dashboard.admin: %v", err)
+		case !loopback(strings.ToLower(host)):
+			r.fail(k.at("admin"), "dashboard.admin: nobody signs in there, so it listens on this machine alone: want 127.0.0.1, ::1 or localhost, got %s", shown(d.Admin))
+		}
+	}
+	return d
+}
+
+// someTexts reads one value or a list of them, each with a function that says
+// what is wrong with it, or "".
+func someTexts[T any](r *reader, n *yaml.Node, key string, parse func(string) (T, string)) []T {
+	var all []T
+	for _, item := range oneOrMore(n) {
+		if !r.enter(item) {
+			break
+		}
+		s, ok := r.text(item, key)
+		if !ok {
+			continue
+		}
+		v, wrong := parse(s)
+		if wrong != "" {
+			r.fail(item, "%s%s, got %s", label(key), wrong, shown(s))
+			continue
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+var (
+	hostWord   = regexp.MustCompile(`^(\*|(\*\.)?[\pL\pN_]([\pL\pN_.-]{0,250}[\pL\pN_])?)$`)
+	sourceWord = regexp.MustCompile(`^(\*|(https?://)?(\*\.)?[a-zA-Z0-9._-]+(:([0-9]{1,5}|\*))?)$`)
+)
+
+// hostNames are names by which people reach the board.
+type hostNames []string
+
+func (h *hostNames) read(r *reader, n *yaml.Node, key string) {
+	*h = someTexts(r, n, key, func(s string) (string, string) {
+		if !hostWord.MatchString(s) {
+			return "", `want the name of a host without scheme and port, such as "wall.example.com", "*.example.com" or "*" for any`
+		}
+		return strings.ToLower(s), ""
+	})
+}
+
+// sources are sites that may show the board in a frame.
+type sources []string
+
+func (o *sources) read(r *reader, n *yaml.Node, key string) {
+	*o = someTexts(r, n, key, func(s string) (string, string) {
+		switch {
+		case s == "self":
+			return "'self'", ""
+		case !sourceWord.MatchString(s):
+			return "", `want a site such as "https://intranet.example.com", or "self"`
+		}
+		return s, ""
+	})
+}
+
+// networks are addresses and blocks of them.
+type networks []netip.Prefix
+
+func (w *networks) read(r *reader, n *yaml.Node, key string) {
+	*w = someTexts(r, n, key, func(s string) (netip.Prefix, string) {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			return p.Masked(), ""
+		}
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return netip.Prefix{}, `want addresses or blocks of them, such as "10.0.0.7" or "10.0.0.0/8"`
+		}
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), ""
+	})
+}
