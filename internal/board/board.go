@@ -59,8 +59,7 @@ type Board struct {
 	doubles   map[pharos.WatcherID]double
 	refused   refusal
 	unsorted  bool // the structure has changed
-	hopsDirty bool
-	hops      hops
+	footer    footer
 	dirty     []*tile
 	urgent    bool
 	n         uint64
@@ -125,7 +124,7 @@ func New(o Options) *Board {
 	}
 	b.drops.log = o.Log
 	b.pace = pace{frame: -time.Hour, urgent: -time.Hour, structure: -time.Hour}
-	b.hops = b.encodeHops()
+	b.deriveFooter()
 	b.Name(nil)
 	return b
 }
@@ -169,7 +168,7 @@ func (b *Board) SetLink(l Link) { b.send(input{link: &l, at: b.clock()}) }
 func (b *Board) SetNotice(text string) {
 	b.send(input{at: b.clock(), do: func() {
 		b.notice = pharos.CleanLine(text, pharos.MaxSummary)
-		b.hopsDirty = true
+		b.footer.soon = true
 	}})
 }
 
@@ -263,7 +262,7 @@ func (b *Board) take(in input) {
 				}
 				b.linkSince, b.lost = b.now, !in.link.Up
 			}
-			b.link, b.hopsDirty, b.urgent = *in.link, true, true
+			b.link, b.footer.soon, b.urgent = *in.link, true, true
 		}
 	case in.do != nil:
 		in.do()
@@ -289,7 +288,7 @@ func (b *Board) sweep() {
 		}
 	}
 	if b.behind > 0 && b.now-b.behind > behindFor {
-		b.behind, b.hopsDirty = 0, true
+		b.behind = 0
 	}
 	for t := range b.strangers {
 		if t.known && b.now-t.deadline > expireAfter {
@@ -301,7 +300,6 @@ func (b *Board) sweep() {
 	b.forgetDoubles()
 	if b.refused.text != "" && b.now-b.refused.seen > refusedFor {
 		b.refused = refusal{}
-		b.hopsDirty = true
 	}
 	b.dropFeeds()
 }

@@ -59,7 +59,6 @@ func (b *Board) judgeCauses() {
 		}
 		was := p.trouble
 		p.trouble = now
-		b.hopsDirty = true
 		if was.cutOff != now.cutOff {
 			for t := range p.owns {
 				b.show(t)

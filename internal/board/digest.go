@@ -45,7 +45,6 @@ func (b *Board) compare(p *prober) {
 		}
 		if a.lost(b.now) {
 			b.showAll(p)
-			b.hopsDirty = true
 		}
 		return
 	}
@@ -54,7 +53,6 @@ func (b *Board) compare(p *prober) {
 	p.asks.gap = 0 // it has helped
 	if tell {
 		b.showAll(p)
-		b.hopsDirty = true
 	}
 }
 

@@ -68,7 +68,6 @@ func (b *Board) refuse(text string) {
 	b.refused.seen = b.now
 	if b.refused.text == "" {
 		b.refused.text = text
-		b.hopsDirty = true
 	}
 }
 

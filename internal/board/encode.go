@@ -56,7 +56,7 @@ func (b *Board) appendFrame(f *feed, updates []byte, ends []int, news bool) []by
 	out = append(out, ']')
 	if news {
 		out = append(out, `,"hops":`...)
-		out = b.hops.append(out)
+		out = b.footer.hops.append(out)
 	}
 	return append(out, "}\n\n"...)
 }
@@ -162,7 +162,8 @@ func (b *Board) encodeHops() hops {
 	out = strconv.AppendBool(out, b.link.Store)
 	out = pharos.AppendField(out, "error", pharos.CleanLine(b.link.Error, pharos.MaxSummary))
 	out = append(out, `},"probers":[`...)
-	for i, p := range b.sortedProbers() {
+	probers := b.sortedProbers()
+	for i, p := range probers[:min(len(probers), maxListed)] {
 		if i > 0 {
 			out = append(out, ',')
 		}

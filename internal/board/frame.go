@@ -100,7 +100,10 @@ func (b *Board) flush() time.Duration {
 		wait = min(wait, at-b.now)
 		return true
 	}
-	changed := len(b.dirty) > 0 || b.hopsDirty || b.urgent
+	if !later(b.footer.due()) {
+		b.deriveFooter()
+	}
+	changed := len(b.dirty) > 0 || b.footer.news || b.urgent
 	switch {
 	case b.unsorted && !later(b.structureDue()): // what is urgent does not wait for it
 		b.structure()
@@ -146,8 +149,8 @@ func (b *Board) structure() {
 	b.sort()
 	b.n++
 	b.pace.structure, b.pace.frame, b.pace.urgent = b.now, b.now, b.now
-	b.urgent, b.hopsDirty = false, false
-	b.hops = b.encodeHops()
+	b.deriveFooter()
+	b.urgent, b.footer.news = false, false
 	for _, f := range b.feeds {
 		if f.screens.Load() > 0 {
 			f.publish(f.snapshot(b.picture(), b.now), b.now)
@@ -159,13 +162,11 @@ func (b *Board) structure() {
 func (b *Board) frame() {
 	b.n++
 	b.pace.frame, b.urgent = b.now, false
-	news := false
-	if b.hopsDirty {
-		b.hopsDirty = false
-		old := b.hops
-		b.hops = b.encodeHops()
-		news = !b.hops.same(old)
+	if b.footer.soon && b.now >= b.footer.due() {
+		b.deriveFooter()
 	}
+	news := b.footer.news
+	b.footer.news = false
 	// Each tile's update is encoded once; the feeds take those that are theirs.
 	updates := b.scratch[:0]
 	ends := make([]int, len(b.dirty))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -118,5 +119,33 @@ func TestNamedFiltersAlwaysHaveRoom(t *testing.T) {
 		w.join(Filter{})
 		w.b.Name(nil)
 		w.join(lobby) // is watched already
+	})
+}
+
+// TestInventedProbersCostAScreenLittle: a thousand that come and go do not fill the
+// lines to the screens.
+func TestInventedProbersCostAScreenLittle(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.live("pharos.push.a.b.c", `{"status":"ok","ttl":600}`)
+		w.pass(time.Second)
+		s := w.screens[0]
+		bytes := 0
+		for n := range 100 { // ten seconds
+			for i := range 100 {
+				id := (n*100 + i) % 1000
+				w.b.Apply(fmt.Sprintf("pharos.heartbeat.s%d.p%d", id/100, id), fmt.Appendf(nil, `{"incarnation":1,"seq":%d,"missed":%d,"leaving":%v}`, n+1, n, n%20 > 9), 0, true)
+			}
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+			s.mu.Lock()
+			for _, event := range s.inbox {
+				bytes += len(event)
+			}
+			s.mu.Unlock()
+			w.settle()
+		}
+		if bytes > 2<<20 {
+			t.Errorf("%d bytes a second for one screen", bytes/10)
+		}
 	})
 }

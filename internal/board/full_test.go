@@ -86,8 +86,8 @@ func TestTooManyProbersAreNamed(t *testing.T) {
 		if n := w.b.Drops()[pharos.ReasonFull]; n != 2 {
 			t.Errorf("%d dropped as full, want 2", n)
 		}
-		w.wantNotices(`prober "a/q" and its watchers are not shown: a board has room for 1000`)
+		w.wantNotices("800 more probers are not listed here", `prober "a/q" and its watchers are not shown: a board has room for 1000`)
 		w.pass(refusedFor)
-		w.wantNotices()
+		w.wantNotices("800 more probers are not listed here")
 	})
 }

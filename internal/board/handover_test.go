@@ -197,7 +197,7 @@ func TestTwoProcessesOfOneNameAreTold(t *testing.T) {
 		w.beat("berlin", "p1", 2)
 		w.pass(2 * time.Second)
 		w.wantNotices() // the older may be on its way out
-		w.pass(3 * time.Second)
+		w.pass(3*time.Second + footerEvery)
 		w.wantNotices("berlin p1 runs twice: give one of them another name")
 		older()
 		w.pass(9 * time.Second)

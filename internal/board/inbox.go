@@ -135,19 +135,11 @@ func (b *Board) takeMessages() {
 		}
 		b.budget.spend(len(m.data))
 		if b.now-m.at > behindFrom {
-			b.sayBehind()
+			b.behind = b.now
 		}
 		b.read(m)
 	}
 	b.inbox.signal()
-}
-
-// sayBehind remembers that the board does not keep up.
-func (b *Board) sayBehind() {
-	if b.behind == 0 {
-		b.hopsDirty = true
-	}
-	b.behind = b.now
 }
 
 // budget is how many bytes may be read.

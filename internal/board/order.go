@@ -38,7 +38,7 @@ func (b *Board) hear(p *prober, id pharos.WatcherID, in *input) bool {
 		return false
 	}
 	if !newer && last != (said{}) {
-		b.noticeBackwards(p)
+		p.backwards = b.now
 	}
 	p.said[id] = said{r.Incarnation, r.Seq, b.now, r.Status, r.Change}
 	return true
@@ -50,12 +50,4 @@ func (p *prober) forgetSaid(id pharos.WatcherID) {
 	if p != nil && !p.listed[id] {
 		delete(p.said, id)
 	}
-}
-
-// noticeBackwards remembers that a prober's numbers ran backwards.
-func (b *Board) noticeBackwards(p *prober) {
-	if p.backwards == 0 {
-		b.hopsDirty = true
-	}
-	p.backwards = b.now
 }

@@ -37,7 +37,7 @@ func (b *Board) picture() *picture {
 	if b.pictured != nil && b.pictured.n == b.n {
 		return b.pictured
 	}
-	p := &picture{n: b.n, hops: b.hops, tiles: make([]pictureTile, 0, len(b.order)), bytes: make([]byte, 0, 160*len(b.order))}
+	p := &picture{n: b.n, hops: b.footer.hops, tiles: make([]pictureTile, 0, len(b.order)), bytes: make([]byte, 0, 160*len(b.order))}
 	p.head = pharos.AppendField(p.head, "build", b.o.Build)
 	p.head = pharos.AppendField(p.head, "title", b.o.Title)
 	p.head = pharos.AppendField(p.head, "tagline", b.o.Tagline)

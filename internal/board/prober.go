@@ -73,14 +73,10 @@ func (p *prober) runsTwice() bool { return p.twin.last-p.twin.first > twinAfter 
 
 // noticeTwin takes the beat of an older process while the newer one is there.
 func (b *Board) noticeTwin(p *prober) {
-	told := p.runsTwice()
 	if p.twin == (twin{}) {
 		p.twin.first = b.now
 	}
 	p.twin.last = b.now
-	if p.runsTwice() != told {
-		b.hopsDirty = true
-	}
 }
 
 // missed tells ticks missed lately from those of long ago.
@@ -149,7 +145,6 @@ func (b *Board) prober(in *input) *prober {
 		p = &prober{id: id, site: s.Site, name: s.Prober, token: s.Site, heard: b.now - in.age, owns: map[*tile]bool{}, said: map[pharos.WatcherID]said{}}
 		p.up = in.age < pharos.HeartbeatTimeout
 		b.probers[id] = p
-		b.hopsDirty = true
 	}
 	return p
 }
@@ -200,7 +195,7 @@ func (b *Board) applyBeat(in *input) {
 			}
 			return
 		}
-		b.noticeBackwards(p)
+		p.backwards = b.now
 	case beat.Incarnation < old.Incarnation && !in.live:
 		return
 	case beat.Incarnation < old.Incarnation && p.up:
@@ -216,7 +211,6 @@ func (b *Board) applyBeat(in *input) {
 		p.missed.last = b.now
 	case beat.Missed > p.missed.before && b.now-p.missed.last > missedFor:
 		p.missed.before = beat.Missed
-		b.hopsDirty = true
 	}
 	sent := b.now - in.age
 	if in.live {
@@ -239,15 +233,9 @@ func (b *Board) applyBeat(in *input) {
 			offset = 0
 		}
 	}
-	if offset != p.offset || beat.Version != old.Version || beat.Watchers != old.Watchers || beat.Missed != old.Missed || beat.Rejected != old.Rejected || beat.Denied != old.Denied {
-		b.hopsDirty = true
-	}
 	p.offset = offset
 	wasUp := p.up
 	b.judgeProber(p)
-	if !p.up { // out of a backlog: since when it is silent has changed
-		b.hopsDirty = true
-	}
 	if !wasUp && p.up && in.live && old.Incarnation != 0 {
 		// What it saw meanwhile is on its way, or was missed.
 		p.back = b.now
@@ -289,9 +277,7 @@ func (b *Board) judgeRoster(p *prober) {
 		}
 		b.askFor(p)
 	}
-	if late := p.missing > 0 && b.now-p.missing >= rosterLate; late != p.late {
-		p.late, b.hopsDirty = late, true
-	}
+	p.late = p.missing > 0 && b.now-p.missing >= rosterLate
 }
 
 // takeNames takes human names that belong to the tokens of the subject.
@@ -329,20 +315,17 @@ func (b *Board) judgeProber(p *prober) {
 	up := !p.left && b.now-p.heard < pharos.HeartbeatTimeout
 	if up != p.up {
 		p.up = up
-		b.hopsDirty, b.urgent = true, true
+		b.footer.soon, b.urgent = true, true
 		for _, t := range p.tiles() {
 			b.show(t)
 			b.takeOver(t)
 		}
 	}
 	if p.twin != (twin{}) && b.now-p.twin.last > twinFor {
-		if p.runsTwice() {
-			b.hopsDirty = true
-		}
 		p.twin = twin{}
 	}
 	if p.backwards > 0 && b.now-p.backwards > backwardsFor {
-		p.backwards, b.hopsDirty = 0, true
+		p.backwards = 0
 	}
 	silent := b.now - p.heard
 	if !up && (p.left && silent > forgetLeft || silent > forgetSilent) && !p.needed() {
@@ -388,7 +371,6 @@ func (b *Board) setOwner(t *tile, p *prober) {
 	if t.owner = p; p != nil {
 		p.owns[t] = true
 	}
-	b.hopsDirty = true
 }
 
 func (b *Board) announce(t *tile, p *prober) {
@@ -410,7 +392,7 @@ func (b *Board) drop(p *prober) {
 	for _, t := range p.watches {
 		b.withdraw(t, p)
 	}
-	b.hopsDirty, b.unsorted = true, true
+	b.unsorted = true
 }
 
 func (b *Board) applyRoster(in *input) {
@@ -548,7 +530,7 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 			b.takeOver(t)
 		}
 	}
-	b.unsorted, b.hopsDirty = true, true
+	b.unsorted = true
 }
 
 // restore gives the watchers of a prober's roster that are not on the board

@@ -132,6 +132,9 @@ func (b *Board) notices() []string {
 	if b.behind > 0 {
 		out = append(out, "this dashboard is behind: more arrives than it can read; of each watcher it takes the newest")
 	}
+	if more := len(b.probers) - maxListed; more > 0 {
+		out = append(out, fmt.Sprintf("%d more probers are not listed here", more))
+	}
 	for _, p := range b.sortedProbers() {
 		if p.up && p.late {
 			out = append(out, fmt.Sprintf("%s: its list of %d watchers does not arrive here; may NATS pass on pharos.roster.%s.> and pharos.refresh?", p.place(), p.beat.Watchers, strings.ReplaceAll(p.id, "/", ".")))

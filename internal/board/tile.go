@@ -404,9 +404,6 @@ func (b *Board) double(t *tile, owner, other *prober, due time.Duration) {
 	if other != nil {
 		d.other = other.id
 	}
-	if old := b.doubles[t.id]; old.other != d.other || old.owner != d.owner {
-		b.hopsDirty = true
-	}
 	b.doubles[t.id] = d
 }
 
@@ -414,7 +411,6 @@ func (b *Board) forgetDoubles() {
 	for id, d := range b.doubles {
 		if b.now > d.until || b.handedOver(d.owner, id) || b.handedOver(d.other, id) {
 			delete(b.doubles, id)
-			b.hopsDirty = true
 		}
 	}
 }
