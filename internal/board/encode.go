@@ -56,7 +56,7 @@ func (b *Board) appendFrame(f *feed, updates []byte, ends []int, news bool) []by
 	out = append(out, ']')
 	if news {
 		out = append(out, `,"hops":`...)
-		out = b.footer.hops.append(out)
+		out = b.footer.hops.append(out, f.missing)
 	}
 	return append(out, "}\n\n"...)
 }
@@ -151,7 +151,17 @@ type hops struct{ head, rest []byte }
 
 func (h hops) same(o hops) bool { return bytes.Equal(h.head, o.head) && bytes.Equal(h.rest, o.rest) }
 
-func (h hops) append(out []byte) []byte { return append(append(out, h.head...), h.rest...) }
+// append appends the hops, with these notices before the others.
+func (h hops) append(out []byte, first []string) []byte {
+	out = append(out, h.head...)
+	for _, notice := range first {
+		out = append(pharos.AppendString(out, notice), ',')
+	}
+	if len(first) > 0 && h.rest[0] == ']' {
+		out = out[:len(out)-1]
+	}
+	return append(out, h.rest...)
+}
 
 func (b *Board) encodeHops() hops {
 	out := []byte(`{"nats":{"up":`)

@@ -88,9 +88,10 @@ func (c *choice) match(set, site string) bool {
 // feed is the frames of one filter.
 type feed struct {
 	frames
-	choice choice
-	used   time.Duration
-	cache  snapshotCache
+	choice  choice
+	used    time.Duration
+	missing []string // of what the filter asks for; as of the last structure
+	cache   snapshotCache
 }
 
 // snapshotCache is the newest snapshot of a feed.
@@ -137,7 +138,7 @@ func (b *Board) feed(c choice) *feed {
 		return nil
 	}
 	first := newFrame(&Event{}, b.now)
-	f := &feed{choice: c, frames: frames{newest: first, oldest: first, kept: 1}}
+	f := &feed{choice: c, frames: frames{newest: first, oldest: first, kept: 1}, missing: b.picture().missing(&c)}
 	b.feeds[c.key] = f
 	return f
 }

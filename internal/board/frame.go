@@ -152,6 +152,7 @@ func (b *Board) structure() {
 	b.deriveFooter()
 	b.urgent, b.footer.news = false, false
 	for _, f := range b.feeds {
+		f.missing = b.picture().missing(&f.choice)
 		if f.screens.Load() > 0 {
 			f.publish(f.snapshot(b.picture(), b.now), b.now)
 		}

@@ -28,6 +28,7 @@ type pictureSet struct {
 type pictureTile struct {
 	i         int // its number in frames
 	set, site string
+	siteName  string
 	from, to  int // in picture.bytes
 }
 
@@ -49,7 +50,7 @@ func (b *Board) picture() *picture {
 		place[t] = len(p.tiles)
 		from := len(p.bytes)
 		p.bytes = t.appendWhole(p.bytes)
-		p.tiles = append(p.tiles, pictureTile{t.i, t.setToken(), t.site, from, len(p.bytes)})
+		p.tiles = append(p.tiles, pictureTile{t.i, t.setToken(), t.site, t.siteName, from, len(p.bytes)})
 	}
 	for _, set := range b.sets {
 		s := pictureSet{name: set.name, token: set.token, tiles: make([]int, 0, len(set.tiles))}
@@ -138,8 +139,21 @@ func (p *picture) event(c *choice, now time.Duration) *Event {
 		first = false
 		out = append(out, p.bytes[t.from:t.to]...)
 	}
-	out = append(out, `],"hops":`...)
-	out = p.hops.append(out)
+	out = append(out, ']')
+	missing := p.missing(c)
+	for i, text := range missing {
+		if i == 0 {
+			out = append(out, `,"missing":[`...)
+		} else {
+			out = append(out, ',')
+		}
+		out = pharos.AppendString(out, text)
+	}
+	if len(missing) > 0 {
+		out = append(out, ']')
+	}
+	out = append(out, `,"hops":`...)
+	out = p.hops.append(out, missing)
 	return &Event{Bytes: append(out, "}\n\n"...)}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,16 +19,46 @@ import (
 
 const viewKey = "view"
 
-// view lets the address of a view be answered as "/" is.
+// view lets the address of a view be answered as "/" is. One with a slash at its
+// end leads to the one without: what the page refers to is beside it.
 func (s *Server) view(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		at := c.Request().URL
-		if view, ok := s.settings.Load().Views[strings.TrimPrefix(at.Path, "/")]; ok {
+		name, slash := strings.CutSuffix(strings.TrimPrefix(at.Path, "/"), "/")
+		view, ok := s.settings.Load().Views[name]
+		switch {
+		case !ok:
+		case slash && name != "":
+			to := &url.URL{Path: "../" + name, RawQuery: at.RawQuery} // relative, as there may be a path before ours
+			c.Response().Header().Set(echo.HeaderLocation, to.String())
+			return c.NoContent(http.StatusPermanentRedirect)
+		default:
 			at.Path, at.RawPath = "/", ""
 			c.Set(viewKey, view)
 		}
 		return next(c)
 	}
+}
+
+// noPage answers where there is nothing: a view that is called otherwise, or no
+// more.
+func (s *Server) noPage(c echo.Context) error {
+	name := strings.TrimSuffix(strings.TrimPrefix(c.Request().URL.Path, "/"), "/")
+	if strings.Contains(name, "/") {
+		return echo.ErrNotFound
+	}
+	there := slices.Sorted(maps.Keys(s.settings.Load().Views))
+	there = slices.DeleteFunc(there, func(name string) bool { return name == "" })
+	text := "no view " + quoted(name) + ": "
+	switch len(there) {
+	case 0:
+		text += "the file names none under dashboard.views"
+	case 1:
+		text += "there is " + there[0]
+	default:
+		text += "there are " + strings.Join(there, ", ")
+	}
+	return echo.NewHTTPError(http.StatusNotFound, text)
 }
 
 // page answers "/" and the address of a view.

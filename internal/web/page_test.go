@@ -34,8 +34,18 @@ func TestViewsHaveAddresses(t *testing.T) {
 		}
 		w.wantCode("/lobby?theme=light", http.StatusOK)
 		w.wantCode("/lobby?set=%zz", http.StatusBadRequest)
-		w.wantCode("/lobby/", http.StatusNotFound)
-		w.wantCode("/Lobby", http.StatusNotFound)
+		for target, want := range map[string]string{"/lobby/": "../lobby", "/lobby/?theme=light&set=A%20b": "../lobby?theme=light&set=A%20b"} {
+			if got := w.wantCode(target, http.StatusPermanentRedirect).Header().Get("Location"); got != want {
+				t.Errorf("GET %s leads to %q, want %q", target, got, want)
+			}
+		}
+		for target, want := range map[string]string{
+			"/Lobby": "no view \"Lobby\": there is lobby\n", "/loby/": "no view \"loby\": there is lobby\n", "/a/b": "Not Found\n", "//lobby": "Not Found\n",
+		} {
+			if got := w.wantCode(target, http.StatusNotFound).Body.String(); got != want {
+				t.Errorf("GET %s: got %q, want %q", target, got, want)
+			}
+		}
 		w.wantCode("/healthz", http.StatusOK)
 		post := httptest.NewRecorder()
 		w.s.ServeHTTP(post, httptest.NewRequest(http.MethodPost, "/lobby", nil))

@@ -97,6 +97,12 @@ func New(o Options) *Server {
 	read := []string{http.MethodGet, http.MethodHead} // of a HEAD's answer net/http leaves the body out
 	health := func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
 	e := s.echo
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		if errors.Is(err, echo.ErrNotFound) {
+			err = s.noPage(c)
+		}
+		s.fail(err, c)
+	}
 	e.Pre(s.view)
 	e.Match(read, "/", s.page)
 	e.Match(read, "/assets/:build/:name", s.asset)

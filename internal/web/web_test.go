@@ -283,7 +283,7 @@ func TestHeaders(t *testing.T) {
 func TestWhatIsNotThere(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		for _, tt := range []struct{ target, want string }{
-			{"/nothing", "Not Found\n"},
+			{"/nothing", "no view \"nothing\": the file names none under dashboard.views\n"},
 			{"/assets/0123/none.js", "no such asset; the page of another version asks for it: reload\n"},
 			{"/assets/..%2fui.go/..%2fui.go", "no such asset; the page of another version asks for it: reload\n"},
 			{"/api/v1/watchers/a.b.c", "no such watcher; /api/v1/board lists them with their ids\n"},
