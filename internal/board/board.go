@@ -32,6 +32,9 @@ type Options struct {
 	// should publish its state again, or all of them (""). It is called from the
 	// board's goroutine and must not block.
 	Refresh func(prober string)
+	// Elsewhere, if not nil, is called when another server of NATS should be tried:
+	// no prober is heard through this one. It must not block.
+	Elsewhere func()
 	// Slept returns for how long the machine has slept since it was started:
 	// time that Go's monotonic clock does not count. nil: pharos.Slept.
 	Slept func() time.Duration
@@ -71,6 +74,7 @@ type Board struct {
 	hearing   time.Duration // when NATS was there again after a silence
 	newcomers bucket
 	budget    budget
+	isolation isolation
 	behind    time.Duration // when messages last waited for too long; 0: not lately
 	asking    bool          // some prober is to be asked to publish again
 	state     *State
@@ -116,6 +120,9 @@ func New(o Options) *Board {
 	}
 	if o.Refresh == nil {
 		o.Refresh = func(string) {}
+	}
+	if o.Elsewhere == nil {
+		o.Elsewhere = func() {}
 	}
 	b := &Board{
 		o: o, base: time.Now(), slept: o.Slept(), inbox: newInbox(), budget: budget{left: readBurst}, in: make(chan input, 64), ended: make(chan struct{}),
@@ -296,6 +303,7 @@ func (b *Board) sweep() {
 			b.remove(t)
 		}
 	}
+	b.judgeIsolation()
 	b.judgeCauses()
 	b.forgetDoubles()
 	if b.refused.text != "" && b.now-b.refused.seen > refusedFor {

@@ -132,6 +132,9 @@ func (b *Board) notices() []string {
 	if b.behind > 0 {
 		out = append(out, "this dashboard is behind: more arrives than it can read; of each watcher it takes the newest")
 	}
+	if b.isolation.here {
+		out = append(out, "NATS is there, and no prober is heard through it: is this server cut off from its cluster?")
+	}
 	if more := len(b.probers) - maxListed; more > 0 {
 		out = append(out, fmt.Sprintf("%d more probers are not listed here", more))
 	}

@@ -70,6 +70,7 @@ type Conn struct {
 	onLink     func(Link)
 	stopDials  context.CancelFunc
 	up         atomic.Bool
+	anew       atomic.Bool   // the next connection is on its way: subscriptions were refused
 	connected  chan struct{} // holds one signal
 	linkWake   chan struct{} // holds one signal
 	linkDone   chan struct{} // closed when the link goroutine has ended
@@ -267,6 +268,19 @@ func (c *Conn) Publish(subject string, data []byte) error {
 	}
 	c.counters.published.Add(1)
 	return nil
+}
+
+// TryAnother leaves the server for another one that is known, by the address that
+// was given or from the cluster. It reports false when there is no other.
+func (c *Conn) TryAnother() bool {
+	if !c.up.Load() || len(c.nc.Servers()) < 2 {
+		return false
+	}
+	if err := c.nc.ForceReconnect(); err != nil {
+		c.log.Warn("leaving a server of NATS", "error", plain(err))
+		return false
+	}
+	return true
 }
 
 // MaxPayload returns how many bytes a message may have: what the server that is

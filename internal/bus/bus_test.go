@@ -332,6 +332,32 @@ func TestLink(t *testing.T) {
 	})
 }
 
+func TestRefusedSubscriptionsAreNamed(t *testing.T) {
+	s := startPlain(t, &server.Options{MaxSubs: 2})
+	c, heard := connect(t, bus.Options{URL: s.ClientURL()})
+	connected(t, c)
+	follow(t, c, bus.Follow{})
+	heard.wait(t, "refused", func(l bus.Link) bool {
+		return l.Up && l.Error == "it takes no more subscriptions: max_subscriptions of the server or the account is reached"
+	})
+}
+
+func TestAnotherServerIsTried(t *testing.T) {
+	first, second := startPlain(t, &server.Options{}), startPlain(t, &server.Options{})
+	c, heard := connect(t, bus.Options{URL: first.ClientURL()})
+	connected(t, c)
+	if c.TryAnother() {
+		t.Error("another server is tried, and there is none")
+	}
+	c, heard = connect(t, bus.Options{URL: first.ClientURL() + "," + second.ClientURL()})
+	connected(t, c)
+	before := c.Link().URL
+	if !c.TryAnother() {
+		t.Fatal("no other server is tried")
+	}
+	heard.wait(t, "connected to the other", func(l bus.Link) bool { return l.Up && l.Connects == 2 && l.URL != before })
+}
+
 func TestClose(t *testing.T) {
 	t.Run("sends what was published, and can be done twice", func(t *testing.T) {
 		const messages = 2000

@@ -218,6 +218,19 @@ func (c *Conn) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
 		c.onDenied(err)
+	case errors.Is(err, nats.ErrMaxSubscriptionsExceeded):
+		// The server does not say which it refused: all are made anew with the next
+		// connection.
+		c.log.Warn("NATS refuses subscriptions", "error", plain(err))
+		c.change(func(s *linkState) {
+			s.denied, s.deniedAt = "it takes no more subscriptions: max_subscriptions of the server or the account is reached", time.Now()
+		})
+		if c.anew.CompareAndSwap(false, true) {
+			time.AfterFunc(askRightsEvery, func() {
+				c.anew.Store(false)
+				_ = c.nc.ForceReconnect() // its only error says that the connection is closed
+			})
+		}
 	case errors.Is(err, nats.ErrSlowConsumer):
 		// The listener counts what was dropped.
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),

@@ -53,7 +53,7 @@ func New(o Options) *Dashboard {
 	d := &Dashboard{o: o, refresh: make(chan string, 16)}
 	d.board = board.New(board.Options{
 		Title: o.Config.Title, Tagline: o.Config.Tagline, Build: build(o.Config),
-		MaxWatchers: o.Config.Dashboard.Limits.Watchers, Log: o.Log, Refresh: d.askAgain,
+		MaxWatchers: o.Config.Dashboard.Limits.Watchers, Log: o.Log, Refresh: d.askAgain, Elsewhere: d.tryAnother,
 	})
 	d.web = web.New(web.Options{
 		Board: d.board, Version: o.Version, Log: o.Log, Sample: o.Sample, NATS: d.counters,
@@ -181,6 +181,13 @@ func (d *Dashboard) askAgain(prober string) {
 	select {
 	case d.refresh <- prober:
 	default: // the board asks again while it does not help
+	}
+}
+
+// tryAnother leaves a server of NATS through which no prober is heard.
+func (d *Dashboard) tryAnother() {
+	if conn := d.conn.Load(); conn != nil && conn.TryAnother() {
+		d.o.Log.Warn("no prober is heard through this server of NATS; trying another")
 	}
 }
 
