@@ -52,7 +52,7 @@ FUZZTIME ?= 5s
 fuzz:
 	@grep -rlE '^func Fuzz' --include='*_test.go' internal | xargs -n1 dirname | sort -u | while read -r room; do \
 		for name in $$(grep -rhoE '^func Fuzz[A-Za-z]+' "$$room" --include='*_test.go' | sed 's/^func //' | sort -u); do \
-			$(GO) test "./$$room" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) || exit 1; \
+			$(GO) test "./$$room" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; \
 		done; \
 	done
 
