@@ -82,6 +82,7 @@ type Conn struct {
 	state   linkState
 	session *session
 	began   chan struct{}        // closed when the next session begins
+	tried   map[string]bool      // why there was no connection since the last one
 	refused map[string]time.Time // subscriptions that the server denied, and not yet tried again
 	logged  map[string]time.Time // denied subjects, and when that was logged
 }
@@ -106,7 +107,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		log: o.Log, onLink: o.OnLink, stopDials: stopDials, serversURL: shown,
 		connected: make(chan struct{}, 1), linkWake: make(chan struct{}, 1), linkDone: make(chan struct{}),
 		closed: make(chan struct{}), began: make(chan struct{}),
-		refused: make(map[string]time.Time), logged: make(map[string]time.Time),
+		tried: make(map[string]bool), refused: make(map[string]time.Time), logged: make(map[string]time.Time),
 	}
 	c.state.url = shown
 	d := &dialer{ctx: dials, opening: map[net.Conn]bool{}}
@@ -173,6 +174,11 @@ func (c *Conn) options(o Options, d *dialer) ([]nats.Option, error) {
 		}
 		opts = append(opts, opt)
 	}
+	if travels, err := secretTravels(o); err != nil {
+		return nil, err
+	} else if travels {
+		opts = append(opts, nats.Secure())
+	}
 	if o.CAFile != "" {
 		opts = append(opts, nats.RootCAs(o.CAFile))
 	}
@@ -212,6 +218,32 @@ func readURL(o Options) (servers, shown string, err error) {
 		all = append(all, public)
 	}
 	return o.URL, strings.Join(all, ","), nil
+}
+
+// secretTravels reports whether a password or token would leave this machine,
+// which then takes TLS.
+func secretTravels(o Options) (bool, error) {
+	if o.InProcess != nil {
+		return false, nil
+	}
+	for s := range strings.SplitSeq(o.URL, ",") {
+		s = strings.TrimSpace(s)
+		if !strings.Contains(s, "://") {
+			s = "nats://" + s
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.User == nil && o.User == "" && o.Token == "" {
+			continue
+		}
+		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+			continue
+		}
+		if u.Scheme == "ws" {
+			return false, fmt.Errorf("URL ws://%s: a password or token would travel in the clear: want wss", u.Host)
+		}
+		return true, nil
+	}
+	return false, nil
 }
 
 // dialer dials until the connection is closed. The library holds its lock while

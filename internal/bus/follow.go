@@ -256,6 +256,9 @@ func (c *Conn) setStore(which int, err error) {
 func (k *keeper) look(ctx context.Context, mayCreate bool) (info storeInfo, made bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestWait)
 	defer cancel()
+	if v := k.c.nc.ConnectedServerVersion(); tooOld(v) {
+		return info, made, fmt.Errorf("%w: nats-server %s is too old, want %s or newer", ErrNoStore, v, leastServer)
+	}
 	asked := time.Now()
 	stream, err := k.c.js.Stream(ctx, k.store.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && mayCreate {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -15,6 +16,8 @@ const (
 	deniedFor       = time.Minute // how long a denied right is shown after it was last denied
 	deniedLogEvery  = time.Minute
 	maxDeniedLogged = 16 // subjects, in that time
+	askEvery        = time.Second
+	maxReasons      = 16 // why there is no connection, until there is one
 )
 
 // Link is the state of the connection, for people.
@@ -91,11 +94,19 @@ func (c *Conn) tellLink() {
 	defer close(c.linkDone)
 	forget := time.NewTimer(0)
 	defer forget.Stop()
+	// The library does not tell of attempts that fail in the TLS handshake.
+	ask := time.NewTicker(askEvery)
+	defer ask.Stop()
 	var told Link
 	for open := true; open; {
 		select {
 		case <-c.linkWake:
 		case <-forget.C:
+		case <-ask.C:
+			if !c.up.Load() {
+				c.onAttempt(nil, c.nc.LastError())
+			}
+			continue
 		case <-c.closed:
 			c.endSession("closed")
 			open = false
@@ -136,6 +147,7 @@ func (c *Conn) onConnect(nc *nats.Conn) {
 	close(c.began)
 	c.began = make(chan struct{})
 	clear(c.refused) // the library has subscribed again
+	clear(c.tried)
 	c.mu.Unlock()
 	c.counters.connects.Add(1)
 	c.up.Store(true)
@@ -157,16 +169,29 @@ func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
 	}
 }
 
-// onAttempt hears why an attempt to connect did not succeed.
+// onAttempt hears why an attempt to connect did not succeed. Where there are
+// several servers, each has a reason of its own, again and again: each is told
+// once.
 func (c *Conn) onAttempt(_ *nats.Conn, err error) {
-	if err == nil {
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, nats.ErrNoServers): // the next attempts say why
+		c.change(func(s *linkState) { s.down = cmp.Or(s.down, "connecting: no server answers") })
 		return
 	}
-	why := "connecting: " + plain(err)
-	var before string
-	c.change(func(s *linkState) { before, s.down = s.down, why })
-	if before != why {
-		c.log.Warn("connecting to NATS", "url", c.serversURL, "error", plain(err))
+	why := plain(err)
+	c.mu.Lock()
+	known := c.tried[why]
+	tell := !known && len(c.tried) < maxReasons
+	if tell {
+		c.tried[why] = true
+		c.state.down = "connecting: " + why
+	}
+	c.mu.Unlock()
+	if tell {
+		c.log.Warn("connecting to NATS", "url", c.serversURL, "error", why)
+		signal(c.linkWake)
 	}
 }
 
@@ -284,4 +309,13 @@ func (c *Conn) takeRefused(subject string) bool {
 	return ok
 }
 
-func plain(err error) string { return strings.TrimPrefix(err.Error(), "nats: ") }
+// ownPort is our end of a connection in the text of an error; it differs each
+// time.
+var ownPort = regexp.MustCompile(`\S+:\d+->`)
+
+func plain(err error) string {
+	if errors.Is(err, nats.ErrSecureConnWanted) {
+		return "the server offers no TLS, and a password is not sent without it"
+	}
+	return ownPort.ReplaceAllString(strings.TrimPrefix(err.Error(), "nats: "), "")
+}

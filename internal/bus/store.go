@@ -57,6 +57,17 @@ const (
 	replicaWait     = 20 * time.Millisecond
 )
 
+// leastServer is the first version that hands out the last values of several
+// patterns of subjects at once.
+const leastServer = "2.10.0"
+
+// tooOld reports whether a server's version is older than leastServer.
+func tooOld(version string) bool {
+	var major, minor int
+	n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor)
+	return n == 2 && (major < 2 || major == 2 && minor < 10)
+}
+
 // storeInfo is what the store said of itself.
 type storeInfo struct {
 	created time.Time
