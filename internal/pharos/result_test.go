@@ -461,3 +461,14 @@ func BenchmarkParseCrowded(b *testing.B) {
 		})
 	}
 }
+
+// TestWhatGrowsOldStaysValid: a last value that says the longest time that there is
+// goes on to grow, and what is sent of it can still be read.
+func TestWhatGrowsOldStaysValid(t *testing.T) {
+	const century = Seconds(maxSeconds * time.Second)
+	r := Result{Status: Critical, For: century, TTL: century, Lag: century, Outage: Outage{Critical, century}, Flickers: []Flicker{{Critical, century, 0}}}.Aged(time.Minute)
+	got, err := ParseResult(encoded(t, &r))
+	if err != nil || got.For != century || len(got.Flickers) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
