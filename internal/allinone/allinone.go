@@ -4,6 +4,7 @@ package allinone
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,11 +50,15 @@ func New(o Options) (*AllInOne, error) {
 	for i, u := range n.Users {
 		users[i] = embedded.User(u)
 	}
+	certificate, err := serverCertificate(n)
+	if err != nil {
+		return nil, fmt.Errorf("starting: %w", err)
+	}
 	kept, err := openStore(n.StoreDir, o.File, o.Log)
 	if err != nil {
 		return nil, fmt.Errorf("starting: %w", err)
 	}
-	server, err := embedded.Start(embedded.Options{StoreDir: kept.dir, Listen: n.Listen, Users: users, Log: o.Log})
+	server, err := embedded.Start(embedded.Options{StoreDir: kept.dir, Listen: n.Listen, Users: users, Certificate: certificate, Log: o.Log})
 	if err != nil {
 		return nil, errors.Join(err, kept.Close())
 	}
@@ -81,7 +86,27 @@ func Fixed() []config.Keys {
 }
 
 // Check says what would keep the all-in-one from running a file.
-func Check(c *config.Config) error { return prober.CheckWatchers(c) }
+func Check(c *config.Config) error {
+	_, err := serverCertificate(c.NATS)
+	return errors.Join(err, prober.CheckWatchers(c))
+}
+
+// serverCertificate returns what reads the server's certificate anew at each
+// handshake; nil: it does not listen, or has none.
+func serverCertificate(n config.NATS) (func() (*tls.Certificate, error), error) {
+	if n.Listen == "" || n.CertFile == "" {
+		return nil, nil
+	}
+	read := func() (*tls.Certificate, error) {
+		c, err := tls.LoadX509KeyPair(n.CertFile, n.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading nats.cert_file and nats.key_file: %w", err)
+		}
+		return &c, nil
+	}
+	_, err := read()
+	return read, err
+}
 
 // NATS returns the "host:port" on which remote probers reach the server inside,
 // or nothing.

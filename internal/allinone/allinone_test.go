@@ -3,10 +3,16 @@ package allinone_test
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -428,6 +434,97 @@ sets: [{name: Set, watchers: [{name: Far, command: "true", interval: 100ms}]}]`)
 		t.Error(err)
 	}
 	s.untilStatus("Far", "stale") // at once: it said goodbye
+}
+
+// certify writes a certificate of its own making for 127.0.0.1, and its key.
+func certify(t *testing.T, certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTheServerHasACertificate wants what a prober far away wants.
+func TestTheServerHasACertificate(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	c := parse(t, fmt.Sprintf(`nats: {listen: "127.0.0.1:0", cert_file: %q, key_file: %q, users: [{name: far, password: secret-word}]}`, certFile, keyFile))
+	if _, err := allinone.New(allinone.Options{Config: c, Log: slog.New(slog.DiscardHandler)}); err == nil || !strings.Contains(err.Error(), "nats.cert_file") {
+		t.Fatalf("without the file: error %v, want one that names the key", err)
+	}
+	if err := allinone.Check(c); err == nil || !strings.Contains(err.Error(), "nats.cert_file") {
+		t.Errorf("checking: error %v, want one that names the key", err)
+	}
+	certify(t, certFile, keyFile)
+	p := start(t, c)
+	s := p.screen("")
+	link := func(ca string) *bus.Conn {
+		t.Helper()
+		conn, err := bus.Connect(t.Context(), bus.Options{
+			URL: "nats://" + p.NATS(), CAFile: ca, User: "far", Password: "secret-word", Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+		})
+		return conn
+	}
+	up := func(conn *bus.Conn) {
+		t.Helper()
+		eventually(t, func() error {
+			if l := conn.Link(); !l.Up {
+				return fmt.Errorf("no connection: %s", l.Error)
+			}
+			return nil
+		})
+	}
+	far := link(certFile)
+	up(far)
+	if err := far.Publish("pharos.push.far.jobs.backup", []byte(`{"status":"ok","name":"Backup"}`)); err != nil {
+		t.Fatal(err)
+	}
+	s.untilStatus("Backup", "ok")
+	stranger := link("") // who does not know who made the certificate
+	eventually(t, func() error {
+		if l := stranger.Link(); l.Up || !strings.Contains(l.Error, "certificate") {
+			return fmt.Errorf("a server that nobody vouches for: %+v, want an error that speaks of the certificate", l)
+		}
+		return nil
+	})
+	if conn, err := net.Dial("tcp", p.NATS()); err != nil {
+		t.Error(err)
+	} else {
+		fmt.Fprint(conn, "CONNECT {\"user\":\"far\",\"pass\":\"secret-word\",\"verbose\":true}\r\nPING\r\n")
+		if answer, _ := io.ReadAll(conn); strings.Contains(string(answer), "PONG") {
+			t.Errorf("without TLS it answers %q", answer)
+		}
+		conn.Close()
+	}
+	// A certificate that was renewed is shown to who comes next.
+	certify(t, certFile, keyFile)
+	up(link(certFile))
 }
 
 func TestNothingListensBeyondLoopbackWithoutAuthentication(t *testing.T) {

@@ -310,10 +310,15 @@ func (n NATS) CheckListen() error {
 	if err != nil {
 		return err
 	}
-	if len(n.Users) > 0 || loopback(host) {
+	switch {
+	case loopback(host):
 		return nil
+	case len(n.Users) == 0:
+		return fmt.Errorf("listening on %q without users: whoever reaches it could write anything on the board; name users under nats.users, or listen on 127.0.0.1", n.Listen)
+	case n.CertFile == "":
+		return fmt.Errorf("listening on %q without a certificate: the users' passwords would travel in the clear; name one with nats.cert_file and nats.key_file, or listen on 127.0.0.1", n.Listen)
 	}
-	return fmt.Errorf("listening on %q without users: whoever reaches it could write anything on the board; name users under nats.users, or listen on 127.0.0.1", n.Listen)
+	return nil
 }
 
 func loopback(host string) bool {

@@ -109,7 +109,7 @@ type natsKeys struct {
 	Password    secret     `yaml:"password" doc:"The user's password."`
 	Token       secret     `yaml:"token" doc:"A token, where the broker wants one."`
 	CAFile      path       `yaml:"ca_file" doc:"Trust these certificates (PEM) instead of the system's."`
-	CertFile    path       `yaml:"cert_file" doc:"Our certificate (PEM); goes with key_file."`
+	CertFile    path       `yaml:"cert_file" doc:"Our certificate (PEM); goes with key_file. Beside listen it is the server's, which then takes TLS alone."`
 	KeyFile     path       `yaml:"key_file" doc:"Its key (PEM)."`
 	Listen      text       `yaml:"listen" doc:"The all-in-one's server: where it listens for other probers; beyond loopback only with users." default:"nowhere"`
 	StoreDir    storeDir   `yaml:"store_dir" doc:"The all-in-one's server: folder that keeps the last values over a restart; memory: nothing is kept." default:"a state folder"`

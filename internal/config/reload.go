@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func (c *Config) CheckReload(other *Config, fixed ...Keys) error {
 	for _, keys := range fixed {
 		then, now := c.fixed(keys), other.fixed(keys)
 		for i := range then {
-			if !reflect.DeepEqual(then[i].value, now[i].value) {
+			if !slices.Contains(changed, then[i].key) && !reflect.DeepEqual(then[i].value, now[i].value) {
 				changed = append(changed, then[i].key)
 			}
 		}
@@ -52,7 +53,9 @@ func (c *Config) fixed(k Keys) []fixedKey {
 			{"nats.token", n.Token}, {"nats.ca_file", n.CAFile}, {"nats.cert_file", n.CertFile}, {"nats.key_file", n.KeyFile},
 		}
 	case ServerKeys:
-		return []fixedKey{{"nats.listen", n.Listen}, {"nats.store_dir", n.StoreDir}, {"nats.users", n.Users}}
+		return []fixedKey{
+			{"nats.listen", n.Listen}, {"nats.store_dir", n.StoreDir}, {"nats.users", n.Users}, {"nats.cert_file", n.CertFile}, {"nats.key_file", n.KeyFile},
+		}
 	case BoardKeys:
 		return []fixedKey{
 			{"dashboard.listen", d.Listen}, {"dashboard.admin", d.Admin}, {"dashboard.max_watchers", d.Limits.Watchers},

@@ -3,6 +3,7 @@ package embedded
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,7 @@ const (
 	pingEvery     = 2 * time.Second
 	pingsOut      = 2
 	writeDeadline = 2 * time.Second
+	tlsTimeout    = 5 * time.Second
 	startTimeout  = 30 * time.Second // a large store is read again at start
 	internalUser  = "pharos-internal"
 )
@@ -38,7 +40,10 @@ type Options struct {
 	StoreDir string // where streams in files are kept; empty: nowhere, only streams in memory are allowed
 	Listen   string // "host:port"; port 0: any; empty: no socket at all
 	Users    []User // none: everyone who reaches the socket, which then must be on loopback
-	Log      *slog.Logger
+	// Certificate is asked at each handshake; where it is not nil, the socket takes
+	// TLS alone.
+	Certificate func() (*tls.Certificate, error)
+	Log         *slog.Logger
 }
 
 // Server is a NATS server that runs. It is itself what bus.Options.InProcess
@@ -103,6 +108,13 @@ func listen(so *server.Options, o Options) error {
 	for _, u := range o.Users {
 		if u.Name == "" || u.Password == "" {
 			return fmt.Errorf("listening on %q: user %q: want a name and a password", o.Listen, u.Name)
+		}
+	}
+	if o.Certificate != nil {
+		so.TLSTimeout = tlsTimeout.Seconds()
+		so.TLSConfig = &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return o.Certificate() },
 		}
 	}
 	so.DontListen, so.Host, so.Port = false, host, int(number)
