@@ -131,7 +131,8 @@ func (r *Result) Encode(limit int) ([]byte, error) {
 	c := *r
 	c.clean()
 	steps := []func(over int){
-		// Quotes and line feeds need two bytes, so this cuts enough, or all.
+		// Twice: what needs two bytes, such as a line feed, may all stand at its end.
+		func(over int) { c.Detail = shorter(c.Detail, over) },
 		func(over int) { c.Detail = shorter(c.Detail, over) },
 		func(int) { c.Detail, c.Facts, c.Phases = "", nil, nil },
 		func(over int) { c.Summary = shorter(c.Summary, over) },
@@ -153,9 +154,11 @@ func (r *Result) Encode(limit int) ([]byte, error) {
 	}
 }
 
-// shorter returns s without its last bytes, and marked as cut.
+// shorter returns the beginning of s, about so many bytes of JSON less, and marked
+// as cut.
 func shorter(s string, by int) string {
-	if left := len(s) - by; left > len(Ellipsis) {
+	whole := len(AppendString(nil, s))
+	if left := len(s) * (whole - by - 16) / whole; left > len(Ellipsis) {
 		return CleanText(s, left)
 	}
 	return ""
