@@ -105,7 +105,6 @@ type keeper struct {
 	which  int
 	gap    <-chan struct{}
 	out    chan stored
-	warned bool   // about a store with settings that are not ours
 	looked func() // is called when the store has been looked at, or made; nil: nobody waits for it
 }
 
@@ -168,7 +167,7 @@ func (k *keeper) session(ctx context.Context) {
 				wait = askRightsEvery
 			}
 		}
-		k.c.setStore(k.which, err)
+		k.c.setStore(k.which, err, info.odd)
 		if made && err == nil || err != nil && behind && !asked {
 			if !k.askAgain(ctx, err != nil) {
 				return
@@ -230,9 +229,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// setStore tells whether there is a store, or why not.
-func (c *Conn) setStore(which int, err error) {
-	why := ""
+// setStore tells whether there is a store, or why not, and which of its settings is
+// not ours.
+func (c *Conn) setStore(which int, err error, odd string) {
+	why := odd
 	if err != nil {
 		why = plain(err)
 	}
@@ -246,6 +246,8 @@ func (c *Conn) setStore(which int, err error) {
 	switch {
 	case err == nil && !before.stores[which].there:
 		c.log.Info("NATS keeps last values", "stream", stores[which].stream)
+	case err == nil && odd != "" && before.stores[which].err != odd:
+		c.log.Warn("a stream has settings of its own, which are left as they are", "stream", stores[which].stream, "setting", odd)
 	case err != nil && before.stores[which].err != why:
 		c.log.Warn("NATS keeps no last values, or they cannot be read", "stream", stores[which].stream, "error", why)
 	}
@@ -275,9 +277,9 @@ func (k *keeper) look(ctx context.Context, mayCreate bool) (info storeInfo, made
 		return info, made, fmt.Errorf("looking at stream %s: %w", k.store.stream, err)
 	}
 	si := stream.CachedInfo()
-	if odd := k.store.oddSettings(si.Config); odd != "" && !k.warned {
-		k.warned = true
-		k.c.log.Warn("the stream has settings of its own, which are left as they are", "stream", k.store.stream, "setting", odd)
+	odd := k.store.oddSettings(si.Config)
+	if odd != "" {
+		odd = fmt.Sprintf("stream %s has settings of its own: %s", k.store.stream, odd)
 	}
-	return storeInfo{created: si.Created, last: si.State.LastSeq, clock: newClock(si.TimeStamp, asked)}, made, nil
+	return storeInfo{created: si.Created, last: si.State.LastSeq, clock: newClock(si.TimeStamp, asked), odd: odd}, made, nil
 }

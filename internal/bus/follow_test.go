@@ -608,3 +608,33 @@ func TestAFloodOfPushesTakesNoValueAway(t *testing.T) {
 		}
 	}
 }
+
+func TestAStoreWithOtherSettingsIsNamed(t *testing.T) {
+	ours := jetstream.StreamConfig{
+		Name: "PHAROS", Subjects: []string{"pharos.result.>", "pharos.roster.>", "pharos.heartbeat.>"}, Storage: jetstream.MemoryStorage, MaxMsgsPerSubject: 1, AllowDirect: true,
+	}
+	for want, change := range map[string]func(c *jetstream.StreamConfig){
+		"-1 messages a subject, want 1":                                                                 func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 0 },
+		"direct access off, want on":                                                                    func(c *jetstream.StreamConfig) { c.AllowDirect = false },
+		"messages of at most 1024 bytes, want 16384":                                                    func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1024 },
+		"at most 10 messages, want no limit":                                                            func(c *jetstream.StreamConfig) { c.MaxMsgs = 10 },
+		"messages are deleted after 1m0s, want never":                                                   func(c *jetstream.StreamConfig) { c.MaxAge = time.Minute },
+		"at most 1000000 bytes, want 4194304 or more":                                                   func(c *jetstream.StreamConfig) { c.MaxBytes = 1e6 },
+		"new messages are discarded when it is full, want old ones":                                     func(c *jetstream.StreamConfig) { c.Discard, c.MaxBytes = jetstream.DiscardNew, 1e8 },
+		`subjects ["pharos.result.>"], want ["pharos.result.>" "pharos.roster.>" "pharos.heartbeat.>"]`: func(c *jetstream.StreamConfig) { c.Subjects = c.Subjects[:1] },
+	} {
+		t.Run(want, func(t *testing.T) {
+			broker := startBroker(t, embedded.Options{Listen: "127.0.0.1:0"})
+			config := ours
+			change(&config)
+			if _, err := stream(t, broker.Addr()).CreateStream(t.Context(), config); err != nil {
+				t.Fatal(err)
+			}
+			c, links := connect(t, bus.Options{InProcess: broker})
+			follow(t, c, bus.Follow{Create: true, Memory: true})
+			links.wait(t, "named", func(l bus.Link) bool {
+				return l.Up && l.Store && l.Error == "stream PHAROS has settings of its own: "+want
+			})
+		})
+	}
+}

@@ -73,6 +73,7 @@ type storeInfo struct {
 	created time.Time
 	last    uint64 // sequence of the newest message
 	clock   clock
+	odd     string // the first setting that is not ours, for people
 }
 
 // clock is the broker's: what it said it was, and when.
@@ -129,6 +130,18 @@ func (o *store) oddSettings(s jetstream.StreamConfig) string {
 		return fmt.Sprintf("%d messages a subject, want 1", s.MaxMsgsPerSubject)
 	case !s.AllowDirect:
 		return "direct access off, want on"
+	case s.MaxMsgSize > 0 && s.MaxMsgSize < pharos.MaxMessage:
+		return fmt.Sprintf("messages of at most %d bytes, want %d", s.MaxMsgSize, pharos.MaxMessage)
+	case s.MaxMsgs > 0:
+		return fmt.Sprintf("at most %d messages, want no limit", s.MaxMsgs)
+	case s.MaxAge > 0:
+		return fmt.Sprintf("messages are deleted after %v, want never", s.MaxAge)
+	case s.MaxBytes > 0 && s.MaxBytes < leastBytes:
+		return fmt.Sprintf("at most %d bytes, want %d or more", s.MaxBytes, leastBytes)
+	case s.Discard == jetstream.DiscardNew:
+		return "new messages are discarded when it is full, want old ones"
+	case s.Sealed:
+		return "it is sealed"
 	case slices.ContainsFunc(o.subjects, func(p string) bool {
 		return !slices.Contains(s.Subjects, p) && !slices.Contains(s.Subjects, pharos.SubjectAll)
 	}):
