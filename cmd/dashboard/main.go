@@ -36,7 +36,7 @@ func main() {
 			if err != nil {
 				name = "dashboard"
 			}
-			o, err := cli.Bus(s.Config, "dashboard")
+			o, err := cli.BusOfAllInOne(s.Config, "dashboard")
 			if err != nil {
 				return err
 			}

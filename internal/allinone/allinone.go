@@ -17,6 +17,7 @@ import (
 	"pharos/internal/bus/embedded"
 	"pharos/internal/config"
 	"pharos/internal/dashboard"
+	"pharos/internal/pharos"
 	"pharos/internal/prober"
 	"pharos/internal/web"
 )
@@ -33,8 +34,10 @@ type Options struct {
 
 // AllInOne is a whole Pharos in one process.
 type AllInOne struct {
+	o         Options
 	store     *store
 	server    *embedded.Server
+	inside    bus.Options
 	prober    *prober.Prober
 	dashboard *dashboard.Dashboard
 }
@@ -76,7 +79,7 @@ func New(o Options) (*AllInOne, error) {
 		Config: o.Config, Name: "allinone", Version: o.Version, Bus: inside, Memory: kept.dir == "",
 		Listener: o.Listener, Sample: sample, Log: o.Log,
 	})
-	return &AllInOne{kept, server, p, d}, nil
+	return &AllInOne{o, kept, server, inside, p, d}, nil
 }
 
 // Fixed is what Apply cannot change. What the file says of the way to NATS is
@@ -115,6 +118,17 @@ func (a *AllInOne) NATS() string { return a.server.Addr() }
 // Run probes and serves until ctx is done.
 func (a *AllInOne) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	if c := a.o.Config; a.store.dir != "" && c.NATS.Listen == "" {
+		// Nobody else could: the server is not to be reached.
+		g.Go(func() error {
+			o := a.inside
+			o.Name, o.Log = "pharos-forget", a.o.Log
+			if err := dashboard.ForgetOthers(ctx, o, pharos.Token(c.Site)+"/"+pharos.Token(c.Prober)); err != nil && ctx.Err() == nil {
+				a.o.Log.Warn("forgetting what the prober was called before", "error", err)
+			}
+			return nil
+		})
+	}
 	g.Go(func() error { return a.dashboard.Run(ctx) })
 	g.Go(func() error { return a.prober.Run(ctx) })
 	return errors.Join(g.Wait(), a.server.Close(), a.store.Close())

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -28,7 +29,9 @@ import (
 
 	"pharos/internal/allinone"
 	"pharos/internal/bus"
+	"pharos/internal/cli"
 	"pharos/internal/config"
+	"pharos/internal/dashboard"
 	"pharos/internal/pharos"
 	"pharos/internal/prober"
 )
@@ -459,6 +462,76 @@ func certify(t *testing.T, certFile, keyFile string) {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// freeAddress returns an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestItsOwnFileIsEnoughToForget(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certify(t, certFile, keyFile)
+	for name, more := range map[string]string{
+		"open":             "",
+		"with users":       "users: [{name: far, password: secret-word}]",
+		"with certificate": fmt.Sprintf("cert_file: %q, key_file: %q, users: [{name: far, password: secret-word}]", certFile, keyFile),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := parse(t, fmt.Sprintf("site: a\nprober: p\nnats: {listen: %q, %s}\nsets: [{name: Set, watchers: [{name: One, command: 'true', interval: 100ms}]}]", freeAddress(t), more))
+			p := start(t, c)
+			s := p.screen("")
+			s.untilStatus("One", "ok")
+			o, err := cli.BusOfAllInOne(c, "dashboard")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Log = slog.New(slog.DiscardHandler)
+			conn, err := bus.Connect(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-conn.Connected()
+			if err := errors.Join(conn.Publish("pharos.push.a.jobs.backup", []byte(`{"status":"ok","name":"Backup"}`)), conn.Close(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			s.untilStatus("Backup", "ok")
+			if n, err := dashboard.Forget(t.Context(), o, pharos.Forget{Watcher: "a.jobs.backup"}); n != 1 || err != nil {
+				t.Errorf("forgetting: %d deleted, %v", n, err)
+			}
+			s.until("the tile is gone", func() bool { return s.tile("Backup") == nil })
+			if _, err := dashboard.Forget(t.Context(), o, pharos.Forget{Prober: "a/p"}); err == nil || !strings.Contains(err.Error(), "a/p is alive") {
+				t.Errorf("forgetting who is alive: error %v", err)
+			}
+		})
+	}
+}
+
+func TestAProberThatIsCalledOtherwiseNowLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	file := func(site string) *config.Config {
+		return parse(t, fmt.Sprintf("site: %s\nnats: {store_dir: %q}\nsets: [{name: Set, watchers: [{name: One, command: 'true', interval: 100ms}]}]", site, dir))
+	}
+	p := start(t, file("before"))
+	p.screen("").untilStatus("One", "ok")
+	p.stop()
+	p = start(t, file("after"))
+	s := p.screen("")
+	s.untilStatus("One", "ok")
+	s.until("the old name is gone", func() bool {
+		probers, _ := s.hops["probers"].([]any)
+		return len(probers) == 1 && len(s.tiles) == 1
+	})
+	if id := fmt.Sprint(s.tile("One")["id"]); !strings.HasPrefix(id, "after.") {
+		t.Errorf("what is left is %s", id)
 	}
 }
 

@@ -4,7 +4,10 @@
 package bus
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -54,6 +57,7 @@ type Options struct {
 	Credentials, NKey string // files
 	CAFile            string // PEM; setting it demands TLS
 	CertFile, KeyFile string // PEM; setting them demands TLS
+	ServerCert        string // PEM file: the server has this certificate, whatever its name is; setting it demands TLS
 
 	Log *slog.Logger
 	// OnLink hears of every change, from one goroutine, in order. Of changes
@@ -182,6 +186,9 @@ func (c *Conn) options(o Options, d *dialer) ([]nats.Option, error) {
 	if o.CAFile != "" {
 		opts = append(opts, nats.RootCAs(o.CAFile))
 	}
+	if o.ServerCert != "" {
+		opts = append(opts, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, VerifyConnection: isServer(o.ServerCert)})) // which is a stricter check
+	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
 		return nil, fmt.Errorf("certificate %q and key %q: want both or none", o.CertFile, o.KeyFile)
 	}
@@ -189,6 +196,20 @@ func (c *Conn) options(o Options, d *dialer) ([]nats.Option, error) {
 		opts = append(opts, nats.ClientCert(o.CertFile, o.KeyFile))
 	}
 	return opts, nil
+}
+
+// isServer returns what accepts a server that has the certificate of a file.
+func isServer(file string) func(tls.ConnectionState) error {
+	return func(s tls.ConnectionState) error {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if block, _ := pem.Decode(data); block == nil || !bytes.Equal(block.Bytes, s.PeerCertificates[0].Raw) {
+			return fmt.Errorf("the server's certificate is not the one in %q", file)
+		}
+		return nil
+	}
 }
 
 // readURL returns the servers as the library wants them and as people may see

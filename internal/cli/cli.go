@@ -116,6 +116,27 @@ func Bus(c *config.Config, inbox string) (bus.Options, error) {
 	return o, nil
 }
 
+// BusOfAllInOne is Bus for a file that may be that of an all-in-one on this
+// machine: where it names no other NATS, it is the server inside.
+func BusOfAllInOne(c *config.Config, inbox string) (bus.Options, error) {
+	n := c.NATS
+	if n.URL != "" || n.Listen == "" {
+		return Bus(c, inbox)
+	}
+	host, port, err := net.SplitHostPort(n.Listen)
+	if err != nil || port == "0" {
+		return bus.Options{}, fmt.Errorf("nats.listen is %q: nobody knows the port of the all-in-one's NATS; give its address with --nats-url", n.Listen)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	o := bus.Options{URL: "nats://" + net.JoinHostPort(host, port), ServerCert: n.CertFile, Inbox: inbox}
+	if len(n.Users) > 0 {
+		o.User, o.Password = n.Users[0].Name, n.Users[0].Password
+	}
+	return o, nil
+}
+
 // Setup is what a program is run with.
 type Setup struct {
 	Config  *config.Config

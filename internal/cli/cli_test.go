@@ -449,3 +449,24 @@ func TestFollowWithoutAFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestBusOfAllInOne(t *testing.T) {
+	for name, row := range map[string]struct{ nats, url, wrong string }{
+		"another NATS":        {"url: nats://a:1, listen: ':4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://a:1", ""},
+		"inside, here":        {"listen: '127.0.0.1:4222'", "nats://127.0.0.1:4222", ""},
+		"inside, everywhere":  {"listen: ':4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://127.0.0.1:4222", ""},
+		"inside, version 6":   {"listen: '[::]:4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://127.0.0.1:4222", ""},
+		"inside, one address": {"listen: '192.0.2.1:4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://192.0.2.1:4222", ""},
+		"inside, any port":    {"listen: '127.0.0.1:0'", "", "nobody knows the port"},
+		"nowhere":             {"", "", "no address of NATS"},
+	} {
+		c, err := config.Parse("test.yaml", []byte("title: T\nnats: {"+row.nats+"}\n"), func(string) (string, bool) { return "", false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := BusOfAllInOne(c, "x")
+		if o.URL != row.url || (err == nil) != (row.wrong == "") || err != nil && !strings.Contains(err.Error(), row.wrong) {
+			t.Errorf("%s: got %q, %v; want %q, %q", name, o.URL, err, row.url, row.wrong)
+		}
+	}
+}

@@ -226,6 +226,37 @@ func TestForget(t *testing.T) {
 	h.until(url, "an empty board", none)
 	late, _, _ := h.dashboard()
 	h.until(late, "an empty board, also of a dashboard that comes late", none)
+
+	for f, want := range map[pharos.Forget]string{
+		{Prober: "a/p"}:             `nothing is stored of prober "a/p"; no prober is known`,
+		{Watcher: "a.jobs.nightly"}: `nothing is stored of watcher "a.jobs.nightly"; no prober is known`,
+	} {
+		if _, err := forget(f); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("what is not there: error %v, want %s", err, want)
+		}
+	}
+	h.store("pharos.heartbeat.a.q", `{"incarnation":1,"seq":1000,"leaving":true}`)
+	if _, err := forget(pharos.Forget{Prober: "a/p"}); err == nil || !strings.Contains(err.Error(), "known probers are a/q") {
+		t.Errorf("what is not there: error %v, want one that lists who is", err)
+	}
+}
+
+func TestForgetSaysThatThereIsNoNATS(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for name, url := range map[string]string{"nobody": "nats://" + l.Addr().String(), "one that says nothing": silent(t)} {
+		began := time.Now()
+		_, err := Forget(t.Context(), bus.Options{URL: url, Log: slog.New(slog.DiscardHandler)}, pharos.Forget{Prober: "a/p"})
+		if err == nil || !strings.Contains(err.Error(), "no contact with NATS at "+url+" within 3s: ") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if took := time.Since(began); took > 3*contactLimit {
+			t.Errorf("%s: it took %v", name, took)
+		}
+	}
 }
 
 func TestReloadsAreTold(t *testing.T) {
