@@ -344,12 +344,12 @@ func TestRefusedSubscriptionsAreNamed(t *testing.T) {
 
 func TestAnotherServerIsTried(t *testing.T) {
 	first, second := startPlain(t, &server.Options{}), startPlain(t, &server.Options{})
-	c, heard := connect(t, bus.Options{URL: first.ClientURL()})
+	c, _ := connect(t, bus.Options{URL: first.ClientURL()})
 	connected(t, c)
 	if c.TryAnother() {
 		t.Error("another server is tried, and there is none")
 	}
-	c, heard = connect(t, bus.Options{URL: first.ClientURL() + "," + second.ClientURL()})
+	c, heard := connect(t, bus.Options{URL: first.ClientURL() + "," + second.ClientURL()})
 	connected(t, c)
 	before := c.Link().URL
 	if !c.TryAnother() {
