@@ -121,7 +121,9 @@ func take(ctx context.Context, conn *bus.Conn) (inventory, error) {
 				alive := err == nil && !b.Leaving && m.Age < pharos.HeartbeatTimeout
 				all.probers[s.ProberID()] = all.probers[s.ProberID()] || alive
 			case pharos.MessageRoster, pharos.MessageResult:
-				all.probers[s.ProberID()] = all.probers[s.ProberID()]
+				if _, known := all.probers[s.ProberID()]; !known {
+					all.probers[s.ProberID()] = false
+				}
 			case pharos.MessagePush:
 			default:
 				return
