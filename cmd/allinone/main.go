@@ -53,6 +53,7 @@ func main() {
 			g, ctx := errgroup.WithContext(ctx)
 			g.Go(func() error { return a.Run(ctx) })
 			g.Go(func() error { return s.Follow(ctx, a.Apply, a.Reject) })
+			g.Go(func() error { return s.ServeHealth(ctx, a.Alive) })
 			return g.Wait()
 		},
 	})

@@ -53,6 +53,7 @@ func main() {
 			g.Go(func() error {
 				return s.Follow(ctx, func(c *config.Config) error { d.Apply(c); return nil }, d.Reject)
 			})
+			g.Go(func() error { return s.ServeHealth(ctx, d.Alive) })
 			return g.Wait()
 		},
 	})

@@ -40,6 +40,7 @@ func main() {
 			g, ctx := errgroup.WithContext(ctx)
 			g.Go(func() error { return p.Run(ctx) })
 			g.Go(func() error { return s.Follow(ctx, p.Apply, p.Reject) })
+			g.Go(func() error { return s.ServeHealth(ctx, p.Alive) })
 			return g.Wait()
 		},
 	})

@@ -122,7 +122,7 @@ func (a *AllInOne) Run(ctx context.Context) error {
 		// Nobody else could: the server is not to be reached.
 		g.Go(func() error {
 			o := a.inside
-			o.Name, o.Log = "pharos-forget", a.o.Log
+			o.Name, o.Log = "pharos-forget", slog.New(slog.DiscardHandler)
 			if err := dashboard.ForgetOthers(ctx, o, pharos.Token(c.Site)+"/"+pharos.Token(c.Prober)); err != nil && ctx.Err() == nil {
 				a.o.Log.Warn("forgetting what the prober was called before", "error", err)
 			}
@@ -132,6 +132,11 @@ func (a *AllInOne) Run(ctx context.Context) error {
 	g.Go(func() error { return a.dashboard.Run(ctx) })
 	g.Go(func() error { return a.prober.Run(ctx) })
 	return errors.Join(g.Wait(), a.server.Close(), a.store.Close())
+}
+
+// Alive says what of it does not answer.
+func (a *AllInOne) Alive(ctx context.Context) error {
+	return errors.Join(a.dashboard.Alive(ctx), a.prober.Alive(ctx))
 }
 
 // Apply puts another file in force, all of it, or nothing and an error.

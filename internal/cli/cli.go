@@ -32,6 +32,7 @@ const patience = 1900 * time.Millisecond
 type Flags struct {
 	Config    string           `short:"c" env:"PHAROS_CONFIG" placeholder:"FILE" help:"The file that says what is watched."`
 	Check     bool             `help:"Check the file and exit."`
+	Health    bool             `help:"Ask the program that runs here with the same file and flags whether it is well, and exit."`
 	Verbose   int              `short:"v" type:"counter" help:"Log more; twice: everything."`
 	LogFormat string           `env:"PHAROS_LOG_FORMAT" enum:"text,json" default:"text" help:"text or json."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
@@ -195,6 +196,9 @@ func Main(p Program) {
 }
 
 func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) error {
+	if p.Common.Health {
+		return askHealth(&p)
+	}
 	c, err := read(p)
 	if err != nil {
 		return err

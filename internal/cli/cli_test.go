@@ -74,6 +74,10 @@ func program() Program {
 			switch s.Config.Title {
 			case "waits":
 				<-ctx.Done()
+			case "is well":
+				return s.ServeHealth(ctx, func(context.Context) error { return nil })
+			case "is ill":
+				return s.ServeHealth(ctx, func(context.Context) error { return errors.New("the board does not answer") })
 			case "hangs":
 				select {}
 			case "is asked before it follows":

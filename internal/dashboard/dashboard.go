@@ -105,6 +105,33 @@ func (d *Dashboard) Run(ctx context.Context) error {
 	return nil
 }
 
+// Alive asks the board, and the page that says whether the process lives.
+func (d *Dashboard) Alive(ctx context.Context) error {
+	if d.board.State(ctx) == nil {
+		return errors.New("the board does not answer")
+	}
+	host, port, err := net.SplitHostPort(d.o.Listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	own := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // and no proxy
+	answer, err := own.Do(request)
+	if err != nil {
+		return err
+	}
+	if err := answer.Body.Close(); err != nil || answer.StatusCode != http.StatusOK {
+		return errors.Join(err, errors.New("/healthz: "+answer.Status))
+	}
+	return nil
+}
+
 // follow connects, and hands the board what comes until ctx is done.
 func (d *Dashboard) follow(ctx context.Context, o bus.Options) error {
 	conn, err := bus.Connect(ctx, o)

@@ -115,6 +115,24 @@ func (p *Prober) Run(ctx context.Context) error {
 	return nil
 }
 
+// Alive says that the schedule or the outbox does not answer, where it does not
+// before ctx is done.
+func (p *Prober) Alive(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { // never ends where something holds a lock for ever
+		defer close(done)
+		p.scheduler.Update(nil, nil)
+		p.outbox.mu.Lock()
+		defer p.outbox.mu.Unlock()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return errors.New("the schedule or the outbox does not answer")
+	}
+}
+
 // publish connects, publishes until ctx is done, and says goodbye.
 func (p *Prober) publish(ctx context.Context, o bus.Options) error {
 	conn, err := bus.Connect(ctx, o)

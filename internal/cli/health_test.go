@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"bufio"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestHealth(t *testing.T) {
+	for title, row := range map[string]struct {
+		code int
+		said string
+	}{
+		"is well": {0, "ok\n"},
+		"is ill":  {1, `example: it says "the board does not answer"` + "\n"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			path := file(t, "title: "+title+"\nnats: {url: 'nats://x:4222'}\n")
+			cmd := command(t, nil, "-c", path, "-P", "7")
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ask := func(args ...string) (int, string) {
+				code, out, said := runProgram(t, nil, append(args, "--health")...)
+				return code, out + said
+			}
+			if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
+				t.Error(err)
+			}
+			// A mistake in the file is not the program's illness.
+			if err := os.WriteFile(path, []byte("tittle: "+title), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var code int
+			var said string
+			for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
+				if code, said = ask("-c", path, "-P", "7"); !strings.Contains(said, "no example runs here") {
+					break
+				}
+			}
+			if code != row.code || said != row.said {
+				t.Errorf("exit code %d and %q, want %d and %q", code, said, row.code, row.said)
+			}
+			for name, args := range map[string][]string{"another file": {"-c", path + "x", "-P", "7"}, "other flags": {"-c", path, "-P", "8"}, "no file": nil} {
+				if code, said := ask(args...); code != 1 || !strings.Contains(said, "no example runs here with this file and these flags") {
+					t.Errorf("with %s: exit code %d and %q, want it not found", name, code, said)
+				}
+			}
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+			if code, said := ask("-c", path, "-P", "7"); code != 1 || !strings.Contains(said, "no example runs here") {
+				t.Errorf("after its end: exit code %d and %q", code, said)
+			}
+		})
+	}
+}
