@@ -20,7 +20,7 @@ func crowd(b *testing.B, probers int, results bool) *Board {
 			roster.Sets[0].Watchers = append(roster.Sets[0].Watchers, pharos.RosterWatcher{Name: fmt.Sprint("w", j), Network: true, Interval: pharos.Seconds(2 * time.Second)})
 		}
 		board.take(input{subject: pharos.Subject{Type: pharos.MessageRoster, Site: site, Prober: "p"}, roster: &roster})
-		board.take(input{subject: pharos.Subject{Type: pharos.MessageHeartbeat, Site: site, Prober: "p"}, beat: &pharos.Heartbeat{Incarnation: 1, Seq: 1, Roster: 1}})
+		board.take(input{subject: pharos.Subject{Type: pharos.MessageHeartbeat, Site: site, Prober: "p"}, heartbeat: &pharos.Heartbeat{Incarnation: 1, Seq: 1, Roster: 1}})
 		for j := range n {
 			if results {
 				s := pharos.Subject{Type: pharos.MessageResult, Site: site, Prober: "p", Set: "set", Watcher: fmt.Sprint("w", j)}
@@ -71,7 +71,7 @@ func BenchmarkGoodbye(b *testing.B) {
 	n := uint64(1)
 	for b.Loop() {
 		n++
-		board.take(input{subject: s, beat: &pharos.Heartbeat{Incarnation: 1, Seq: n, Roster: 1, Leaving: n%2 == 0}})
+		board.take(input{subject: s, heartbeat: &pharos.Heartbeat{Incarnation: 1, Seq: n, Roster: 1, Leaving: n%2 == 0}})
 	}
 }
 

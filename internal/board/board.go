@@ -1,6 +1,6 @@
 // Package board knows what is true now: every watcher's tile, whether it is
 // still to be believed, and who is watching it. One goroutine owns all of it;
-// results, beats and the clock go in, frames come out.
+// results, heartbeats and the clock go in, frames come out.
 package board
 
 import (
@@ -58,8 +58,8 @@ type Board struct {
 	probers   map[string]*prober
 	link      Link
 	notice    string         // of this dashboard itself
-	strangers map[*tile]bool // that no roster names
-	doubles   map[pharos.WatcherID]double
+	unlisted  map[*tile]bool // that no roster names
+	conflicts map[pharos.WatcherID]conflict
 	refused   refusal
 	unsorted  bool // the structure has changed
 	footer    footer
@@ -95,16 +95,16 @@ type Link struct {
 
 // input is one thing that happened. Just one of its parts is set.
 type input struct {
-	subject pharos.Subject
-	result  *pharos.Result
-	roster  *pharos.Roster
-	beat    *pharos.Heartbeat
-	forget  *pharos.Forget
-	link    *Link
-	do      func()
-	age     time.Duration
-	live    bool
-	at      time.Duration // of arrival
+	subject   pharos.Subject
+	result    *pharos.Result
+	roster    *pharos.Roster
+	heartbeat *pharos.Heartbeat
+	forget    *pharos.Forget
+	link      *Link
+	do        func()
+	age       time.Duration
+	live      bool
+	at        time.Duration // of arrival
 }
 
 // New returns a board without tiles.
@@ -127,7 +127,7 @@ func New(o Options) *Board {
 	b := &Board{
 		o: o, base: time.Now(), slept: o.Slept(), inbox: newInbox(), budget: budget{left: readBurst}, in: make(chan input, 64), ended: make(chan struct{}),
 		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, feeds: map[string]*feed{},
-		strangers: map[*tile]bool{}, doubles: map[pharos.WatcherID]double{}, newcomers: bucket{left: newcomersBurst},
+		unlisted: map[*tile]bool{}, conflicts: map[pharos.WatcherID]conflict{}, newcomers: bucket{left: newcomersBurst},
 	}
 	b.drops.log = o.Log
 	b.pace = pace{frame: -time.Hour, urgent: -time.Hour, structure: -time.Hour}
@@ -255,8 +255,8 @@ func (b *Board) take(in input) {
 	switch {
 	case in.result != nil:
 		b.applyResult(&in)
-	case in.beat != nil:
-		b.applyBeat(&in)
+	case in.heartbeat != nil:
+		b.applyHeartbeat(&in)
 	case in.roster != nil:
 		b.applyRoster(&in)
 	case in.forget != nil:
@@ -297,7 +297,7 @@ func (b *Board) sweep() {
 	if b.behind > 0 && b.now-b.behind > behindFor {
 		b.behind = 0
 	}
-	for t := range b.strangers {
+	for t := range b.unlisted {
 		if t.known && b.now-t.deadline > expireAfter {
 			b.refuse(fmt.Sprintf("%q is gone: nobody lists it, and nothing was heard of it for a day after it was due", t.id))
 			b.remove(t)
@@ -305,7 +305,7 @@ func (b *Board) sweep() {
 	}
 	b.judgeIsolation()
 	b.judgeCauses()
-	b.forgetDoubles()
+	b.forgetConflicts()
 	if b.refused.text != "" && b.now-b.refused.seen > refusedFor {
 		b.refused = refusal{}
 	}

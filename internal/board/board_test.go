@@ -176,7 +176,7 @@ func (w *world) live(subject, data string) {
 
 func (w *world) pass(d time.Duration) { time.Sleep(d); w.settle() }
 
-// beat makes a prober beat each second for as long as the returned function is
+// beat makes a prober send a heartbeat each second for as long as the returned function is
 // not called.
 func (w *world) beat(site, name string, epoch int64) (stop func()) {
 	ctx, cancel := context.WithCancel(w.ctx)
@@ -241,7 +241,7 @@ func TestOneLineFromAnywhereIsATile(t *testing.T) {
 		w.live("pharos.push.ci.jobs.backup", `{"status":"ok"}`)
 		k, _ := w.s.tile("backup")["k"].(map[string]any)
 		if k["s"] != "critical" || k["l"] != 3.01 {
-			t.Errorf("the board did not remember the spell of a sender without memory: %v", k)
+			t.Errorf("the board did not remember the outage of a sender without memory: %v", k)
 		}
 	})
 }

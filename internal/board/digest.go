@@ -30,7 +30,7 @@ func (a *agreement) lost(now time.Duration) bool {
 
 // compare holds the digest of a live heartbeat against what has arrived.
 func (b *Board) compare(p *prober) {
-	theirs := p.beat.Digest
+	theirs := p.heartbeat.Digest
 	if theirs == nil || !p.rosterIsNewest() {
 		return
 	}
@@ -61,7 +61,7 @@ func (b *Board) digest(p *prober) pharos.Digest {
 	var d pharos.Digest
 	for id := range p.listed {
 		s := p.said[id]
-		if s.incarnation != p.beat.Incarnation {
+		if s.incarnation != p.heartbeat.Incarnation {
 			s = said{}
 		}
 		d.Add(id, s.status, s.change)

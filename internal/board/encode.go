@@ -193,7 +193,7 @@ func (b *Board) encodeHops() hops {
 		}
 		out = append(out, `,"watchers":`...)
 		out = strconv.AppendInt(out, int64(len(p.owns)), 10)
-		out = pharos.AppendField(out, "version", p.beat.Version)
+		out = pharos.AppendField(out, "version", p.heartbeat.Version)
 		out = append(out, `,"missed":`...)
 		out = strconv.AppendUint(out, p.missedLately(), 10)
 		out = append(out, `,"offset":`...)

@@ -59,7 +59,7 @@ func TestStructuresAreRareWhereTheyCostMuch(t *testing.T) {
 func TestAScreenThatJoinsAQuietBoardIsToldTheTime(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.join(Filter{})
-		w.pass(2*time.Second + 500*time.Millisecond) // nothing but beats
+		w.pass(2*time.Second + 500*time.Millisecond) // nothing but heartbeats
 		s, err := w.b.Join(w.ctx, Filter{})
 		if err != nil {
 			t.Fatal(err)

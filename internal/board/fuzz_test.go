@@ -25,8 +25,8 @@ func FuzzBoard(f *testing.F) {
 			w.pass(time.Second)
 			began := time.Now()
 			now := func() time.Duration { return time.Since(began) }
-			believed := map[string]time.Duration{} // until when an ok may be shown, by id
-			beats := map[string]time.Duration{}    // when a prober was heard last
+			believed := map[string]time.Duration{}   // until when an ok may be shown, by id
+			heartbeats := map[string]time.Duration{} // when a prober was heard last
 			numbers := []uint64{0, 1, 2, 3, 1 << 63, 1<<64 - 1}
 			statuses := []string{"ok", "warning", "critical", "unknown", "waiting", "ok", "ok"}
 			seq := uint64(10)
@@ -58,7 +58,7 @@ func FuzzBoard(f *testing.F) {
 				switch kind {
 				case 0:
 					if live {
-						beats[site+"/"+prober] = now()
+						heartbeats[site+"/"+prober] = now()
 					}
 					send("pharos.heartbeat."+site+"."+prober, fmt.Sprintf(`{"incarnation":%d,"seq":%d,"roster":%d,"leaving":%v}`, incarnation, n, c&1, c&2 != 0))
 				case 1:
@@ -101,8 +101,8 @@ func FuzzBoard(f *testing.F) {
 					t.Errorf("%s is ok, %v after an ok was to be believed", id, late)
 				}
 				tile := w.b.tiles[pharos.WatcherID(id)]
-				if p := tile.owner; p != nil && now()-beats[p.id] > pharos.HeartbeatTimeout+2*sweepEvery && p.beat.Seq > 0 {
-					t.Errorf("%s is ok, %v after a heartbeat of %s", id, now()-beats[p.id], p.id)
+				if p := tile.owner; p != nil && now()-heartbeats[p.id] > pharos.HeartbeatTimeout+2*sweepEvery && p.heartbeat.Seq > 0 {
+					t.Errorf("%s is ok, %v after a heartbeat of %s", id, now()-heartbeats[p.id], p.id)
 				}
 			}
 		})

@@ -44,9 +44,9 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 		third  string // of the same process, a second later
 		want   string
 	}{
-		"of an earlier process that saw it end":    {result("ok", "p", 1, 1, seen), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "warning 2s 12s"},
-		"of a spell that the new process saw over": {result("critical", "p", 1, 1, `,"for":5`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 6s 1s"},
-		"of both, each once":                       {result("critical", "p", 1, 1, `,"for":5`+seen), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 6s 1s, warning 2s 12s"},
+		"of an earlier process that saw it end":     {result("ok", "p", 1, 1, seen), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "warning 2s 12s"},
+		"of a outage that the new process saw over": {result("critical", "p", 1, 1, `,"for":5`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 6s 1s"},
+		"of both, each once":                        {result("critical", "p", 1, 1, `,"for":5`+seen), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 6s 1s, warning 2s 12s"},
 		"that the new process remembers as well": {result("critical", "p", 1, 1, `,"for":5`+seen),
 			result("ok", "p", 2, 1, `,"flickers":[{"status":"critical","lasted":5.8,"ago":0.1},{"status":"warning","lasted":2,"ago":11}]`),
 			result("ok", "p", 2, 2, `,"flickers":[{"status":"critical","lasted":5.8,"ago":1.1},{"status":"warning","lasted":2,"ago":12}]`), "critical 5.8s 1.1s, warning 2s 12s"},
@@ -54,9 +54,9 @@ func TestAnAfterglowOutlivesWhoSawIt(t *testing.T) {
 		"of the worst that a sender without a name said": {`{"status":"critical","for":10}`, `{"status":"warning"}`, `{"status":"ok"}`, "critical 12s 0s"},
 		"of the worst that an earlier process said": {result("critical", "p", 1, 1, `,"for":5`), result("warning", "p", 2, 1, ""),
 			result("ok", "p", 2, 2, `,"flickers":[{"status":"warning","lasted":1,"ago":0}]`), "critical 7s 0s"},
-		"of the whole spell that the sender tells":                     {result("warning", "p", 1, 1, `,"for":5,"outage":{"status":"critical","lasted":30}`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 31s 1s"},
-		"of a spell that goes on while the new process has not looked": {result("critical", "p", 1, 1, `,"for":5`), result("waiting", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 7s 0s"},
-		"of a sender without a name":                                   {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
+		"of the whole outage that the sender tells":                     {result("warning", "p", 1, 1, `,"for":5,"outage":{"status":"critical","lasted":30}`), result("ok", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 31s 1s"},
+		"of a outage that goes on while the new process has not looked": {result("critical", "p", 1, 1, `,"for":5`), result("waiting", "p", 2, 1, ""), result("ok", "p", 2, 2, ""), "critical 7s 0s"},
+		"of a sender without a name":                                    {`{"status":"critical","for":5}`, `{"status":"ok"}`, `{"status":"ok"}`, "critical 6s 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in(t, Options{}, func(w *world) {
@@ -87,7 +87,7 @@ func TestASpellIsToldWholeWhileItLasts(t *testing.T) {
 		w.pass(time.Second)
 		tile, _ := w.b.Tile(w.ctx, "a.s.x")
 		if want := (pharos.Outage{Status: pharos.Critical, Lasted: pharos.Seconds(13 * time.Second)}); tile.Result.Outage != want {
-			t.Errorf("the spell under way is %v, want %v", tile.Result.Outage, want)
+			t.Errorf("the outage under way is %v, want %v", tile.Result.Outage, want)
 		}
 	})
 }
@@ -134,7 +134,7 @@ func TestOfTwoProbersTheFirstByNameIsShown(t *testing.T) {
 				w.pass(pharos.HeartbeatTimeout)
 				w.live("pharos.result.a.q.s.x", result("critical", "q", 1, 2, ""))
 				w.wantStatus("x", "critical")
-				w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, "")) // without beats it is not believed
+				w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, "")) // without heartbeats it is not believed
 				w.wantStatus("x", "critical")
 			})
 		})
@@ -158,7 +158,7 @@ func TestAProberWithoutBeats(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""))
 		w.pass(structureGap)
-		w.wantStatus("x", "ok") // its beat may be on its way
+		w.wantStatus("x", "ok") // its heartbeat may be on its way
 		w.pass(pharos.HeartbeatTimeout)
 		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, ""))
 		w.wantStatus("x", "stale")

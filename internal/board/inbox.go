@@ -179,7 +179,7 @@ func (b *Board) read(m *message) {
 	case pharos.MessageHeartbeat:
 		var beat pharos.Heartbeat
 		beat, err = pharos.ParseHeartbeat(m.data)
-		in.beat = &beat
+		in.heartbeat = &beat
 	case pharos.MessageForget:
 		var f pharos.Forget
 		f, err = pharos.ParseForget(m.data)

@@ -28,13 +28,13 @@ type said struct {
 // heartbeats.
 func (b *Board) hear(p *prober, id pharos.WatcherID, in *input) bool {
 	r, last := in.result, p.said[id]
-	process := in.live && p.beat.Incarnation != 0 // is known, of this result
-	if process && p.up && r.Incarnation != p.beat.Incarnation {
+	process := in.live && p.heartbeat.Incarnation != 0 // is known, of this result
+	if process && p.up && r.Incarnation != p.heartbeat.Incarnation {
 		return false
 	}
 	newer := r.Incarnation > last.incarnation || r.Incarnation == last.incarnation && r.Seq > last.seq
 	late := in.live && b.now-last.at >= orderWindow
-	if last != (said{}) && !newer && !late && !(process && r.Incarnation == p.beat.Incarnation && r.Incarnation != last.incarnation) {
+	if last != (said{}) && !newer && !late && !(process && r.Incarnation == p.heartbeat.Incarnation && r.Incarnation != last.incarnation) {
 		return false
 	}
 	if !newer && last != (said{}) {

@@ -16,7 +16,7 @@ const (
 	// offsetShown is from when on a prober's wall clock is said to be off.
 	offsetShown = 2 * time.Second
 	// A prober that has no tiles is forgotten so long after its goodbye, or its
-	// last beat.
+	// last heartbeat.
 	forgetLeft, forgetSilent = time.Minute, 10 * time.Minute
 	maxProbers               = 1000
 	maxSiteProbers           = 250
@@ -27,14 +27,14 @@ type prober struct {
 	id         string // "<site>/<prober>", tokens
 	site, name string // human
 	token      string // the site's
-	beat       pharos.Heartbeat
-	heard      time.Duration // when it was there last: of its last beat, or of the prober at all where there was none
-	newest     time.Duration // when the beat came
+	heartbeat  pharos.Heartbeat
+	heard      time.Duration // when it was there last: of its last heartbeat, or of the prober at all where there was none
+	newest     time.Duration // when the heartbeat came
 	replaced   time.Duration // when this process took the place of one that said no goodbye; 0: it did not
 	up         bool
 	left       bool          // said goodbye
 	back       time.Duration // when it was heard again after it had been silent
-	transit    transit
+	delay      delay
 	offset     time.Duration
 	rosters
 	owns      map[*tile]bool            // tiles whose last result is its
@@ -44,7 +44,7 @@ type prober struct {
 	backwards time.Duration // when numbers ran backwards last; 0: not lately
 	trouble   trouble
 	missed    missed
-	twin      twin
+	duplicate duplicate
 }
 
 // rosters is what a prober says that it watches.
@@ -58,25 +58,25 @@ type rosters struct {
 	late    bool                       // it has been missing for too long
 }
 
-// twin is another process of the prober's name that beats beside it.
-type twin struct {
-	first, last time.Duration // when its beats came
+// duplicate is another process of the prober's name that sends heartbeats beside it.
+type duplicate struct {
+	first, last time.Duration // when its heartbeats came
 }
 
 const (
-	// A process that is being replaced may beat once more; a twin beats for longer.
-	twinAfter = pharos.HeartbeatTimeout
-	twinFor   = 10 * time.Second // how long it is told after its last beat
+	// A process that is being replaced may send one more heartbeat; a duplicate sends heartbeats for longer.
+	duplicateAfter = pharos.HeartbeatTimeout
+	duplicateFor   = 10 * time.Second // how long it is told after its last heartbeat
 )
 
-func (p *prober) runsTwice() bool { return p.twin.last-p.twin.first > twinAfter }
+func (p *prober) isDuplicated() bool { return p.duplicate.last-p.duplicate.first > duplicateAfter }
 
-// noticeTwin takes the beat of an older process while the newer one is there.
-func (b *Board) noticeTwin(p *prober) {
-	if p.twin == (twin{}) {
-		p.twin.first = b.now
+// noticeDuplicate takes the heartbeat of an older process while the newer one is there.
+func (b *Board) noticeDuplicate(p *prober) {
+	if p.duplicate == (duplicate{}) {
+		p.duplicate.first = b.now
 	}
-	p.twin.last = b.now
+	p.duplicate.last = b.now
 }
 
 // missed tells ticks missed lately from those of long ago.
@@ -88,18 +88,20 @@ type missed struct {
 // missedFor is how long missed ticks are told after the last one.
 const missedFor = time.Minute
 
-// missedLately returns how many ticks the prober missed in the spell that ended
+// missedLately returns how many ticks the prober missed in the minute that ended
 // less than a minute ago.
-func (p *prober) missedLately() uint64 { return p.beat.Missed - min(p.missed.before, p.beat.Missed) }
+func (p *prober) missedLately() uint64 {
+	return p.heartbeat.Missed - min(p.missed.before, p.heartbeat.Missed)
+}
 
-// transit tells messages that have waited somewhere, in a process that was stopped
+// delay tells messages that have waited somewhere, in a process that was stopped
 // or a cable that was cut, from those that are as young as they look: by the
 // sender's own clock they come later than the quickest did.
-type transit struct {
-	uptime   time.Duration // that the last beat told; zero: none yet
+type delay struct {
+	uptime   time.Duration // that the last heartbeat told; zero: none yet
 	at       time.Duration // when it came
 	late     time.Duration // by how much later than the quickest
-	quickest time.Duration // the time between the two clocks as the quickest beat had it: when it came, less its uptime
+	quickest time.Duration // the time between the two clocks as the quickest heartbeat had it: when it came, less its uptime
 }
 
 const (
@@ -109,8 +111,8 @@ const (
 	clocksDrift = time.Second / 1000
 )
 
-// hear takes the uptime that a beat tells, zero for a sender that does not.
-func (d *transit) hear(uptime, at time.Duration) {
+// hear takes the uptime that a heartbeat tells, zero for a sender that does not.
+func (d *delay) hear(uptime, at time.Duration) {
 	gap, first := at-d.at, d.uptime == 0 || uptime < d.uptime
 	d.uptime, d.at = uptime, at
 	d.quickest += time.Duration(gap.Seconds() * float64(clocksDrift))
@@ -124,8 +126,8 @@ func (d *transit) hear(uptime, at time.Duration) {
 	d.late = late
 }
 
-// age returns how old a message is that has come since the last beat.
-func (d *transit) age() time.Duration {
+// age returns how old a message is that has come since the last heartbeat.
+func (d *delay) age() time.Duration {
 	if d.late < lateFrom {
 		return 0
 	}
@@ -134,7 +136,7 @@ func (d *transit) age() time.Duration {
 
 // prober returns the prober of a subject, a new one if need be; nil when there
 // are too many. A new one is taken to be there until it has been silent for too
-// long: its beat may be on its way.
+// long: its heartbeat may be on its way.
 func (b *Board) prober(in *input) *prober {
 	s, id := in.subject, in.subject.ProberID()
 	p := b.probers[id]
@@ -153,40 +155,40 @@ func (b *Board) prober(in *input) *prober {
 // a heartbeat or a roster takes the place of one that sent results alone.
 func (b *Board) roomForProber(site string, says bool) bool {
 	ofSite := 0
-	var stranger *prober
+	var unheard *prober
 	for _, p := range b.probers {
 		if p.token == site {
 			ofSite++
 		}
-		if p.beat.Seq == 0 && p.roster == nil && (stranger == nil || p.token == site) {
-			stranger = p
+		if p.heartbeat.Seq == 0 && p.roster == nil && (unheard == nil || p.token == site) {
+			unheard = p
 		}
 	}
 	full := ofSite >= maxSiteProbers
 	switch {
 	case !full && len(b.probers) < maxProbers:
 		return true
-	case !says || stranger == nil || full && stranger.token != site:
+	case !says || unheard == nil || full && unheard.token != site:
 		return false
 	}
-	for t := range stranger.owns {
+	for t := range unheard.owns {
 		if len(t.announcers) == 0 {
 			b.remove(t)
 		} else {
 			b.disown(t)
 		}
 	}
-	b.drop(stranger)
+	b.drop(unheard)
 	return true
 }
 
-func (b *Board) applyBeat(in *input) {
+func (b *Board) applyHeartbeat(in *input) {
 	p := b.prober(in)
 	if p == nil {
 		b.refuseProber(in.subject.ProberID())
 		return
 	}
-	beat, old := in.beat, p.beat
+	beat, old := in.heartbeat, p.heartbeat
 	switch { // the newest wins; of an older process only when the newer is silent
 	case beat.Incarnation == old.Incarnation && beat.Seq <= old.Seq:
 		if !in.live || b.now-p.newest < orderWindow {
@@ -200,7 +202,7 @@ func (b *Board) applyBeat(in *input) {
 		return
 	case beat.Incarnation < old.Incarnation && p.up:
 		if !beat.Leaving {
-			b.noticeTwin(p)
+			b.noticeDuplicate(p)
 		}
 		return
 	}
@@ -214,8 +216,8 @@ func (b *Board) applyBeat(in *input) {
 	}
 	sent := b.now - in.age
 	if in.live {
-		p.transit.hear(beat.Uptime.Duration(), b.now)
-		sent -= p.transit.age()
+		p.delay.hear(beat.Uptime.Duration(), b.now)
+		sent -= p.delay.age()
 	}
 	if beat.Incarnation != old.Incarnation {
 		p.agreement = agreement{}
@@ -224,11 +226,11 @@ func (b *Board) applyBeat(in *input) {
 			p.replaced = 0
 		}
 	}
-	p.beat, p.heard, p.newest, p.left = *beat, sent, b.now, beat.Leaving
+	p.heartbeat, p.heard, p.newest, p.left = *beat, sent, b.now, beat.Leaving
 	p.takeNames(beat.Site, beat.Prober)
 	offset := time.Duration(0)
 	if in.live && !beat.At.IsZero() {
-		offset = (time.Until(beat.At) + p.transit.age()).Round(time.Second)
+		offset = (time.Until(beat.At) + p.delay.age()).Round(time.Second)
 		if offset.Abs() < offsetShown {
 			offset = 0
 		}
@@ -263,13 +265,13 @@ const rosterLate = 3 * time.Second
 // rosterIsNewest reports whether the roster in force is the one that the
 // heartbeat speaks of. A sender whose heartbeats do not say has the newest.
 func (p *prober) rosterIsNewest() bool {
-	return p.roster != nil && p.roster.Incarnation == p.beat.Incarnation && (p.roster.Seq == p.beat.Roster || p.beat.Roster == 0)
+	return p.roster != nil && p.roster.Incarnation == p.heartbeat.Incarnation && (p.roster.Seq == p.heartbeat.Roster || p.heartbeat.Roster == 0)
 }
 
 // judgeRoster asks for a roster that has not arrived.
 func (b *Board) judgeRoster(p *prober) {
 	switch {
-	case p.rosterIsNewest() || p.beat.Roster == 0: // what has no roster need not send it
+	case p.rosterIsNewest() || p.heartbeat.Roster == 0: // what has no roster need not send it
 		p.missing = 0
 	default:
 		if p.missing == 0 {
@@ -300,7 +302,7 @@ func (b *Board) showAll(p *prober) {
 
 // takeOver asks for what others see of a tile that its prober has left.
 func (b *Board) takeOver(t *tile) {
-	if t.owner == nil || t.owner.watching(t, t.owner.beat.Incarnation) {
+	if t.owner == nil || t.owner.watching(t, t.owner.heartbeat.Incarnation) {
 		return
 	}
 	for _, p := range t.announcers {
@@ -321,8 +323,8 @@ func (b *Board) judgeProber(p *prober) {
 			b.takeOver(t)
 		}
 	}
-	if p.twin != (twin{}) && b.now-p.twin.last > twinFor {
-		p.twin = twin{}
+	if p.duplicate != (duplicate{}) && b.now-p.duplicate.last > duplicateFor {
+		p.duplicate = duplicate{}
 	}
 	if p.backwards > 0 && b.now-p.backwards > backwardsFor {
 		p.backwards = 0
@@ -357,7 +359,7 @@ func (p *prober) needed() bool {
 // watching reports whether the prober's process of an epoch is there and looks
 // at a tile. A newer process has not looked yet.
 func (p *prober) watching(t *tile, epoch int64) bool {
-	return p.up && (p.roster == nil || p.watches[t.id] != nil) && epoch >= p.beat.Incarnation
+	return p.up && (p.roster == nil || p.watches[t.id] != nil) && epoch >= p.heartbeat.Incarnation
 }
 
 // setOwner makes a tile the prober's, or that of a sender without a name.
@@ -375,14 +377,14 @@ func (b *Board) setOwner(t *tile, p *prober) {
 
 func (b *Board) announce(t *tile, p *prober) {
 	t.announcers = append(t.announcers, p)
-	delete(b.strangers, t)
+	delete(b.unlisted, t)
 }
 
 // withdraw is the contrary of announce.
 func (b *Board) withdraw(t *tile, p *prober) {
 	t.announcers = slices.DeleteFunc(t.announcers, func(q *prober) bool { return q == p })
 	if len(t.announcers) == 0 {
-		b.strangers[t] = true
+		b.unlisted[t] = true
 	}
 }
 
@@ -428,10 +430,10 @@ func (b *Board) applyRoster(in *input) {
 	}
 	p.parts = nil
 	old := p.roster
-	named := whole.Incarnation == p.beat.Incarnation && whole.Seq == p.beat.Roster
+	named := whole.Incarnation == p.heartbeat.Incarnation && whole.Seq == p.heartbeat.Roster
 	newer := old == nil || whole.Incarnation > old.Incarnation || whole.Incarnation == old.Incarnation && whole.Seq > old.Seq
 	switch {
-	case named || newer && p.beat.Roster == 0:
+	case named || newer && p.heartbeat.Roster == 0:
 		p.pending = nil
 		b.adopt(p, &whole)
 	default: // the newest is the one that the heartbeat names
@@ -536,7 +538,7 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 // restore gives the watchers of a prober's roster that are not on the board
 // their tiles, once there is room.
 func (b *Board) restore(p *prober) {
-	if p.up && len(p.watches) < len(p.listed) && (!b.full() || len(b.strangers) > 0) {
+	if p.up && len(p.watches) < len(p.listed) && (!b.full() || len(b.unlisted) > 0) {
 		b.adopt(p, p.roster)
 		b.askFor(p)
 	}
@@ -581,7 +583,7 @@ func (b *Board) applyForget(in *input) {
 // disown makes a tile one of which nothing is known.
 func (b *Board) disown(t *tile) {
 	b.setOwner(t, nil)
-	t.result, t.known, t.since, t.heard, t.spell = pharos.Result{}, false, b.now, b.now, spell{}
+	t.result, t.known, t.since, t.heard, t.outage = pharos.Result{}, false, b.now, b.now, outage{}
 	b.show(t)
 	for _, p := range t.announcers {
 		b.askFor(p)

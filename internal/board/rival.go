@@ -18,7 +18,7 @@ type rival struct {
 // newest heartbeats.
 func (b *Board) noticeRival(t *tile, p *prober, in *input) {
 	r := in.result
-	if p == t.owner && in.live && r.Incarnation < p.beat.Incarnation {
+	if p == t.owner && in.live && r.Incarnation < p.heartbeat.Incarnation {
 		t.rival = rival{r.Status, r.Summary, b.now + min(r.TTLOrDefault(), b.longestTTL(t))}
 	}
 }
@@ -37,7 +37,7 @@ func (b *Board) rivalFor(t *tile) (rival, bool) {
 	if p == nil || b.now >= t.rival.until || t.rival.status <= t.result.Status {
 		return rival{}, false
 	}
-	beats := p.twin.last > 0 && b.now-p.twin.last < pharos.HeartbeatTimeout
+	heartbeats := p.duplicate.last > 0 && b.now-p.duplicate.last < pharos.HeartbeatTimeout
 	young := p.replaced > 0 && b.now-p.replaced < pharos.HeartbeatTimeout
-	return t.rival, beats || young
+	return t.rival, heartbeats || young
 }

@@ -95,22 +95,22 @@ func TestABacklogIsAsOldAsItIs(t *testing.T) {
 // clocks were, too.
 func TestAClockThatStoodStillIsNoBacklog(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		beats := func(n, of int) {
+		heartbeats := func(n, of int) {
 			for ; of > 0; n, of = n+1, of-1 {
 				w.apply("pharos.heartbeat.a.p", fmt.Sprintf(`{"incarnation":1,"seq":%d,"uptime":%d}`, n, 100+n), 0, true)
 				w.pass(time.Second)
 			}
 		}
-		beats(1, 5)
+		heartbeats(1, 5)
 		w.pass(time.Hour)
-		beats(6, 3)
+		heartbeats(6, 3)
 		if p := w.b.probers["a/p"]; !p.up {
-			t.Errorf("up %t, late by %v, want it to be there", p.up, p.transit.late)
+			t.Errorf("up %t, late by %v, want it to be there", p.up, p.delay.late)
 		}
 	})
 }
 
-// TestWithoutNATSNothingIsHeardOfAnybody: nor of senders that have no beat.
+// TestWithoutNATSNothingIsHeardOfAnybody: nor of senders that have no heartbeat.
 func TestWithoutNATSNothingIsHeardOfAnybody(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		say := func(status string, age time.Duration, live bool) {

@@ -51,7 +51,7 @@ type Prober struct {
 	ID, Site, Name string
 	Version        string
 	Up, Left       bool
-	Silent         time.Duration  // since its last beat
+	Silent         time.Duration  // since its last heartbeat
 	Watchers       int            // tiles whose last result is its
 	Missed         uint64         // ticks
 	Lag            pharos.Seconds // its worst start delay of the last second
@@ -103,8 +103,8 @@ func (b *Board) copyState() *State {
 	}
 	for _, p := range b.sortedProbers() {
 		s.Probers = append(s.Probers, Prober{
-			ID: p.id, Site: p.site, Name: p.name, Version: p.beat.Version, Up: p.up, Left: p.left, Silent: b.now - p.heard,
-			Watchers: len(p.owns), Missed: p.beat.Missed, Lag: p.beat.Lag, Offset: p.offset,
+			ID: p.id, Site: p.site, Name: p.name, Version: p.heartbeat.Version, Up: p.up, Left: p.left, Silent: b.now - p.heard,
+			Watchers: len(p.owns), Missed: p.heartbeat.Missed, Lag: p.heartbeat.Lag, Offset: p.offset,
 		})
 	}
 	return s
@@ -140,22 +140,22 @@ func (b *Board) notices() []string {
 	}
 	for _, p := range b.sortedProbers() {
 		if p.up && p.late {
-			out = append(out, fmt.Sprintf("%s: its list of %d watchers does not arrive here; may NATS pass on pharos.roster.%s.> and pharos.refresh?", p.place(), p.beat.Watchers, strings.ReplaceAll(p.id, "/", ".")))
+			out = append(out, fmt.Sprintf("%s: its list of %d watchers does not arrive here; may NATS pass on pharos.roster.%s.> and pharos.refresh?", p.place(), p.heartbeat.Watchers, strings.ReplaceAll(p.id, "/", ".")))
 		}
 		if p.up && p.agreement.lost(b.now) {
 			out = append(out, p.place()+": its messages do not all arrive here: "+p.agreement.text)
 		}
-		if p.backwards > 0 && !p.runsTwice() {
+		if p.backwards > 0 && !p.isDuplicated() {
 			out = append(out, p.place()+": its numbers ran backwards; was its machine set back, or does somebody else send in its name?")
 		}
-		if p.runsTwice() {
+		if p.isDuplicated() {
 			out = append(out, p.place()+" runs twice: give one of them another name")
 		}
-		if p.beat.Rejected != "" && p.up {
-			out = append(out, p.site+" "+p.name+": "+p.beat.Rejected)
+		if p.heartbeat.Rejected != "" && p.up {
+			out = append(out, p.site+" "+p.name+": "+p.heartbeat.Rejected)
 		}
-		if p.beat.Denied != "" && p.up {
-			out = append(out, p.site+" "+p.name+", NATS: "+p.beat.Denied)
+		if p.heartbeat.Denied != "" && p.up {
+			out = append(out, p.site+" "+p.name+", NATS: "+p.heartbeat.Denied)
 		}
 	}
 	for _, p := range b.sortedProbers() {
@@ -175,9 +175,9 @@ func (b *Board) notices() []string {
 			out = append(out, p.trouble.text)
 		}
 	}
-	if n := len(b.doubles); n > 0 {
-		ids := slices.Sorted(maps.Keys(b.doubles))
-		d := b.doubles[ids[0]]
+	if n := len(b.conflicts); n > 0 {
+		ids := slices.Sorted(maps.Keys(b.conflicts))
+		d := b.conflicts[ids[0]]
 		more := ""
 		if n > 1 {
 			more = fmt.Sprintf(" and %d more", n-1)

@@ -13,8 +13,8 @@ import (
 func wantTies(t *testing.T, b *Board) {
 	t.Helper()
 	for id, tile := range b.tiles {
-		if tile.id != id || b.strangers[tile] != (len(tile.announcers) == 0) {
-			t.Errorf("%s has %d announcers, a stranger: %v", id, len(tile.announcers), b.strangers[tile])
+		if tile.id != id || b.unlisted[tile] != (len(tile.announcers) == 0) {
+			t.Errorf("%s has %d announcers, a unheard: %v", id, len(tile.announcers), b.unlisted[tile])
 		}
 		for _, p := range tile.announcers {
 			if b.probers[p.id] != p || p.watches[id] != tile {
@@ -25,9 +25,9 @@ func wantTies(t *testing.T, b *Board) {
 			t.Errorf("%s is owned by %s, which does not know", id, p.id)
 		}
 	}
-	for tile := range b.strangers {
+	for tile := range b.unlisted {
 		if b.tiles[tile.id] != tile {
-			t.Errorf("%s is a stranger that is not there", tile.id)
+			t.Errorf("%s is a unheard that is not there", tile.id)
 		}
 	}
 	for _, p := range b.probers {
@@ -81,7 +81,7 @@ func TestTilesAndProbersKnowOfEachOtherWhateverComes(t *testing.T) {
 				wantTies(t, b)
 				continue
 			case 4, 5, 6:
-				in.beat = &pharos.Heartbeat{Incarnation: epoch, Seq: n, Leaving: r.IntN(4) == 0}
+				in.heartbeat = &pharos.Heartbeat{Incarnation: epoch, Seq: n, Leaving: r.IntN(4) == 0}
 			default:
 				in.result = &pharos.Result{Status: pharos.Status(r.IntN(5)), Incarnation: epoch, Seq: n}
 				if r.IntN(4) > 0 {

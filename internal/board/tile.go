@@ -14,7 +14,7 @@ const (
 	newcomersPerSecond = 100  // watchers without a roster that may appear
 	newcomersBurst     = 1000 // of them at once
 	sameMoment         = 500 * time.Millisecond
-	doubleFor          = 10 * time.Second // how long two senders of one watcher are named after the last sign, at the least
+	conflictFor        = 10 * time.Second // how long two senders of one watcher are named after the last sign, at the least
 )
 
 // tile is one watcher on the board.
@@ -40,7 +40,7 @@ type tile struct {
 	since    time.Duration // of the result's status
 	flickers []flicker     // newest first
 	before   []flicker     // those that the board saw before the process that has the tile now
-	spell    spell         // under way; zero while ok
+	outage   outage        // under way; zero while ok
 	rival    rival
 	shown    shown
 	changed  field // not yet in a frame
@@ -49,8 +49,8 @@ type tile struct {
 	held     time.Duration // when the store had nothing newer, for a sender without a name
 }
 
-// spell is a time in which a tile is not ok, and that goes on.
-type spell struct {
+// outage is a time in which a tile is not ok, and that goes on.
+type outage struct {
 	status pharos.Status // the worst so far
 	began  time.Duration // board's clock
 	ours   bool          // its beginning is known to the board, and perhaps not to the sender
@@ -126,7 +126,7 @@ func (b *Board) applyResult(in *input) {
 	}
 	sent := b.now - in.age
 	if p != nil && in.live {
-		sent -= p.transit.age()
+		sent -= p.delay.age()
 	}
 	if p == nil && t.owner == nil && !in.live {
 		t.held = b.now
@@ -157,7 +157,7 @@ func (b *Board) applyResult(in *input) {
 }
 
 // remember adds to a result what its sender does not know: of one that keeps no
-// memory, for how long the status and the spell last and what is over; of a
+// memory, for how long the status and the outage last and what is over; of a
 // process that has just taken over, what the board saw before.
 func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
 	took := p == nil || p != t.owner || r.Incarnation != t.result.Incarnation
@@ -167,14 +167,14 @@ func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
 	if p == nil && t.known && r.For == 0 && r.Status == t.result.Status {
 		r.For = pharos.Seconds(sent - t.since)
 	}
-	t.spellOn(r, sent, took)
+	t.continueOutage(r, sent, took)
 	told := r.Flickers
 	for _, f := range t.before {
 		ago := sent - f.ended
 		if ago > pharos.FlickerSpan {
 			continue
 		}
-		// Two that overlap are one: a watcher has one spell at a time.
+		// Two that overlap are one: a watcher has one outage at a time.
 		same := slices.IndexFunc(told, func(g pharos.Flicker) bool {
 			return ago <= (g.Ago+g.Lasted).Duration()+sameMoment && g.Ago.Duration() <= ago+f.lasted+sameMoment
 		})
@@ -190,11 +190,11 @@ func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
 	r.Flickers = r.Flickers[:min(len(r.Flickers), pharos.MaxFlickers)]
 }
 
-// spellOn takes a result into the spell under way, begins one or ends it. Of one
+// continueOutage takes a result into the outage under way, begins one or ends it. Of one
 // that began with another sender, or with one that keeps no memory, the board
 // tells how long and how bad it was.
-func (t *tile) spellOn(r *pharos.Result, sent time.Duration, took bool) {
-	s := &t.spell
+func (t *tile) continueOutage(r *pharos.Result, sent time.Duration, took bool) {
+	s := &t.outage
 	if r.Status == pharos.Waiting { // nobody has looked: it goes on, or has ended since
 		s.ours = s.ours || took
 		return
@@ -203,13 +203,13 @@ func (t *tile) spellOn(r *pharos.Result, sent time.Duration, took bool) {
 		if s.status.Bad() && (took || s.ours) {
 			t.before = append([]flicker{{s.status, sent - s.began, sent}}, t.before...)
 		}
-		*s = spell{}
+		*s = outage{}
 		return
 	}
 	told := r.OpenOutage()
-	now := spell{status: told.Status, began: sent - told.Lasted.Duration()}
+	now := outage{status: told.Status, began: sent - told.Lasted.Duration()}
 	if s.status.Bad() && (took || s.ours) {
-		now = spell{pharos.Worst(s.status, now.status), min(s.began, now.began), true}
+		now = outage{pharos.Worst(s.status, now.status), min(s.began, now.began), true}
 		if all := (pharos.Outage{Status: now.status, Lasted: pharos.Seconds(sent - now.began)}); all.Status != r.Status || all.Lasted > r.For+pharos.Seconds(sameMoment) {
 			r.Outage = all
 		}
@@ -249,9 +249,9 @@ func (b *Board) newer(t *tile, p *prober, r *pharos.Result, in *input, sent time
 		first := p != nil && p.id < t.owner.id && sent+r.TTLOrDefault() > b.now && p.watching(t, r.Incarnation)
 		switch {
 		case in.live && first:
-			b.double(t, p, t.owner, old.TTLOrDefault())
+			b.conflict(t, p, t.owner, old.TTLOrDefault())
 		case in.live:
-			b.double(t, t.owner, p, r.TTLOrDefault())
+			b.conflict(t, t.owner, p, r.TTLOrDefault())
 		}
 		return first
 	}
@@ -262,7 +262,7 @@ func (b *Board) newTile(id pharos.WatcherID, s pharos.Subject) *tile {
 	t := &tile{id: id, i: -1, site: s.Site, setName: s.Set, name: s.Watcher, siteName: s.Site, since: b.now, heard: b.now}
 	t.shown.since = b.now
 	b.tiles[id] = t
-	b.strangers[t] = true
+	b.unlisted[t] = true
 	b.unsorted = true
 	return t
 }
@@ -287,7 +287,7 @@ func (b *Board) evict(p *prober) bool {
 	if p == nil || p.roster == nil {
 		return false
 	}
-	for t := range b.strangers {
+	for t := range b.unlisted {
 		b.remove(t)
 		return true
 	}
@@ -301,8 +301,8 @@ func (b *Board) remove(t *tile) {
 		delete(p.watches, t.id)
 	}
 	delete(b.tiles, t.id)
-	delete(b.strangers, t)
-	delete(b.doubles, t.id)
+	delete(b.unlisted, t)
+	delete(b.conflicts, t.id)
 	t.i = -1
 	b.unsorted = true
 }
@@ -317,7 +317,7 @@ func (b *Board) stale(t *tile) bool {
 	}
 	if p := t.owner; p != nil {
 		return !p.watching(t, t.result.Incarnation) || t.arrived < p.back || p.agreement.lost(b.now) ||
-			!t.live && p.beat.Digest != nil && !p.agreement.known
+			!t.live && p.heartbeat.Digest != nil && !p.agreement.known
 	}
 	if t.known {
 		return b.deaf() || max(t.arrived, t.held) < b.hearing
@@ -391,26 +391,26 @@ func sameFlicker(a, b flicker) bool {
 	return a.status == b.status && near(a.lasted, b.lasted) && near(a.ended, b.ended)
 }
 
-// double is a watcher that two probers publish.
-type double struct {
+// conflict is a watcher that two probers publish.
+type conflict struct {
 	owner, other string // other is empty for a sender without a name
 	until        time.Duration
 }
 
-// double names two senders of a watcher for as long as the next message of the
+// conflict names two senders of a watcher for as long as the next message of the
 // one that is not shown may take.
-func (b *Board) double(t *tile, owner, other *prober, due time.Duration) {
-	d := double{owner: owner.id, until: b.now + max(doubleFor, due)}
+func (b *Board) conflict(t *tile, owner, other *prober, due time.Duration) {
+	d := conflict{owner: owner.id, until: b.now + max(conflictFor, due)}
 	if other != nil {
 		d.other = other.id
 	}
-	b.doubles[t.id] = d
+	b.conflicts[t.id] = d
 }
 
-func (b *Board) forgetDoubles() {
-	for id, d := range b.doubles {
+func (b *Board) forgetConflicts() {
+	for id, d := range b.conflicts {
 		if b.now > d.until || b.handedOver(d.owner, id) || b.handedOver(d.other, id) {
-			delete(b.doubles, id)
+			delete(b.conflicts, id)
 		}
 	}
 }

@@ -46,7 +46,7 @@ type outbox struct {
 	queue    []*item
 	config   *config.Config
 	epoch    int64
-	n        uint64 // of results and beats
+	n        uint64 // of results and heartbeats
 	roster   uint64 // number of the newest roster; grows when it changes
 	told     bool   // it was published
 	rejected string
@@ -154,7 +154,7 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 		case <-ctx.Done():
 			return nil
 		case <-conn.Connected():
-			o.beat(conn, false)
+			o.sendHeartbeat(conn, false)
 			if !ready {
 				o.restore(ctx, conn)
 			}
@@ -163,7 +163,7 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 			continue
 		case <-beat.C:
 			if ready {
-				o.beat(conn, false)
+				o.sendHeartbeat(conn, false)
 			}
 			continue
 		case <-step.C:
@@ -177,7 +177,7 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 		// results which follow are from a prober that is there.
 		if time.Since(told) > rosterGap && o.sendRoster(conn) {
 			told = time.Now()
-			o.beat(conn, false)
+			o.sendHeartbeat(conn, false)
 		}
 		o.sendQueue(conn)
 		if len(round) > 0 {
@@ -311,7 +311,7 @@ func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
 	return r
 }
 
-func (o *outbox) beatNow(conn *bus.Conn, leaving bool) (subject string, data []byte) {
+func (o *outbox) heartbeatNow(conn *bus.Conn, leaving bool) (subject string, data []byte) {
 	stats := o.p.scheduler.Stats()
 	o.mu.Lock()
 	o.n++
@@ -332,7 +332,7 @@ func (o *outbox) beatNow(conn *bus.Conn, leaving bool) (subject string, data []b
 		}
 	}
 	data, err := json.Marshal(b)
-	if err != nil { // no field of a beat can refuse
+	if err != nil { // no field of a heartbeat can refuse
 		panic(err)
 	}
 	return pharos.HeartbeatSubject(o.p.site, o.p.name), data
@@ -351,13 +351,13 @@ func (o *outbox) digest() *pharos.Digest {
 	return &d
 }
 
-func (o *outbox) beat(conn *bus.Conn, leaving bool) {
-	subject, data := o.beatNow(conn, leaving)
+func (o *outbox) sendHeartbeat(conn *bus.Conn, leaving bool) {
+	subject, data := o.heartbeatNow(conn, leaving)
 	o.publish(conn, subject, data)
 }
 
 // goodbye tells every board that nothing more will come.
-func (o *outbox) goodbye(conn *bus.Conn) { o.beat(conn, true) }
+func (o *outbox) goodbye(conn *bus.Conn) { o.sendHeartbeat(conn, true) }
 
 // restore takes over what an earlier process of this name remembered, before
 // the first result of this one overwrites it. It is tried once: later the store
@@ -371,7 +371,7 @@ func (o *outbox) restore(ctx context.Context, conn *bus.Conn) {
 		subjects = append(subjects, pharos.ResultSubject(o.p.name, id))
 	}
 	o.p.mu.Unlock()
-	subject, data := o.beatNow(conn, false)
+	subject, data := o.heartbeatNow(conn, false)
 	messages, err := conn.Last(ctx, bus.Message{Subject: subject, Data: data}, subjects...)
 	if err != nil && !errors.Is(err, bus.ErrNoStore) {
 		o.p.o.Log.Warn("remembering what an earlier process saw", "error", err)

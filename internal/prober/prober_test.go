@@ -188,31 +188,31 @@ func TestARefreshBringsAllAgain(t *testing.T) {
 	if again.Seq <= first.Seq || again.For <= first.For || again.TTL >= first.TTL {
 		t.Errorf("sent again as %+v, was %+v: want a later number, a longer time in the status, an earlier deadline", again, first)
 	}
-	// A board that comes now learns the names at once, and has beats to count by
+	// A board that comes now learns the names at once, and has heartbeats to count by
 	// until the next round.
 	if err := nc.Publish(pharos.SubjectRefresh, nil); err != nil {
 		t.Fatal(err)
 	}
 	e.until("the roster", func(s pharos.Subject, _ []byte) bool { return s.Type == pharos.MessageRoster })
-	beats := 0
+	heartbeats := 0
 	e.until("the result that does not run for an hour", func(s pharos.Subject, _ []byte) bool {
 		if s.Type == pharos.MessageHeartbeat {
-			beats++
+			heartbeats++
 		}
 		return s.Type == pharos.MessageResult && s.Watcher == pharos.Token("Seldom")
 	})
-	if beats == 0 {
+	if heartbeats == 0 {
 		t.Error("the roster waited for the round of the results")
 	}
 }
 
-// TestBeatsTellTheirOwnTime: boards tell by it which beats have waited somewhere.
+// TestBeatsTellTheirOwnTime: boards tell by it which heartbeats have waited somewhere.
 func TestBeatsTellTheirOwnTime(t *testing.T) {
 	s := server(t, embedded.Options{})
 	e := listen(t, s)
 	run(t, parse(t, two), bus.Options{InProcess: s})
 	var uptimes []pharos.Seconds
-	e.until("three beats", func(s pharos.Subject, data []byte) bool {
+	e.until("three heartbeats", func(s pharos.Subject, data []byte) bool {
 		if s.Type == pharos.MessageHeartbeat {
 			b, err := pharos.ParseHeartbeat(data)
 			if err != nil {
@@ -223,7 +223,7 @@ func TestBeatsTellTheirOwnTime(t *testing.T) {
 		return len(uptimes) == 3
 	})
 	if !slices.IsSorted(uptimes) || uptimes[2] < pharos.Seconds(time.Second/2) {
-		t.Errorf("uptimes of three beats: %v", uptimes)
+		t.Errorf("uptimes of three heartbeats: %v", uptimes)
 	}
 }
 
