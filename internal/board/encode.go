@@ -31,16 +31,15 @@ func (b *Board) beat() []byte {
 }
 
 // appendFrame returns the event for a feed, nil when nothing in it is the
-// feed's. The update of b.dirty[i] ends at updates[ends[i]]. news says that the
-// hops are to be told, too.
-func (b *Board) appendFrame(f *feed, updates []byte, ends []int, news bool) []byte {
-	out := append(make([]byte, 0, 96+len(updates)+len(ends)), "event: frame\ndata: {"...)
+// feed's. news says that the hops are to be told, too.
+func (b *Board) appendFrame(f *feed, u *updates, news bool) []byte {
+	out := append(make([]byte, 0, 96+len(u.bytes)+len(u.ends)), "event: frame\ndata: {"...)
 	out = appendStamp(out, b.n, b.now)
 	out = append(out, `,"u":[`...)
 	start, first := 0, true
 	for i, t := range b.dirty {
-		update := updates[start:ends[i]]
-		start = ends[i]
+		update := u.bytes[start:u.ends[i]]
+		start = u.ends[i]
 		if len(update) == 0 || !f.choice.all() && !f.choice.match(t.setToken(), t.site) {
 			continue
 		}

@@ -3,6 +3,7 @@ package board
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -85,16 +86,36 @@ func (c *choice) match(set, site string) bool {
 	return (len(c.sets) == 0 || slices.Contains(c.sets, set)) && (len(c.sites) == 0 || slices.Contains(c.sites, site))
 }
 
-// feed is the frames of one filter.
+// feed is what the screens of one filter are told: all of it, or on a slow line
+// all but values.
 type feed struct {
-	frames
-	choice  choice
-	used    time.Duration
-	missing []string // of what the filter asks for; as of the last structure
-	cache   snapshotCache
+	whole, lean frames
+	choice      choice
+	used        time.Duration
+	missing     []string // of what the filter asks for; as of the last structure
 }
 
-// snapshotCache is the newest snapshot of a feed.
+func newFeed(c choice, now time.Duration) *feed {
+	return &feed{choice: c, whole: newFrames(false, now), lean: newFrames(true, now)}
+}
+
+// screens returns how many watch it.
+func (f *feed) screens() int64 { return f.whole.screens.Load() + f.lean.screens.Load() }
+
+// watched returns the frames that somebody reads, with their feeds.
+func (b *Board) watched() iter.Seq2[*frames, *feed] {
+	return func(yield func(*frames, *feed) bool) {
+		for _, f := range b.feeds {
+			for _, list := range []*frames{&f.whole, &f.lean} {
+				if list.screens.Load() > 0 && !yield(list, f) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// snapshotCache is the newest snapshot of a list of frames.
 type snapshotCache struct {
 	mu    sync.Mutex // guards what follows
 	event *Event
@@ -104,12 +125,12 @@ type snapshotCache struct {
 
 // snapshot returns all that a screen of the feed shows, as an event whose time
 // is now or a moment before: a screen sets its clock by it.
-func (f *feed) snapshot(p *picture, now time.Duration) *Event {
+func (f *frames) snapshot(p *picture, of *choice, now time.Duration) *Event {
 	c := &f.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of != p || now-c.at > snapshotFor {
-		c.event, c.of, c.at = p.event(&f.choice, now), p, now
+		c.event, c.of, c.at = p.event(of, f.lean, now), p, now
 	}
 	return c.event
 }
@@ -137,8 +158,8 @@ func (b *Board) feed(c choice) *feed {
 	if !b.Named(c.key) && !b.roomForFilter() {
 		return nil
 	}
-	first := newFrame(&Event{}, b.now)
-	f := &feed{choice: c, frames: frames{newest: first, oldest: first, kept: 1}, missing: b.picture().missing(&c)}
+	f := newFeed(c, b.now)
+	f.missing = b.picture().missing(&c)
 	b.feeds[c.key] = f
 	return f
 }
@@ -151,7 +172,7 @@ func (b *Board) roomForFilter() bool {
 			continue
 		}
 		others++
-		if f.screens.Load() == 0 {
+		if f.screens() == 0 {
 			spare = key
 		}
 	}
@@ -165,93 +186,12 @@ func (b *Board) roomForFilter() bool {
 // dropFeeds forgets those that nobody has watched for a minute.
 func (b *Board) dropFeeds() {
 	for key, f := range b.feeds {
-		if f.screens.Load() > 0 {
+		if f.screens() > 0 {
 			f.used = b.now
 		} else if b.now-f.used > time.Minute {
 			delete(b.feeds, key)
 		}
 	}
-}
-
-// Screen is one reader of a feed's frames. It belongs to one goroutine, but for
-// Leave.
-type Screen struct {
-	b    *Board
-	f    *feed
-	at   *frame
-	skip *Event
-	left sync.Once
-}
-
-// Join lets a screen in, in one step with its snapshot: the frames that follow
-// go on from there. The error is ErrEnded, ErrTooManyFilters, ErrFilter or the
-// context's.
-func (b *Board) Join(ctx context.Context, filter Filter) (*Screen, error) {
-	choice, err := filter.choice()
-	if err != nil {
-		return nil, err
-	}
-	var p *picture
-	var now time.Duration
-	s := &Screen{b: b}
-	ok := b.ask(ctx, func() {
-		if s.f = b.feed(choice); s.f == nil {
-			return
-		}
-		s.f.screens.Add(1)
-		s.f.used = b.now
-		b.screens.Add(1)
-		s.at, p, now = s.f.newest, b.picture(), b.now
-	})
-	switch {
-	case !ok && ctx.Err() != nil:
-		return nil, ctx.Err()
-	case !ok:
-		return nil, ErrEnded
-	case s.f == nil:
-		return nil, ErrTooManyFilters
-	}
-	s.skip = s.f.snapshot(p, now)
-	return s, nil
-}
-
-// Leave lets the screen go. Leaving twice is fine.
-func (s *Screen) Leave() {
-	s.left.Do(func() {
-		s.f.screens.Add(-1)
-		s.b.screens.Add(-1)
-	})
-}
-
-// Next returns the event that the screen needs next: the snapshot first, then
-// every frame; when it is too far behind, a snapshot again. It waits until
-// there is one, and returns nil when ctx is done or the board has ended.
-func (s *Screen) Next(ctx context.Context) *Event {
-	if out := s.skip; out != nil {
-		s.skip = nil
-		return out
-	}
-	select {
-	case <-s.at.ready:
-	default:
-		select {
-		case <-s.at.ready:
-		case <-ctx.Done():
-			return nil
-		case <-s.b.ended:
-			return nil
-		}
-	}
-	if next := s.at.next.Load(); next != nil {
-		s.at = next
-		return next.Event
-	}
-	var p *picture
-	var now time.Duration
-	if !s.b.ask(ctx, func() { s.at, p, now = s.f.newest, s.b.picture(), s.b.now }) {
-		return nil
-	}
-	return s.f.snapshot(p, now)
 }
 
 // Snapshot returns what a screen of this filter is told first: the data of the
@@ -272,9 +212,9 @@ func (b *Board) Snapshot(ctx context.Context, filter Filter) (data []byte, now t
 	case !ok:
 		return nil, 0, ErrEnded
 	case f == nil: // nobody watches it, and who only looks takes no room
-		f = &feed{choice: choice}
+		f = newFeed(choice, now)
 	}
-	return eventData(f.snapshot(p, now)), now, nil
+	return eventData(f.whole.snapshot(p, &choice, now)), now, nil
 }
 
 // Screens returns how many screens are watching.

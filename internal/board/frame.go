@@ -43,10 +43,6 @@ var (
 	errWrongPart = errors.New("a part of a roster on another part's subject")
 )
 
-// Event is one Server-Sent Event. It is encoded once for all screens that get
-// it, and never changes.
-type Event struct{ Bytes []byte }
-
 // frame is an event and its place among those of one feed.
 type frame struct {
 	*Event
@@ -59,12 +55,19 @@ func newFrame(e *Event, at time.Duration) *frame {
 	return &frame{Event: e, at: at, ready: make(chan struct{})}
 }
 
-// frames are those of one feed that are kept: a list, and no queue for each
-// screen. A screen that stops reading holds no more than one of them.
+// frames are a list that all screens of a feed read, and no queue for each: those
+// that are kept. A screen that stops reading holds no more than one of them.
 type frames struct {
+	lean           bool // without values
 	newest, oldest *frame
 	kept, size     int
 	screens        atomic.Int64
+	cache          snapshotCache
+}
+
+func newFrames(lean bool, now time.Duration) frames {
+	first := newFrame(&Event{}, now)
+	return frames{lean: lean, newest: first, oldest: first, kept: 1}
 }
 
 func (f *frames) publish(e *Event, now time.Duration) {
@@ -120,10 +123,7 @@ func (b *Board) flush() time.Duration {
 	}
 	var beat *Event
 	idle := true
-	for _, f := range b.feeds {
-		if f.screens.Load() == 0 {
-			continue
-		}
+	for f := range b.watched() {
 		idle = false
 		if !later(f.newest.at + beatGap) {
 			if beat == nil {
@@ -153,9 +153,9 @@ func (b *Board) structure() {
 	b.urgent, b.footer.news = false, false
 	for _, f := range b.feeds {
 		f.missing = b.picture().missing(&f.choice)
-		if f.screens.Load() > 0 {
-			f.publish(f.snapshot(b.picture(), b.now), b.now)
-		}
+	}
+	for f, of := range b.watched() {
+		f.publish(f.snapshot(b.picture(), &of.choice, b.now), b.now)
 	}
 }
 
@@ -168,23 +168,20 @@ func (b *Board) frame() {
 	}
 	news := b.footer.news
 	b.footer.news = false
-	// Each tile's update is encoded once; the feeds take those that are theirs.
-	updates := b.scratch[:0]
-	ends := make([]int, len(b.dirty))
-	for i, t := range b.dirty {
-		if t.i >= 0 {
-			updates = t.appendUpdate(updates, t.changed)
+	whole, lean := updates{bytes: b.scratch[:0]}, updates{}
+	for f, of := range b.watched() {
+		u := &whole
+		if f.lean {
+			u = &lean
 		}
-		ends[i] = len(updates)
-	}
-	for _, f := range b.feeds {
-		if f.screens.Load() == 0 {
-			continue
+		if u.ends == nil {
+			b.encodeUpdates(u, f.lean)
 		}
-		if bytes := b.appendFrame(f, updates, ends, news); bytes != nil {
+		if bytes := b.appendFrame(of, u, news); bytes != nil {
 			f.publish(&Event{Bytes: bytes}, b.now)
 		}
 	}
+	b.scratch = whole.bytes
 	sent := b.clock()
 	for _, t := range b.dirty {
 		if t.changed&(fieldStatus|fieldFlicker) != 0 && t.arrived > 0 {
@@ -193,5 +190,25 @@ func (b *Board) frame() {
 		t.changed = 0
 	}
 	b.dirty = b.dirty[:0]
-	b.scratch = updates
+}
+
+// updates are those of the dirty tiles, each encoded once; the feeds take those
+// that are theirs. That of b.dirty[i] ends at bytes[ends[i]].
+type updates struct {
+	bytes []byte
+	ends  []int
+}
+
+func (b *Board) encodeUpdates(u *updates, lean bool) {
+	u.ends = make([]int, len(b.dirty))
+	for i, t := range b.dirty {
+		changed := t.changed
+		if lean {
+			changed = changed.lean()
+		}
+		if t.i >= 0 && changed != 0 {
+			u.bytes = t.appendUpdate(u.bytes, changed)
+		}
+		u.ends[i] = len(u.bytes)
+	}
 }

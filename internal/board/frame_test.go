@@ -86,7 +86,7 @@ func TestAScreenThatStopsReadingHoldsOneFrame(t *testing.T) {
 		for i := range 3 * maxKept {
 			w.live("pharos.push.x.y.a", fmt.Sprintf(`{"status":%q,"summary":%q}`, []string{"ok", "warning"}[i%2], strings.Repeat("x", i)))
 		}
-		f := slow.f
+		f := &slow.f.whole
 		if slow.at.next.Load() != nil || f.kept > maxKept {
 			t.Errorf("%d frames are kept, wanted %d; the screen's own has a next one: %v", f.kept, maxKept, slow.at.next.Load() != nil)
 		}

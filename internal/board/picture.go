@@ -29,7 +29,8 @@ type pictureTile struct {
 	i         int // its number in frames
 	set, site string
 	siteName  string
-	from, to  int // in picture.bytes
+	// In picture.bytes: up to lean is what a screen on a slow line is told.
+	from, lean, to int
 }
 
 // picture returns that of this moment, or of an earlier one, if the screens were
@@ -48,9 +49,13 @@ func (b *Board) picture() *picture {
 			continue
 		}
 		place[t] = len(p.tiles)
-		from := len(p.bytes)
-		p.bytes = t.appendWhole(p.bytes)
-		p.tiles = append(p.tiles, pictureTile{t.i, t.setToken(), t.site, t.siteName, from, len(p.bytes)})
+		told := t.told()
+		one := pictureTile{i: t.i, set: t.setToken(), site: t.site, siteName: t.siteName, from: len(p.bytes)}
+		p.bytes = t.appendNamed(p.bytes, told.lean())
+		one.lean = len(p.bytes)
+		p.bytes = t.appendFields(p.bytes, told&^told.lean())
+		one.to = len(p.bytes)
+		p.tiles = append(p.tiles, one)
 	}
 	for _, set := range b.sets {
 		s := pictureSet{name: set.name, token: set.token, tiles: make([]int, 0, len(set.tiles))}
@@ -67,8 +72,8 @@ func (b *Board) picture() *picture {
 	return p
 }
 
-// appendWhole appends all that the screens show of a tile.
-func (t *tile) appendWhole(out []byte) []byte {
+// appendNamed appends a tile's number, its names and some of its fields.
+func (t *tile) appendNamed(out []byte, fields field) []byte {
 	out = append(out, `{"i":`...)
 	out = strconv.AppendInt(out, int64(t.i), 10)
 	out = pharos.AppendField(out, "id", string(t.id))
@@ -76,15 +81,15 @@ func (t *tile) appendWhole(out []byte) []byte {
 	if t.manySites {
 		out = pharos.AppendField(out, "site", t.siteName)
 	}
-	out = t.appendFields(out, t.told())
-	return append(out, '}')
+	return t.appendFields(out, fields)
 }
 
 // dataLine begins the data of an event that has an id.
 const dataLine = "\ndata: "
 
-// event returns the event with all that a screen shows.
-func (p *picture) event(c *choice, now time.Duration) *Event {
+// event returns the event with all that a screen shows; a lean one without
+// values.
+func (p *picture) event(c *choice, lean bool, now time.Duration) *Event {
 	size := len(p.bytes)
 	if !c.all() {
 		size = 0
@@ -137,7 +142,11 @@ func (p *picture) event(c *choice, now time.Duration) *Event {
 			out = append(out, ',')
 		}
 		first = false
-		out = append(out, p.bytes[t.from:t.to]...)
+		to := t.to
+		if lean {
+			to = t.lean
+		}
+		out = append(append(out, p.bytes[t.from:to]...), '}')
 	}
 	out = append(out, ']')
 	missing := p.missing(c)

@@ -87,6 +87,16 @@ const (
 	fieldRunning
 )
 
+// lean returns what of a set a screen on a slow line is told: what is not well,
+// and since when. The reason comes with the status.
+func (f field) lean() field {
+	out := f & (fieldStatus | fieldSince | fieldFlicker)
+	if f&fieldStatus != 0 {
+		out |= f & fieldSummary
+	}
+	return out
+}
+
 func (b *Board) applyResult(in *input) {
 	id, r := in.subject.ID(), in.result
 	t := b.tiles[id]

@@ -7,9 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -17,24 +15,16 @@ import (
 	"pharos/internal/board"
 )
 
-const (
-	// screenPatience is how long a screen may take no byte.
-	screenPatience = 10 * time.Second
-	// sendBuffer bounds what the kernel holds for a screen that has stopped
-	// reading.
-	sendBuffer = 128 << 10
-)
-
 // streamHead is what a stream begins with. There is no length and no chunking:
-// the stream ends with the connection. retry is the browser's own pause before
-// it reconnects, in milliseconds.
+// the stream ends with the connection.
 const streamHead = "HTTP/1.1 200 OK\r\n" +
 	"Content-Type: text/event-stream\r\n" +
 	"Cache-Control: no-store, no-transform\r\n" +
 	"X-Accel-Buffering: no\r\n" +
-	"X-Content-Type-Options: nosniff\r\n" +
-	"Connection: close\r\n\r\n" +
-	"retry: 1000\n\n"
+	"X-Content-Type-Options: nosniff\r\n"
+
+// retry is the browser's own pause before it reconnects, in milliseconds.
+const retry = "retry: 1000\n\n"
 
 // events streams a feed of the board. The connection is taken over from
 // net/http: one write a frame, of bytes that all screens share.
@@ -73,7 +63,8 @@ func (s *Server) events(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if streaming = s.streams.run(st, conn, func() { s.stream(conn, screen) }); !streaming { // the server is closing
+	packed := takesGzip(c.Request().Header.Values(echo.HeaderAcceptEncoding))
+	if streaming = s.streams.run(st, conn, func() { s.stream(conn, packed, screen) }); !streaming { // the server is closing
 		return conn.Close()
 	}
 	return nil
@@ -265,28 +256,21 @@ func (k *streams) close() {
 	k.wg.Wait()
 }
 
-func (s *Server) stream(conn net.Conn, screen *board.Screen) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		if err := tune(tcp); err != nil { // the kernel's own bounds will do, too
-			s.o.Log.Debug("tuning a screen's connection", "error", err)
-		}
+func (s *Server) stream(conn net.Conn, packed bool, screen *board.Screen) {
+	_ = conn.SetDeadline(time.Time{}) // that of the request's headers no longer holds
+	l := newLine(conn, packed)
+	if err := l.tune(); err != nil { // the kernel's own bounds will do, too
+		s.o.Log.Debug("tuning a screen's connection", "error", err)
 	}
-	// The deadline of the request's headers no longer holds.
-	_ = conn.SetDeadline(time.Now().Add(screenPatience)) // a broken connection shows at the write
-	if _, err := conn.Write([]byte(streamHead)); err != nil {
-		return
+	head := streamHead + "Connection: close\r\n\r\n" + retry
+	if packed {
+		head = streamHead + "Content-Encoding: gzip\r\nConnection: close\r\n\r\n" + board.PackedHead + string(board.Pack([]byte(retry)))
 	}
-	for event := screen.Next(s.ctx); event != nil; event = screen.Next(s.ctx) {
-		_ = conn.SetWriteDeadline(time.Now().Add(screenPatience)) // likewise
-		if s.ctx.Err() != nil {                                   // the deadline of close may be gone
-			return
-		}
-		if _, err := conn.Write(event.Bytes); err != nil {
-			// The kernel's patience may end a moment before ours.
-			if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) {
-				s.cut.Add(1)
-			}
-			return
-		}
+	err := l.send(s.ctx, []byte(head))
+	if err == nil {
+		err = (&pace{line: l, screen: screen}).play(s.ctx)
+	}
+	if err != nil && isStuck(err) {
+		s.cut.Add(1)
 	}
 }
