@@ -3,6 +3,7 @@ package pharos
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -112,6 +113,22 @@ func short(b []byte, x float64, digits int) []byte {
 	}
 	return b
 }
+
+// Say returns a value with its unit in a sentence: "300 ms", "1.5 s", "12 min",
+// "20%". It is Display without zeros at the end.
+func Say(v float64, unit string) string {
+	value, shown := Display(Num(v), unit, "")
+	if strings.ContainsRune(value, '.') {
+		value = strings.TrimSuffix(strings.TrimRight(value, "0"), ".")
+	}
+	if shown == "" || shown == "%" {
+		return value + shown
+	}
+	return value + " " + shown
+}
+
+// SayTime is Say for a time.
+func SayTime(d time.Duration) string { return Say(d.Seconds(), "s") }
 
 // HumanDuration returns how long something has lasted in the words of the original:
 // "a moment", "5 minutes", "2 hours", "10 days".

@@ -1,10 +1,7 @@
 package pharos
 
 import (
-	"fmt"
 	"reflect"
-	"regexp"
-	"strings"
 	"time"
 )
 
@@ -15,110 +12,68 @@ const (
 	DefaultTimeout  = 10 * time.Second
 )
 
-// Watcher is one thing to look at, and how; the file says it, after defaults
-// and checks. Just one of Page and Command is set.
+// Watcher is one thing that is watched, and how; the file says it, after
+// defaults and checks. It has more than ten fields because it is what the file
+// says, key by key.
 type Watcher struct {
-	ID       WatcherID // of tokens
-	Set      string    // human name
-	Name     string    // human name
-	Interval time.Duration
-	Timeout  time.Duration
-	// Thresholds are on the value, in the value's unit; those of a page's time
-	// are seconds.
-	Thresholds Thresholds
-	// PhaseThresholds are on the phases of a page, in seconds, in the order of
-	// PhaseNames.
-	PhaseThresholds [len(PhaseNames)]Thresholds
-	Fall            int    // bad runs in a row before it is critical; before: warning. At least 1.
-	Rise            int    // good runs in a row before it is ok again; before: warning. At least 1.
-	SSHHost         string // run there, through the system's ssh; empty: here
-	Reference       bool   // of the prober's own network: when it fails too, the prober is cut off
-	Page            *Page
-	Command         *Command
+	ID          WatcherID // of tokens
+	Set         string    // human name
+	Name        string    // human name
+	Description string    // for people; may be empty
+	Link        string    // http or https address of a page for people; may be empty
+	Interval    time.Duration
+	Timeout     time.Duration
+	Bounds      Bounds
+	SSHHost     string // run there, through the system's ssh; empty: here
+	Reference   bool   // of the prober's own network: when it fails too, the prober is cut off
+	Kind        string // "page", "command", ...: the file's key
+	Target      string // what is watched, for people, without secrets
+	Traits      Traits
+	Spec        any // the kind's own keys, which the kind alone reads
 }
 
-// Kind returns "page" or "command".
-func (w *Watcher) Kind() string {
-	if w.Page != nil {
-		return "page"
-	}
-	return "command"
+// Bounds are what a run is judged by.
+type Bounds struct {
+	Value Thresholds // in the value's unit
+	Parts []Part     // phases, in seconds, and figures
+	Fall  int        // bad runs in a row before it is critical; before: warning. At least 1.
+	Rise  int        // good runs in a row before it is ok again; before: warning. At least 1.
 }
 
-// Page is a GET (or another method) as a new visitor makes it.
-type Page struct {
-	URL             string
-	Method          string // "GET" where the file is silent
-	Headers         []Header
-	Body            string
-	User, Password  string // basic auth, where User is not empty
-	Bearer          string // token, where not empty
-	Status          []StatusRange
-	FollowRedirects bool // at most 10
-	Match           []*regexp.Regexp
-	NotMatch        []*regexp.Regexp
-	MaxBody         int64 // bytes of the body that are read
-	KeepAlive       bool  // keep the connection between runs
-	IP              int   // 4, 6 or 0: either
-	TLS             TLS
+// Part bounds a phase or a figure.
+type Part struct {
+	Name, Unit string
+	Thresholds
 }
 
-// Header is one header of a request, in the file's order.
-type Header struct{ Name, Value string }
-
-// StatusRange is a range of HTTP status codes, both ends included.
-type StatusRange struct{ Low, High int }
-
-// TLS says how a page's certificate is checked. Files are read once, when the
-// watcher is prepared.
-type TLS struct {
-	Insecure   bool   // any certificate will do
-	CAFile     string // PEM
-	ServerName string // instead of the address's host
-	ClientCert string // PEM file
-	ClientKey  string // PEM file
+// Traits are what others need to know of a watcher's kind.
+type Traits struct {
+	Class   Class
+	Timed   bool     // the value is the time that a run takes
+	Valued  bool     // it has a value that can be bounded; a timed one has
+	Unit    string   // of the value
+	Less    bool     // of the value, less is worse
+	Network bool     // it is watched over the prober's own network
+	Phases  []string // which a run can have, in their order
+	Figures []Part   // bounds from the kind's own keys, of what is measured besides
+	Files   []string // that are read when it is prepared: a change of one wants that again
 }
 
-// Command is a program to run.
-type Command struct {
-	Shell   string         // through sh -c, or
-	Args    []string       // exec as it is
-	Env     []string       // "NAME=value", on top of the prober's own
-	Dir     string         // working directory; empty: the prober's
-	Number  bool           // the value is the first number of the output
-	Pattern *regexp.Regexp // or the first group of this; neither: the exit code
-	Unit    string         // of the value
-}
+// Class says what a run takes of the machine. Each has a bound of its own, so
+// that one that hangs takes nothing from another.
+type Class uint8
 
-// Same reports whether two watchers are looked at in just the same way.
-func (w *Watcher) Same(o *Watcher) bool {
-	a, boundsA := w.withoutBounds()
-	b, boundsB := o.withoutBounds()
-	return boundsA == boundsB && reflect.DeepEqual(a, b)
-}
+// The classes of runs.
+const (
+	Socket    Class = iota // a connection, or a few packets
+	Handshake              // a connection with a TLS handshake
+	Process                // a process: a command, or anything through ssh
+	Local                  // nothing but what this process knows
+	Classes                // how many there are
+)
 
-// withoutBounds returns the watcher without its bounds, and those as text:
-// NaN, which stands for none, is not equal to itself.
-func (w *Watcher) withoutBounds() (Watcher, string) {
-	bare := *w
-	bare.Thresholds, bare.PhaseThresholds = Thresholds{}, [len(PhaseNames)]Thresholds{}
-	return bare, fmt.Sprint(w.Thresholds, w.PhaseThresholds)
-}
+// String returns what a message calls a run of the class.
+func (c Class) String() string { return [...]string{"plain", "tls", "command", "local"}[c] }
 
-// TargetText returns what is looked at, in words: an address, a command line, and
-// before it the host that it is looked at from.
-func (w *Watcher) TargetText() string {
-	var s string
-	switch {
-	case w.Page != nil:
-		s = w.Page.URL
-	case w.Command.Shell != "":
-		s = w.Command.Shell
-	default:
-		s = strings.Join(w.Command.Args, " ")
-	}
-	if w.SSHHost != "" {
-		s = w.SSHHost + ": " + s
-	}
-	return s
-}
+// Same reports whether two watchers are run and judged in just the same way.
+func (w *Watcher) Same(o *Watcher) bool { return reflect.DeepEqual(w, o) }

@@ -51,7 +51,7 @@ func newTransport() *http.Transport {
 // came, or on which the server had said that it waited too long, is no news of
 // the page: it is asked again on a fresh one. (Whatever the method: a watcher's
 // request is made to be repeated.)
-func (p *page) fetchHere(ctx context.Context, v *visit, h *hop) error {
+func (p *pager) fetchHere(ctx context.Context, v *visit, h *hop) error {
 	if c := p.take(h.origin); c != nil {
 		v.seen = answer{address: c.address, reused: true, cert: c.cert}
 		heard, err := p.exchange(ctx, v, h, c)
@@ -63,7 +63,7 @@ func (p *page) fetchHere(ctx context.Context, v *visit, h *hop) error {
 	}
 	c, err := p.dial(ctx, v, h)
 	if err != nil {
-		v.end(time.Now())
+		v.CountTo(time.Now())
 		return err
 	}
 	_, err = p.exchange(ctx, v, h, c)
@@ -71,8 +71,8 @@ func (p *page) fetchHere(ctx context.Context, v *visit, h *hop) error {
 }
 
 // dial connects to a hop's host, and makes a TLS handshake where it has one.
-func (p *page) dial(ctx context.Context, v *visit, h *hop) (*client, error) {
-	raw, err := p.engine.connect(ctx, v.trace, p.watcher.Page.IP, h.address)
+func (p *pager) dial(ctx context.Context, v *visit, h *hop) (*client, error) {
+	raw, err := p.engine.connect(ctx, v.Trace, p.spec.IP.Int(), h.address)
 	if err != nil {
 		var at *net.OpError
 		if errors.As(err, &at) && at.Op == "dial" && at.Addr != nil {
@@ -84,7 +84,7 @@ func (p *page) dial(ctx context.Context, v *visit, h *hop) (*client, error) {
 	v.seen.address = c.address
 	speaker := net.Conn(raw)
 	if h.tls != nil {
-		s, err := secure(ctx, v.trace, raw, h.tls, h.url.Hostname())
+		s, err := secure(ctx, v.Trace, raw, h.tls, h.url.Hostname())
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func (p *page) dial(ctx context.Context, v *visit, h *hop) (*client, error) {
 
 // exchange sends the request, reads the answer, and closes or keeps c. It reports
 // whether a byte of the answer came.
-func (p *page) exchange(ctx context.Context, v *visit, h *hop, c *client) (heard bool, err error) {
+func (p *pager) exchange(ctx context.Context, v *visit, h *hop, c *client) (heard bool, err error) {
 	keep := false
 	c.conn.run.Store(&ctx)
 	defer func() {
@@ -115,15 +115,15 @@ func (p *page) exchange(ctx context.Context, v *visit, h *hop, c *client) (heard
 		}
 		c.ClientConn.Close()
 	}()
-	v.enter("first_byte")
-	interim, began := 0, v.mark
-	number := v.trace.request()
+	interim, began := 0, time.Now()
+	v.EnterAt("first_byte", began)
+	number := v.request()
 	hooks := httptrace.ClientTrace{
 		GotFirstResponseByte: func() {
 			now := time.Now()
 			v.hear(number, func() {
 				heard = true
-				v.enterLocked("transfer", now)
+				v.EnterAt("transfer", now)
 			})
 		},
 		Got1xxResponse: func(int, textproto.MIMEHeader) error {
@@ -132,7 +132,7 @@ func (p *page) exchange(ctx context.Context, v *visit, h *hop, c *client) (heard
 				if interim++; interim > maxInterim {
 					err = errInterim
 				}
-				v.enterLocked("first_byte", v.mark)
+				v.EnterAt("first_byte", time.Time{})
 			})
 			return err
 		},
@@ -145,12 +145,11 @@ func (p *page) exchange(ctx context.Context, v *visit, h *hop, c *client) (heard
 	v.hear(number, func() {
 		v.attempt++ // no hook changes anything any more
 		if interim > 0 && err == nil {
-			v.enterLocked("transfer", time.Now())
+			v.Enter("transfer")
 		}
 	})
 	if err != nil {
-		v.end(time.Now())
-		v.total = v.mark.Sub(v.start)
+		v.CountTo(time.Now())
 		return heard, explain(err, heard, c.conn.left.Load())
 	}
 	v.seen.Response = response
@@ -162,9 +161,8 @@ func (p *page) exchange(ctx context.Context, v *visit, h *hop, c *client) (heard
 	if last := c.conn.lastRead(); err == nil && last.After(began) && last.Before(end) {
 		end = last // what came after it is our own doing
 	}
-	v.end(end)
-	v.total = v.mark.Sub(v.start)
-	keep = err == nil && p.watcher.Page.KeepAlive && !response.Close && !v.seen.truncated
+	v.CountTo(end)
+	keep = err == nil && bool(p.spec.KeepAlive) && !response.Close && !v.seen.truncated
 	if !keep {
 		c.conn.over.Store(true)
 	}
@@ -213,7 +211,7 @@ var errLongHead = fmt.Errorf("the answer's header is longer than %s", sayBytes(m
 
 // readBody reads the body up to the limit. All of it is kept where it is
 // looked at, else only what a detail would show.
-func (p *page) readBody(v *visit, body io.Reader) error {
+func (p *pager) readBody(v *visit, body io.Reader) error {
 	a := &v.seen
 	limit, kept := p.maxBody(), int64(keptBody+slack)
 	if p.wantsBody() {
@@ -243,17 +241,12 @@ func (p *page) readBody(v *visit, body io.Reader) error {
 	}
 }
 
-func (p *page) maxBody() int64 {
-	if p.watcher.Page.MaxBody > 0 {
-		return p.watcher.Page.MaxBody
-	}
-	return 1 << 20
-}
+func (p *pager) maxBody() int64 { return int64(p.spec.MaxBody) }
 
 // take hands out the kept connection, if it can still stand for what a new
 // visitor meets until the next run; one that cannot, or to another origin, is
 // closed.
-func (p *page) take(origin string) *client {
+func (p *pager) take(origin string) *client {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.kept
@@ -269,7 +262,7 @@ func (p *page) take(origin string) *client {
 	return c
 }
 
-func (p *page) keep(c *client) {
+func (p *pager) keep(c *client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shut {

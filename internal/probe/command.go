@@ -1,12 +1,14 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,59 +18,191 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 	"pharos/internal/redact"
 )
 
-// command runs a program and judges its exit code, or a number that it says.
-type command struct {
+var command = Kind{
+	Key: "command", Doc: "Runs a command: exit code 0 is ok, any other is critical. Or it is a number that the command says.", Remote: true,
+	New: func() Spec { return new(commandSpec) },
+}
+
+type commandSpec struct {
+	field.Section
+	Command commandLine      `yaml:"command" also:"exec script cmd shell run" doc:"A command to run: a text goes through sh -c, a list is run as it is." required:"true"`
+	Unit    field.Text       `yaml:"unit" doc:"The value's unit: s, %, days, B, or any other word of at most 16 bytes."`
+	Value   valueRule        `yaml:"value" doc:"What the value is: exit_code, number (the first of the output), or a pattern's first group." default:"exit_code"`
+	Env     field.Dictionary `yaml:"env" also:"environment" doc:"Variables on top of the prober's own."`
+	Dir     field.Text       `yaml:"dir" also:"cwd workdir working_directory" doc:"Working directory; with ssh_host, one over there." default:"the prober's"`
+}
+
+// commandLine is a shell's line, or a program and its arguments.
+type commandLine struct {
+	shell string
+	args  []string
+}
+
+// Read implements field.Value.
+func (c *commandLine) Read(r *field.Reader, n *field.Node, key string) {
+	if field.IsList(n) {
+		var args field.Texts
+		args.Read(r, n, key)
+		switch items := field.OneOrMore(n); {
+		case len(args) < len(items): // one was no text
+		case len(args) == 0 || args[0] == "":
+			r.Fail(n, "%swant a program, got nothing", field.Label(key))
+		default:
+			c.args = args
+		}
+		return
+	}
+	s, ok := r.Text(n, key)
+	if ok && strings.TrimSpace(s) == "" {
+		r.Fail(n, "%swant a command, got nothing", field.Label(key))
+		return
+	}
+	c.shell = s
+}
+
+// Shape implements field.Value.
+func (commandLine) Shape() field.Shape {
+	return field.Shape{Word: "text, list", Schema: field.AnyOf(field.Object{"type": "string", "minLength": 1},
+		field.Object{"type": "array", "items": field.Object{"type": "string"}, "minItems": 1})}
+}
+
+// argv returns the program and its arguments.
+func (c *commandLine) argv() []string {
+	if c.args != nil {
+		return c.args
+	}
+	return []string{"sh", "-c", c.shell}
+}
+
+// valueRule says what a command's value is: neither number nor pattern is the
+// exit code, if it is not a mistake that has been told.
+type valueRule struct {
+	exitCode bool
+	number   bool
+	pattern  *regexp.Regexp
+}
+
+type patternKey struct {
+	field.Section
+	Pattern field.Text `yaml:"pattern" also:"regexp regex match" doc:"A regular expression (RE2); its first group is the value." required:"true"`
+}
+
+// Read implements field.Value.
+func (v *valueRule) Read(r *field.Reader, n *field.Node, key string) {
+	if field.IsMapping(n) {
+		var p patternKey
+		r.Read(n, key, &p)
+		switch re := r.Pattern(p.At("pattern"), key+".pattern", string(p.Pattern)); {
+		case re == nil:
+		case re.NumSubexp() == 0:
+			r.Fail(p.At("pattern"), `%s.pattern: no group in %q: put what is the value into brackets, as in "lag=(\\d+)"`, key, string(p.Pattern))
+		default:
+			v.pattern = re
+		}
+		return
+	}
+	s, ok := r.Scalar(n, key, "exit_code, number or {pattern: ...}")
+	switch {
+	case !ok:
+	case s.Text == "exit_code":
+		v.exitCode = true
+	case s.Text == "number":
+		v.number = true
+	default:
+		r.Fail(n, `%swant exit_code, number or {pattern: "..."}, got %s`, field.Label(key), s.Describe())
+	}
+}
+
+// Nested implements the field's schema: there is a section within.
+func (valueRule) Nested(s *field.Schemas) field.Shape {
+	return field.Shape{Word: "word, {pattern}", Schema: field.AnyOf(field.Object{"enum": []string{"exit_code", "number"}}, s.Struct(reflect.TypeFor[patternKey]()))}
+}
+
+// Shape implements field.Value.
+func (v valueRule) Shape() field.Shape { return v.Nested(&field.Schemas{Defs: field.Object{}}) }
+
+var envWord = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Check implements Spec.
+func (s *commandSpec) Check(c *field.Checker) {
+	c.Path(&s.Section, "", "dir", &s.Dir)
+	if len(s.Unit) > pharos.MaxUnit || pharos.CleanLine(string(s.Unit), pharos.MaxUnit) != string(s.Unit) {
+		c.Fail(s.At("unit"), "unit: want a word of at most %d bytes, got %q", pharos.MaxUnit, field.Short(string(s.Unit)))
+	}
+	if s.Unit != "" && s.plain() {
+		c.Fail(s.At("unit"), "unit: an exit code has none; write value: number, or a pattern")
+	}
+	for _, e := range s.Env {
+		if !envWord.MatchString(e.Name) {
+			c.Fail(e.Key, "env: %q cannot be the name of a variable", field.Short(e.Name))
+		}
+		if strings.ContainsRune(e.Value, 0) {
+			c.Fail(e.Node, "env.%s: a variable cannot hold a zero byte", e.Name)
+		}
+		c.Secrets.AddNamed(e.Name, e.Value)
+	}
+}
+
+// plain reports whether the value is the exit code.
+func (s *commandSpec) plain() bool { return s.Value.exitCode || !s.Has("value") }
+
+// Target implements Spec.
+func (s *commandSpec) Target() string {
+	if s.Command.args != nil {
+		return strings.Join(s.Command.args, " ")
+	}
+	return s.Command.shell
+}
+
+// Traits implements Spec.
+func (s *commandSpec) Traits() pharos.Traits {
+	return pharos.Traits{Class: pharos.Process, Valued: !s.plain(), Unit: string(s.Unit)}
+}
+
+// commander runs one command again and again.
+type commander struct {
 	engine   *Engine
+	spec     *commandSpec
 	watcher  pharos.Watcher
 	redactor *redact.Redactor
 	argv     []string
 	dir      string
 	env      []string
-	path     string         // where argv[0] is looked up; empty: where the prober's programs are
-	script   string         // through ssh: what argv reads
-	numeric  bool           // the value is the first number of the output
-	value    *regexp.Regexp // or its first group; neither: there is none
+	path     string // where argv[0] is looked up; empty: where the prober's programs are
+	script   string // through ssh: what argv reads
 }
 
 const maxValueText = 64 << 10 // bytes of the output in which a value is looked for
 
-func newCommand(e *Engine, w pharos.Watcher, r *redact.Redactor) (*command, error) {
-	spec := w.Command
-	c := &command{engine: e, watcher: w, redactor: r, dir: spec.Dir, numeric: spec.Number, value: spec.Pattern}
-	if c.value != nil && c.value.NumSubexp() < 1 {
-		return nil, fmt.Errorf("reading pattern %q: want a group, (...), around the value", pharos.PatternText(c.value))
+// Prepare implements Spec.
+func (s *commandSpec) Prepare(e *Engine, w pharos.Watcher) (Run, error) {
+	c, err := s.prepare(e, w)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case spec.Shell != "" && len(spec.Args) == 0:
-		c.argv = []string{"sh", "-c", spec.Shell}
-	case spec.Shell == "" && len(spec.Args) > 0:
-		c.argv = spec.Args
-	default:
-		return nil, fmt.Errorf("reading the command: want a line for the shell or a list of arguments")
-	}
-	for _, v := range spec.Env {
-		name, value, ok := strings.Cut(v, "=")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("reading environment entry %q: want NAME=value", name)
-		}
-		if w.SSHHost != "" && !identifier(name) {
-			return nil, fmt.Errorf("reading environment entry %q: want a name of letters, digits and _", name)
-		}
-		if name == "PATH" && spec.Shell == "" {
-			c.path = value
+	return c.run, nil
+}
+
+func (s *commandSpec) prepare(e *Engine, w pharos.Watcher) (c *commander, err error) {
+	c = &commander{engine: e, spec: s, watcher: w, redactor: e.Redactor, argv: s.Command.argv(), dir: string(s.Dir)}
+	var env []string
+	for _, v := range s.Env {
+		env = append(env, v.Name+"="+v.Value)
+		if v.Name == "PATH" && s.Command.args != nil {
+			c.path = v.Value
 		}
 	}
 	if w.SSHHost == "" {
-		c.env = commandEnv(r.Environ(os.Environ()), spec.Env)
+		c.env = commandEnv(c.redactor.Environ(os.Environ()), env)
 		return c, nil
 	}
-	c.script = remote{argv: c.argv, env: spec.Env, dir: spec.Dir, plainNumbers: !setsNumbers(spec.Env)}.script(e.reaper.mark)
+	c.script = remote{argv: c.argv, env: env, dir: c.dir, plainNumbers: !setsNumbers(env)}.script(e.reaper.mark)
 	c.dir, c.path = "", ""
-	var err error
 	c.argv, err = e.ssh.argv(w.SSHHost)
 	return c, err
 }
@@ -97,56 +231,45 @@ func setsNumbers(env []string) bool {
 	})
 }
 
-func (c *command) close() error { return nil }
-
-func (c *command) look(ctx context.Context, r *pharos.Result) {
-	start := time.Now()
+func (c *commander) run(ctx context.Context, t *Trace) (m Measurement) {
 	if left, ok := c.engine.stuck.Load(c.watcher.ID); ok { // no second run starts beside it
 		if left := left.(*stuckError); left.lives() {
-			fail(r, "not run: "+left.Error()+", which an earlier run has left")
-			return
+			m.Fail("not run: " + left.Error() + ", which an earlier run has left")
+			return m
 		}
 		c.engine.stuck.Delete(c.watcher.ID)
 	}
 	var shown capture
 	var said *capture
-	if c.numeric || c.value != nil {
+	if c.spec.Value.number || c.spec.Value.pattern != nil {
 		said = &capture{head: make([]byte, 0, 256), most: maxValueText}
 	}
-	state, err := c.run(ctx, &shown, said)
-	r.Detail = shown.text(c.redactor)
+	state, err := c.start(ctx, &shown, said)
+	m.Detail = shown.text(c.redactor)
 	stuck, isStuck := errors.AsType[*stuckError](err)
 	if isStuck {
 		c.engine.stuck.Store(c.watcher.ID, stuck)
 	}
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:
-		summary := sayTimeout(ctx, start, c.watcher.Timeout)
-		if _, connecting := errors.AsType[*sshError](err); connecting {
-			summary += " connecting to " + c.watcher.SSHHost
-		}
-		if isStuck {
-			summary += "; " + stuck.Error()
-		}
-		fail(r, summary)
+		m.Outcome, m.Cause = pharos.Failed, cmp.Or(err, context.DeadlineExceeded)
 	case isStuck:
-		fail(r, "left a process behind: "+stuck.Error())
+		m.Fail("left a process behind: " + stuck.Error())
+	case err != nil && ownFault(err) != "":
+		m.Outcome, m.Cause = pharos.Failed, err
 	case err != nil:
-		if own := ownFault(err); own != "" {
-			unable(r, own)
-		} else {
-			fail(r, describeStart(err, c.argv[0], c.dir))
-		}
+		m.Fail(describeStart(err, c.argv[0], c.dir))
 	case c.script != "" && state.ExitCode() == sshFailed && !c.engine.ssh.alive(c.watcher.SSHHost):
-		fail(r, (&sshError{c.watcher.SSHHost, errors.New(shown.lastLine(c.redactor))}).Error())
+		m.Fail((&sshError{c.watcher.SSHHost, errors.New(shown.lastLine(c.redactor))}).Error())
 	default:
-		c.judge(r, state, &shown, said)
+		c.look(&m, state, &shown, said)
 	}
+	return m
 }
 
-// run runs the command once. The error is an *sshError, a *stuckError, or says
+// start runs the command once. The error is an *sshError, a *stuckError, or says
 // why it was not started.
-func (c *command) run(ctx context.Context, shown, said *capture) (*os.ProcessState, error) {
+func (c *commander) start(ctx context.Context, shown, said *capture) (*os.ProcessState, error) {
 	if c.script != "" {
 		if err := c.engine.ssh.ready(ctx, c.watcher.SSHHost); err != nil {
 			return nil, err
@@ -179,57 +302,45 @@ func lookPath(name, path, dir string) (string, error) {
 	return "", exec.ErrNotFound
 }
 
-// judge sets value, status and summary of a run that ended by itself.
-func (c *command) judge(r *pharos.Result, state *os.ProcessState, shown, said *capture) {
+// look says what a run that ended by itself came to.
+func (c *commander) look(m *Measurement, state *os.ProcessState, shown, said *capture) {
 	code := state.ExitCode()
 	numberless := ""
 	if said != nil {
-		r.Unit = c.watcher.Command.Unit
-		r.Value, numberless = c.valueIn(said)
+		m.Value, numberless = c.valueIn(said)
 	} else if code == 0 {
-		r.Text = "ok"
+		m.Text = "ok"
 	}
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		fail(r, fmt.Sprintf("killed by signal %d (%s)", status.Signal(), unix.SignalName(status.Signal())))
+		m.Fail(fmt.Sprintf("killed by signal %d (%s)", status.Signal(), unix.SignalName(status.Signal())))
 		return
 	}
-	if code != 0 {
-		r.Facts = append(r.Facts, pharos.Fact{Name: "exit code", Value: strconv.Itoa(code)})
-		summary := shown.firstLine(c.redactor)
-		if summary == "" {
-			summary = "exit code " + strconv.Itoa(code)
-		}
-		fail(r, summary)
-		return
+	switch {
+	case code != 0:
+		m.AddFact("exit code", strconv.Itoa(code))
+		m.Fail(cmp.Or(shown.firstLine(c.redactor), "exit code "+strconv.Itoa(code)))
+	case numberless != "":
+		m.Outcome, m.Reason = pharos.Unclear, numberless
 	}
-	if numberless != "" {
-		r.Status, r.Summary = pharos.Unknown, numberless
-		return
-	}
-	if !r.Value.OK {
-		r.Status = pharos.OK
-		return
-	}
-	judgeValue(r, c.watcher.Thresholds)
 }
 
 // valueIn returns the value that an output holds, or why there is none.
-func (c *command) valueIn(said *capture) (pharos.Number, string) {
+func (c *commander) valueIn(said *capture) (pharos.Number, string) {
 	output := asShown(string(said.head))
 	where := " in the output"
 	if said.dropped {
 		where = " in the first " + sayBytes(maxValueText) + " of the output"
 	}
-	if c.numeric {
-		v, problem := firstNumber(output, c.watcher.Command.Unit)
+	if c.spec.Value.number {
+		v, problem := firstNumber(output, string(c.spec.Unit))
 		if problem != "" {
 			return pharos.Number{}, strings.Replace(problem, " in the output", where, 1)
 		}
 		return pharos.Num(v), ""
 	}
-	at := c.value.FindStringSubmatchIndex(output)
+	at := c.spec.Value.pattern.FindStringSubmatchIndex(output)
 	if at == nil {
-		return pharos.Number{}, "no match for " + quotePattern(c.value) + where
+		return pharos.Number{}, "no match for " + quotePattern(c.spec.Value.pattern) + where
 	}
 	from, to := max(at[2], 0), max(at[3], 0) // -1: not part of the match
 	v, err := strconv.ParseFloat(strings.TrimSpace(output[from:to]), 64)

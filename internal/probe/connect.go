@@ -25,7 +25,7 @@ var longAgo = time.Unix(1, 0)
 // connect looks a host up and connects to it, as a visitor does: names through
 // the resolver that Go chooses, the families raced. family is 4, 6 or 0 for
 // either. Its phases are lookup, which an address does not have, and connect.
-func (e *Engine) connect(ctx context.Context, t *trace, family int, address string) (*conn, error) {
+func (e *Engine) connect(ctx context.Context, t *Trace, family int, address string) (*conn, error) {
 	network := map[int]string{4: "tcp4", 6: "tcp6", 0: "tcp"}[family]
 	// A resolver of its own: lookups that share one would share their waiting.
 	d := &net.Dialer{KeepAlive: -1, Resolver: &net.Resolver{Dial: e.nameServer}}
@@ -36,18 +36,18 @@ func (e *Engine) connect(ctx context.Context, t *trace, family int, address stri
 	var c net.Conn
 	switch _, err := netip.ParseAddr(host); {
 	case err == nil:
-		t.enter("connect")
+		t.Enter("connect")
 		c, err = d.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
 	case isLocalhost(host):
-		t.enter("connect")
+		t.Enter("connect")
 		if c, err = dialLoopback(ctx, d, network, port); err != nil {
 			return nil, err
 		}
 	default:
-		t.enter("lookup")
+		t.Enter("lookup")
 		if c, err = dialName(ctx, t, d, network, address); err != nil {
 			return nil, err
 		}
@@ -87,12 +87,12 @@ func wayless(err error) bool {
 
 // dialName looks a name up and connects to it. When the lookup takes long, one
 // for each family is made beside it, and the first connection wins.
-func dialName(ctx context.Context, t *trace, d *net.Dialer, network, address string) (net.Conn, error) {
+func dialName(ctx context.Context, t *Trace, d *net.Dialer, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{DNSDone: func(i httptrace.DNSDoneInfo) {
 		if i.Err == nil {
-			t.advance("lookup", "connect")
+			t.Advance("lookup", "connect")
 		}
 	}})
 	if network != "tcp" {
@@ -108,7 +108,7 @@ func dialName(ctx context.Context, t *trace, d *net.Dialer, network, address str
 	others.Add(1)
 	slow := time.AfterFunc(lookupPatience, func() {
 		defer others.Done()
-		if t.under() != "lookup" {
+		if t.Under() != "lookup" {
 			return
 		}
 		for _, family := range []string{"tcp4", "tcp6"} {
@@ -158,8 +158,8 @@ func dialNameServer(ctx context.Context, network, server string) (net.Conn, erro
 }
 
 // secure makes a TLS handshake. Its phase is tls.
-func secure(ctx context.Context, t *trace, c *conn, config *tls.Config, server string) (*tls.Conn, error) {
-	t.enter("tls")
+func secure(ctx context.Context, t *Trace, c *conn, config *tls.Config, server string) (*tls.Conn, error) {
+	t.Enter("tls")
 	config = config.Clone()
 	if config.ServerName == "" {
 		config.ServerName = strings.TrimSuffix(server, ".")

@@ -21,9 +21,8 @@ const (
 // is there. The answer comes back as it was on the wire, so that all that is
 // judged is judged here, as for a page that is fetched from here. Its phases
 // are curl's.
-func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
+func (p *pager) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	host := p.watcher.SSHHost
-	v.via = host
 	argv, err := p.engine.ssh.argv(host)
 	if err != nil {
 		return err
@@ -77,13 +76,13 @@ func (p *page) fetchThere(ctx context.Context, v *visit, h *hop) error {
 // passes a bound, so that a page without end costs no more there than here;
 // its times go to standard error, and then its exit code, each after a mark.
 // (Its own way there, %{stderr}, came only with 7.63.)
-func (p *page) curlLine(most int) string {
+func (p *pager) curlLine(most int) string {
 	return `trap "" PIPE; { curl -q -K - -o /dev/fd/3 3>&1 >&2; echo "` + p.engine.reaper.mark + ` $?" >&2; } | head -c ` + strconv.Itoa(most)
 }
 
 // curlConfig returns the request as a file of options for curl. It goes in by
 // standard input, so that nothing of it shows in a list of processes.
-func (p *page) curlConfig(ctx context.Context, h *hop) string {
+func (p *pager) curlConfig(ctx context.Context, h *hop) string {
 	var b strings.Builder
 	option := func(name, value string) {
 		b.WriteString(name + " = \"" + curlQuote.Replace(value) + "\"\n")
@@ -91,12 +90,9 @@ func (p *page) curlConfig(ctx context.Context, h *hop) string {
 	for _, flag := range []string{"silent", "show-error", "raw", "http1.1", "globoff", "path-as-is"} {
 		b.WriteString(flag + "\n")
 	}
-	spec := p.watcher.Page
-	switch spec.IP {
-	case 4:
-		b.WriteString("ipv4\n")
-	case 6:
-		b.WriteString("ipv6\n")
+	spec := p.spec
+	if spec.IP != "" {
+		b.WriteString("ipv" + string(spec.IP) + "\n")
 	}
 	if h.method == http.MethodHead {
 		b.WriteString("head\n")
@@ -107,9 +103,9 @@ func (p *page) curlConfig(ctx context.Context, h *hop) string {
 	if spec.TLS.Insecure {
 		b.WriteString("insecure\n")
 	}
-	files := [][2]string{{"cacert", spec.TLS.CAFile}}
+	files := [][2]string{{"cacert", string(spec.TLS.CAFile)}}
 	if h.trusted {
-		files = append(files, [2]string{"cert", spec.TLS.ClientCert}, [2]string{"key", spec.TLS.ClientKey})
+		files = append(files, [2]string{"cert", string(spec.TLS.ClientCert)}, [2]string{"key", string(spec.TLS.ClientKey)})
 	}
 	for _, f := range files {
 		if f[1] != "" {
@@ -178,19 +174,19 @@ func (v *visit) addCurl(times string) bool {
 		if err != nil {
 			return false
 		}
-		at[i] = seconds(s)
+		at[i] = time.Duration(s * float64(time.Second))
 	}
 	lookup, connect, secured, first, total := at[0], at[1], at[2], at[3], at[4]
-	v.took[0] += lookup
-	v.took[1] += max(connect-lookup, 0)
+	v.Add("lookup", lookup)
+	v.Add("connect", max(connect-lookup, 0))
 	if secured > 0 {
-		v.took[2] += max(secured-connect, 0)
+		v.Add("tls", max(secured-connect, 0))
 	}
 	if first > 0 {
-		v.took[3] += max(first-max(secured, connect), 0)
-		v.took[4] += max(total-first, 0)
+		v.Add("first_byte", max(first-max(secured, connect), 0))
+		v.Add("transfer", max(total-first, 0))
 	}
-	v.total += total
+	v.there += total
 	if len(fields) == 7 {
 		v.seen.address = net.JoinHostPort(fields[5], fields[6])
 	}

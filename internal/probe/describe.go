@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -12,23 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
-)
 
-// timedOut says how long was waited and for what, where the deadline of ctx is
-// what ended a visit.
-func timedOut(ctx context.Context, err error, v *visit, timeout time.Duration) (string, bool) {
-	if _, ok := ctx.Deadline(); !ok || ctx.Err() == context.Canceled {
-		return "", false
-	}
-	if ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
-		return "", false
-	}
-	where := " in " + v.under()
-	if v.via != "" {
-		where = " through ssh to " + v.via
-	}
-	return sayTimeout(ctx, v.start, timeout) + where, true
-}
+	"pharos/internal/pharos"
+)
 
 // ownFault says what the prober or its machine lacks, where that is why a run
 // failed: it is no news of what is watched. Empty: nothing is known to be lacking.
@@ -58,7 +43,7 @@ func ownFault(err error) string {
 	return ""
 }
 
-// describe says in a few words why a page did not answer.
+// describe says in a few words why a run failed.
 func describe(err error, phase string) string {
 	if there, ok := errors.AsType[*curlError](err); ok {
 		return there.describe()
@@ -154,24 +139,7 @@ func describeInvalid(e x509.CertificateInvalidError, leaf *x509.Certificate) str
 	}
 	now := time.Now()
 	if now.Before(e.Cert.NotBefore) {
-		return what + " is not valid for another " + sayLong(e.Cert.NotBefore.Sub(now))
+		return what + " is not valid for another " + pharos.HumanDuration(e.Cert.NotBefore.Sub(now))
 	}
-	return what + " expired " + sayLong(now.Sub(e.Cert.NotAfter)) + " ago"
-}
-
-// sayLong says a long time in its largest unit: "3 days".
-func sayLong(d time.Duration) string {
-	n, unit := int(d/time.Second), "second"
-	switch {
-	case d >= 24*time.Hour:
-		n, unit = int(d/(24*time.Hour)), "day"
-	case d >= time.Hour:
-		n, unit = int(d/time.Hour), "hour"
-	case d >= time.Minute:
-		n, unit = int(d/time.Minute), "minute"
-	}
-	if n != 1 {
-		unit += "s"
-	}
-	return fmt.Sprintf("%d %s", n, unit)
+	return what + " expired " + pharos.HumanDuration(now.Sub(e.Cert.NotAfter)) + " ago"
 }

@@ -1,15 +1,20 @@
-// Package probe looks at one thing once: a page or a command, here or through
-// ssh. It owns no loop and no memory; internal/schedule says when.
+// Package probe runs one watcher once: a page, a command, and all the other kinds,
+// each in a file of its own. It owns no loop and no memory, and it does not judge;
+// internal/schedule does.
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,14 +28,23 @@ type Options struct {
 	Log     *slog.Logger // nil: nothing is logged
 }
 
-// Engine owns what probes share: buffers, the processes that they started, the
-// connections of ssh. Make it with New and end it with Close, after the last
-// run has returned.
+// Engine is what kinds prepare their watchers with. Make it with New and end it
+// with Close, after the last run has returned.
 type Engine struct {
+	*shared
+	// Redactor takes the secrets out of what a run tells, before it is cut. What
+	// a Measurement holds is redacted by the engine.
+	Redactor *redact.Redactor
+	closers  *[]func() // of the watcher that is being prepared
+}
+
+// shared is what all probes of an engine share: buffers, the processes that they
+// started, the connections of ssh.
+type shared struct {
 	agent     string
 	log       *slog.Logger
 	scratches sync.Pool   // of *scratch
-	tls       *tls.Config // of pages for which the file says nothing else
+	tls       *tls.Config // of whoever says nothing else
 	http      *http.Transport
 	reaper    *reaper
 	stuck     sync.Map // of *stuckError, by watcher: processes that could not be killed
@@ -44,80 +58,132 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Version == "" {
-		o.Version = "dev"
-	}
 	r := theReaper()
-	return &Engine{agent: "Pharos/" + o.Version, log: o.Log, tls: visitorTLS(), http: newTransport(), reaper: r, ssh: newSSHHosts(r, o.Log), nameServer: dialNameServer}
+	return &Engine{shared: &shared{
+		agent: "Pharos/" + cmp.Or(o.Version, "dev"), log: o.Log, tls: visitorTLS(), http: newTransport(), reaper: r,
+		ssh: newSSHHosts(r, o.Log), nameServer: dialNameServer,
+	}}
 }
 
 // Close ends the connections of ssh and waits for them. Closing twice is fine.
 func (e *Engine) Close() error { return e.ssh.close() }
 
-// looker is one kind of watcher. look fills what it saw into r; it need not
-// look at how ctx ended.
-type looker interface {
-	look(ctx context.Context, r *pharos.Result)
-	close() error
-}
+// OnClose has a function called when the watcher that is being prepared is run no
+// more.
+func (e *Engine) OnClose(f func()) { *e.closers = append(*e.closers, f) }
 
-// Probe is a watcher made ready to be looked at, as often as one likes. One
-// run at a time.
+// Probe is a watcher made ready to be run, as often as one likes. One run at a
+// time.
 type Probe struct {
-	engine   *Engine
-	id       pharos.WatcherID
-	kind     looker
-	redactor *redact.Redactor
+	engine  *Engine
+	watcher pharos.Watcher
+	run     Run
+	closers []func()
 }
 
-// Prepare reads the files that the watcher names and compiles everything that
-// does not change from run to run. r takes the secrets out of whatever a run
-// tells, before it is cut. The errors name the watcher.
+// Prepare makes a watcher ready. r takes the secrets out of whatever a run tells.
+// The errors name the watcher.
 func (e *Engine) Prepare(w pharos.Watcher, r *redact.Redactor) (*Probe, error) {
-	kind, err := e.prepare(w, r)
+	p := &Probe{watcher: w}
+	p.engine = &Engine{e.shared, r, &p.closers}
+	spec, ok := w.Spec.(Spec)
+	err := fmt.Errorf("kind %q is not known", w.Kind)
+	if ok {
+		p.run, err = spec.Prepare(p.engine, w)
+	}
 	if err != nil {
+		p.Close()
 		return nil, fmt.Errorf("preparing watcher %q of set %q: %w", w.Name, w.Set, err)
 	}
-	return &Probe{engine: e, id: w.ID, kind: kind, redactor: r}, nil
+	return p, nil
 }
 
-func (e *Engine) prepare(w pharos.Watcher, r *redact.Redactor) (looker, error) {
-	if err := checkSSHHost(w.SSHHost); err != nil {
-		return nil, err
-	}
-	switch {
-	case (w.Page == nil) == (w.Command == nil):
-		return nil, fmt.Errorf("want one of page and command")
-	case w.Page != nil:
-		return newPage(e, w, r)
-	default:
-		return newCommand(e, w, r)
-	}
-}
-
-// Run looks once. The deadline of ctx is the timeout: a run that meets it is
-// critical. A run whose ctx was canceled says nothing: its status is Waiting.
-// Run fills Status, Value, Unit, Summary, Detail, Facts, Phases and At; all
-// else is the scheduler's.
-func (p *Probe) Run(ctx context.Context) (r pharos.Result) {
-	at := time.Now()
+// Run runs once. The deadline of ctx is the timeout: a run that meets it has
+// failed.
+func (p *Probe) Run(ctx context.Context, t *Trace) (m Measurement) {
 	defer func() {
 		if broken := recover(); broken != nil {
-			p.engine.log.Error("a probe broke", "watcher", p.id, "panic", broken, "stack", string(debug.Stack()))
-			r = pharos.Result{Status: pharos.Unknown, Summary: fmt.Sprintf("the probe broke: %v", broken)}
+			p.engine.log.Error("a probe broke", "watcher", p.watcher.ID, "panic", broken, "stack", string(debug.Stack()))
+			m = Measurement{Outcome: pharos.Unclear, Reason: fmt.Sprintf("the probe broke: %v", broken)}
 		}
-		if ctx.Err() == context.Canceled {
-			r = pharos.Result{Status: pharos.Waiting}
-		}
-		r.Summary, r.Detail, r.Text = p.redactor.Text(r.Summary), p.redactor.Text(r.Detail), p.redactor.Text(r.Text)
-		for i := range r.Facts {
-			r.Facts[i].Value = p.redactor.Text(r.Facts[i].Value)
-		}
-		r.At = at
+		t.CountTo(time.Now())
+		t.Stop()
+		p.complete(ctx, t, &m)
 	}()
-	p.kind.look(ctx, &r)
-	return r
+	return p.run(ctx, t)
 }
 
-// Close closes the connection that the probe kept. Closing twice is fine.
-func (p *Probe) Close() error { return p.kind.close() }
+// complete adds what all kinds have in common: the trace, words for what went
+// wrong, and what is left without secrets.
+func (p *Probe) complete(ctx context.Context, t *Trace, m *Measurement) {
+	traits := p.watcher.Traits
+	if m.Unit == "" {
+		m.Unit = traits.Unit
+	}
+	m.Phases = t.Phases()
+	if m.Outcome == pharos.Failed && m.Cause != nil {
+		late := p.explain(ctx, t, m)
+		if m.Detail == "" && !late {
+			m.Detail = m.Cause.Error()
+		}
+		if late && traits.Timed {
+			m.Value = pharos.Num(t.Total().Seconds())
+		}
+	} else if traits.Timed && !m.Value.OK && m.Outcome != pharos.Unable {
+		m.Value = pharos.Num(t.Total().Seconds())
+	}
+	m.Reason, m.Detail, m.Text = p.engine.Redactor.Text(m.Reason), p.engine.Redactor.Text(m.Detail), p.engine.Redactor.Text(m.Text)
+	for i := range m.Facts {
+		m.Facts[i].Value = p.engine.Redactor.Text(m.Facts[i].Value)
+	}
+}
+
+// explain says in words why a run failed, or that it is the prober's own fault. It
+// reports whether the run met its deadline.
+func (p *Probe) explain(ctx context.Context, t *Trace, m *Measurement) (late bool) {
+	err := m.Cause
+	_, bounded := ctx.Deadline()
+	late = bounded && (ctx.Err() == context.DeadlineExceeded || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded))
+	there, through := errors.AsType[*sshError](err)
+	switch own := ownFault(err); {
+	case late:
+		m.Reason = "timed out after " + pharos.SayTime(waited(ctx, t.Start(), p.watcher.Timeout))
+		if through {
+			m.Reason += " connecting to " + there.host
+		} else if phase := t.Under(); phase != "" {
+			m.Reason += " in " + sayPhase(phase)
+		} else if p.watcher.SSHHost != "" {
+			m.Reason += " through ssh to " + p.watcher.SSHHost
+		}
+		if stuck, ok := errors.AsType[*stuckError](err); ok {
+			m.Reason += "; " + stuck.Error()
+		}
+	case own != "":
+		m.Outcome, m.Reason = pharos.Unable, own
+	default:
+		m.Reason = describe(err, t.Under())
+	}
+	return late
+}
+
+// waited returns how long a run was waited for: the timeout of the watcher, unless
+// it began so late that it had clearly less.
+func waited(ctx context.Context, start time.Time, timeout time.Duration) time.Duration {
+	deadline, _ := ctx.Deadline()
+	waited := deadline.Sub(start)
+	if late := timeout - waited; late >= 0 && late < timeout/10 {
+		return timeout
+	}
+	return waited
+}
+
+// sayPhase returns the name of a phase as people write it.
+func sayPhase(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+// Close closes what the watcher kept. Closing twice is fine.
+func (p *Probe) Close() {
+	for _, f := range p.closers {
+		f()
+	}
+	p.closers = nil
+}

@@ -6,16 +6,256 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
+	"net/textproto"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 	"pharos/internal/redact"
 )
+
+var page = Kind{
+	Key: "page", Doc: "Gets a page over http or https, as a new visitor does.", Remote: true,
+	Phases: []string{"lookup", "connect", "tls", "first_byte", "transfer"},
+	New: func() Spec {
+		return &pageSpec{Method: http.MethodGet, Status: statuses{{200, 299}}, FollowRedirects: true, MaxBody: 1 << 20}
+	},
+}
+
+type pageSpec struct {
+	field.Section
+	Page            field.Address    `yaml:"page" also:"url uri http https address endpoint target" doc:"The http or https address of a page to get." required:"true"`
+	Method          field.Text       `yaml:"method" also:"verb" doc:"The request's method, in capitals." default:"GET"`
+	Headers         field.Dictionary `yaml:"headers" also:"request_headers http_headers" doc:"Headers of the request."`
+	Body            field.Text       `yaml:"body" also:"data payload" doc:"The request's body; wants a method."`
+	BasicAuth       login            `yaml:"basic_auth" also:"auth credentials login" doc:"A name and password for the page; in the address (https://user:password@host/) they mean the same."`
+	Bearer          field.Secret     `yaml:"bearer" also:"bearer_token token" doc:"A token, sent as Authorization: Bearer."`
+	Status          statuses         `yaml:"status" also:"expect_status status_code status_codes valid_status_codes accepted_statuscodes expected_status" doc:"Status codes that are ok: numbers and ranges such as 301-303." default:"200-299"`
+	FollowRedirects field.YesNo      `yaml:"follow_redirects" also:"redirects max_redirects" doc:"Follow up to 10 redirects, until one that status wants." default:"true"`
+	Match           field.Patterns   `yaml:"match" also:"expect contains keyword regexp fail_if_body_not_matches_regexp" doc:"Regular expressions (RE2) that the body must match, each of them; ^ and $ are the ends of a line."`
+	NotMatch        field.Patterns   `yaml:"not_match" also:"not_contains fail_if_body_matches_regexp" doc:"Regular expressions that the body must not match, none of them. If the body was not read whole: unknown."`
+	TLS             tlsKeys          `yaml:"tls" also:"tls_config ssl" doc:"How the certificate is checked."`
+	IP              field.Word       `yaml:"ip" words:"4 6" also:"ip_version ip_protocol preferred_ip_protocol" doc:"4 or 6: this version of IP alone." default:"either"`
+	KeepAlive       field.YesNo      `yaml:"keep_alive" also:"keepalive" doc:"Keep the connection between runs, for at most half a minute, instead of a new one for each." default:"false"`
+	MaxBody         field.ByteSize   `yaml:"max_body" also:"body_size_limit" doc:"How much of the body is read, and unpacked: bytes, or with KB, MB, KiB, MiB; at most 64MiB." default:"1MiB"`
+}
+
+type login struct {
+	field.Section
+	User     field.Text   `yaml:"user" also:"username name" doc:"The name." required:"true"`
+	Password field.Secret `yaml:"password" also:"pass" doc:"The password."`
+}
+
+// statuses are status codes and ranges of them, or just one.
+type statuses []statusRange
+
+// statusRange is a range of status codes, both ends included.
+type statusRange struct{ low, high int }
+
+// Read implements field.Value.
+func (all *statuses) Read(r *field.Reader, n *field.Node, key string) {
+	*all = nil
+	items := field.OneOrMore(n)
+	if len(items) == 0 {
+		r.Fail(n, "%swant at least one status code", field.Label(key))
+	}
+	for _, item := range items {
+		if !r.Enter(item) {
+			return
+		}
+		s, ok := r.Scalar(item, key, "a status code")
+		if !ok {
+			continue
+		}
+		from, to, ranged := strings.Cut(s.Text, "-")
+		if !ranged {
+			to = from
+		}
+		low, err1 := strconv.Atoi(strings.TrimSpace(from))
+		high, err2 := strconv.Atoi(strings.TrimSpace(to))
+		switch {
+		case err1 != nil || err2 != nil || low < 100 || high > 599:
+			r.Fail(item, `%swant status codes from 100 to 599 or ranges such as "301-303", got %s`, field.Label(key), s.Describe())
+		case low > high:
+			r.Fail(item, "%sthe range %q is upside down", field.Label(key), s.Text)
+		default:
+			*all = append(*all, statusRange{low, high})
+		}
+	}
+}
+
+// Shape implements field.Value.
+func (statuses) Shape() field.Shape {
+	one := field.AnyOf(field.Object{"type": "integer", "minimum": 100, "maximum": 599},
+		field.Object{"type": "string", "pattern": `^[1-5][0-9][0-9] *- *[1-5][0-9][0-9]$|^[1-5][0-9][0-9]$|\$\{`})
+	return field.Shape{Word: "code, list", Def: "statuses", Schema: field.AnyOf(one, field.Object{"type": "array", "items": one, "minItems": 1})}
+}
+
+// have reports whether a code is among them.
+func (all statuses) have(code int) bool {
+	return slices.ContainsFunc(all, func(s statusRange) bool { return s.low <= code && code <= s.high })
+}
+
+// bodiless reports whether no answer of these codes has a body.
+func (all statuses) bodiless() bool {
+	return !slices.ContainsFunc(all, func(s statusRange) bool {
+		return !(s.high < 200 || s.low == s.high && (s.low == 204 || s.low == 304))
+	})
+}
+
+// String returns "2xx, 301-303, 404".
+func (all statuses) String() string {
+	words := make([]string, len(all))
+	for i, s := range all {
+		switch {
+		case s.low == s.high:
+			words[i] = strconv.Itoa(s.low)
+		case s.low%100 == 0 && s.high == s.low+99:
+			words[i] = strconv.Itoa(s.low/100) + "xx"
+		default:
+			words[i] = strconv.Itoa(s.low) + "-" + strconv.Itoa(s.high)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+var (
+	methodWord = regexp.MustCompile(`^[A-Z]{1,20}$`)
+	headerWord = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+)
+
+// ownHeaders are those that make the frame of a request.
+var ownHeaders = []string{"Content-Length", "Transfer-Encoding", "Connection", "Expect", "Te", "Trailer", "Upgrade"}
+
+// Check implements Spec.
+func (s *pageSpec) Check(c *field.Checker) {
+	switch {
+	case !methodWord.MatchString(string(s.Method)) || s.Method == http.MethodConnect:
+		c.Fail(s.At("method"), "method: want one in capitals, such as GET, HEAD or POST, got %q", field.Short(string(s.Method)))
+	case s.Has("body") && !s.Has("method"):
+		c.Fail(s.At("body"), "body: wants a method beside it, such as method: POST")
+	}
+	for _, key := range []string{"match", "not_match"} {
+		switch {
+		case !s.Has(key):
+		case s.Method == http.MethodHead:
+			c.Fail(s.At(key), "%s: the answer to HEAD has no body to look at; write method: GET", key)
+		case s.Status.bodiless():
+			c.Fail(s.At(key), "%s: an answer of the status that is wanted has no body to look at", key)
+		}
+	}
+	if bool(s.KeepAlive) && c.Remote {
+		c.Fail(s.At("keep_alive"), "keep_alive: not possible with ssh_host")
+	}
+	checkHeaders(c, s.Headers)
+	s.credentials(c)
+	s.TLS.check(c)
+	if s.TLS.ServerName != "" && c.Remote {
+		c.Fail(s.TLS.At("server_name"), "tls.server_name: not possible with ssh_host")
+	}
+	if u := s.Page.URL; u != nil {
+		if u.Scheme == "http" && !bool(s.FollowRedirects) && s.Has("tls") {
+			c.Fail(s.At("tls"), "tls: an http page has no certificate to check")
+		}
+		checkIP(c, &s.Section, u.Hostname(), s.IP)
+	}
+}
+
+// checkIP complains about an address of another version than the one that is
+// wanted.
+func checkIP(c *field.Checker, s *field.Section, host string, ip field.Word) {
+	if addr, err := netip.ParseAddr(host); err == nil && ip != "" && addr.Unmap().Is4() != (ip == "4") {
+		c.Fail(s.At("ip"), "ip: %s is no address of version %s", host, ip)
+	}
+}
+
+// checkHeaders complains about what would break the frame of a request.
+func checkHeaders(c *field.Checker, headers field.Dictionary) {
+	seen := make(map[string]int)
+	for _, e := range headers {
+		canonical := textproto.CanonicalMIMEHeaderKey(e.Name)
+		switch {
+		case !headerWord.MatchString(e.Name):
+			c.Fail(e.Key, "headers: %q cannot be the name of a header", field.Short(e.Name))
+		case slices.Contains(ownHeaders, canonical):
+			c.Fail(e.Key, "headers: %s is made by the prober", e.Name)
+		case strings.ContainsFunc(e.Value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }):
+			c.Fail(e.Node, "headers.%s: control characters in the value", e.Name)
+		case seen[canonical] != 0:
+			c.Fail(e.Key, "headers: %s is there twice (first on line %d)", e.Name, seen[canonical])
+		}
+		seen[canonical] = e.Key.Line
+		c.Secrets.AddHeader(e.Name, e.Value)
+	}
+}
+
+// credentials brings those of the address to where the others are, and allows
+// one way to sign in.
+func (s *pageSpec) credentials(c *field.Checker) {
+	var ways []string
+	if u := s.Page.URL; u != nil && u.User != nil {
+		ways = append(ways, "a user in the address")
+		password, _ := u.User.Password()
+		if u.User.Username() == "" {
+			c.Fail(s.At("page"), "page: a password without a user in the address")
+		}
+		if !s.Has("basic_auth") {
+			s.BasicAuth.User, s.BasicAuth.Password = field.Text(u.User.Username()), field.Secret(password)
+		}
+		u.User = nil
+	}
+	if s.Has("basic_auth") {
+		ways = append(ways, "basic_auth")
+		if s.BasicAuth.User == "" && field.IsMapping(s.BasicAuth.Node()) {
+			c.Fail(s.BasicAuth.At("user"), "basic_auth: want a user")
+		}
+		c.Secrets.AddLogin(string(s.BasicAuth.User), string(s.BasicAuth.Password))
+	}
+	if s.Has("bearer") {
+		ways = append(ways, "bearer")
+		checkBearer(c, &s.Section, string(s.Bearer))
+	}
+	for _, e := range s.Headers {
+		if strings.EqualFold(e.Name, "Authorization") {
+			ways = append(ways, "an Authorization header")
+		}
+	}
+	if len(ways) > 1 {
+		c.Fail(s.At("page"), "%s beside %s: one way to sign in is enough", ways[1], ways[0])
+	}
+}
+
+func checkBearer(c *field.Checker, s *field.Section, token string) {
+	if token == "" || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		c.Fail(s.At("bearer"), "bearer: want a token of printable characters without spaces")
+	}
+}
+
+// Target implements Spec.
+func (s *pageSpec) Target() string {
+	if s.Page.URL == nil {
+		return ""
+	}
+	return s.Page.String()
+}
+
+// Traits implements Spec.
+func (s *pageSpec) Traits() pharos.Traits {
+	t := pharos.Traits{Timed: true, Network: true, Files: s.TLS.files()}
+	if s.Page.URL != nil && s.Page.Scheme == "https" {
+		t.Class = pharos.Handshake
+	} else if !s.FollowRedirects {
+		t.Phases = []string{"lookup", "connect", "first_byte", "transfer"}
+	}
+	return t
+}
 
 const (
 	maxRedirects = 10
@@ -27,9 +267,10 @@ const (
 	maxKept = 30 * time.Second
 )
 
-// page looks at a page as a new visitor does.
-type page struct {
+// pager gets one page again and again.
+type pager struct {
 	engine   *Engine
+	spec     *pageSpec
 	watcher  pharos.Watcher
 	first    *hop
 	tls      *tls.Config // of the watcher's own origin
@@ -42,45 +283,38 @@ type page struct {
 	shut bool    // guarded by mu
 }
 
-func newPage(e *Engine, w pharos.Watcher, r *redact.Redactor) (*page, error) {
-	p := &page{engine: e, watcher: w, redactor: r, maxKept: maxKept}
+// Prepare implements Spec.
+func (s *pageSpec) Prepare(e *Engine, w pharos.Watcher) (Run, error) {
+	p, err := s.prepare(e, w)
+	if err != nil {
+		return nil, err
+	}
+	e.OnClose(p.close)
+	return p.run, nil
+}
+
+func (s *pageSpec) prepare(e *Engine, w pharos.Watcher) (p *pager, err error) {
+	p = &pager{engine: e, spec: s, watcher: w, redactor: e.Redactor, maxKept: maxKept, tls: e.tls}
 	p.fetch = p.fetchHere
 	if w.SSHHost != "" {
 		p.fetch = p.fetchThere
-	}
-	if err := checkHeaders(w.Page); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(w.Page.URL)
-	if err != nil {
-		return nil, fmt.Errorf("reading the address: %w", err)
-	}
-	if w.SSHHost == "" {
-		p.tls = e.tls
-		if w.Page.TLS != (pharos.TLS{}) {
-			if p.tls, err = tlsConfig(w.Page.TLS); err != nil {
-				return nil, err
-			}
+	} else if len(s.TLS.files()) > 0 || s.TLS.ServerName != "" || bool(s.TLS.Insecure) {
+		if p.tls, err = s.TLS.config(); err != nil {
+			return nil, err
 		}
-	} else if w.Page.TLS.ServerName != "" {
-		return nil, fmt.Errorf("setting the server name %q: not possible with an ssh host", w.Page.TLS.ServerName)
 	}
-	method := w.Page.Method
-	if method == "" {
-		method = http.MethodGet
-	}
-	if p.first, err = p.makeHop(u, method, w.Page.Body, true, nil); err != nil {
-		return nil, err
-	}
-	return p, nil
+	u := *s.Page.URL
+	p.first, err = p.makeHop(&u, string(s.Method), string(s.Body), true, nil)
+	return p, err
 }
 
 // visit is one look at a page: what has been seen so far, over all redirects.
 type visit struct {
 	*scratch
-	*trace
-	total     time.Duration // up to the last byte
-	via       string        // the ssh host, where there is one
+	*Trace
+	hooks     sync.Mutex    // guards attempt, and lets hooks in one by one
+	attempt   int           // grows with each request: hooks of an earlier one are ignored
+	there     time.Duration // what curl says that all took; 0: there is no ssh host
 	redirects int
 	foreign   bool           // the last answer is from another origin than the file's
 	cookies   *cookiejar.Jar // that answers on the way have set; nil: none
@@ -116,19 +350,35 @@ func (e *Engine) scratch() *scratch {
 	return s
 }
 
-func (p *page) look(ctx context.Context, r *pharos.Result) {
+// request begins a request and returns its number, for hear.
+func (v *visit) request() int {
+	v.hooks.Lock()
+	defer v.hooks.Unlock()
+	v.attempt++
+	return v.attempt
+}
+
+// hear takes what a hook of a request says, unless a later request has begun.
+func (v *visit) hear(attempt int, say func()) {
+	v.hooks.Lock()
+	defer v.hooks.Unlock()
+	if attempt == v.attempt {
+		say()
+	}
+}
+
+func (p *pager) run(ctx context.Context, t *Trace) Measurement {
 	s := p.engine.scratch()
 	defer p.engine.scratches.Put(s)
-	v := visit{scratch: s, trace: newTrace(pharos.PhasesOf(ctx))}
+	v := visit{scratch: s, Trace: t}
 	err := p.follow(ctx, &v)
-	v.close()
-	r.Phases, r.Unit = v.phases(), "s"
-	p.report(ctx, &v, err, r)
+	v.Stop()
+	return p.report(&v, err)
 }
 
 // follow fetches the page and whatever it redirects to. A redirect that is
 // among the statuses that are wanted is where it ends.
-func (p *page) follow(ctx context.Context, v *visit) error {
+func (p *pager) follow(ctx context.Context, v *visit) error {
 	for h := p.first; ; v.redirects++ {
 		v.seen, v.foreign = answer{}, !h.trusted
 		err := p.fetch(ctx, v, h)
@@ -136,7 +386,7 @@ func (p *page) follow(ctx context.Context, v *visit) error {
 		if v.seen.Response != nil {
 			code = v.seen.StatusCode
 		}
-		if err != nil || !p.watcher.Page.FollowRedirects || !redirects(code) || inRanges(code, p.watcher.Page.Status) {
+		if err != nil || !p.spec.FollowRedirects || !redirects(code) || p.spec.Status.have(code) {
 			return err
 		}
 		where := v.seen.Header.Get("Location")
@@ -159,63 +409,58 @@ func (p *page) follow(ctx context.Context, v *visit) error {
 	}
 }
 
-// report says what the visit saw and judges it.
-func (p *page) report(ctx context.Context, v *visit, err error, r *pharos.Result) {
+// report says what the visit saw.
+func (p *pager) report(v *visit, err error) (m Measurement) {
 	a := &v.seen
-	r.Facts = p.facts(v)
+	m.Facts = p.facts(v)
 	if err != nil {
-		if summary, late := timedOut(ctx, err, v, p.watcher.Timeout); late {
-			r.Value = pharos.Num(time.Since(v.start).Seconds())
-			fail(r, summary)
-		} else if own := ownFault(err); own != "" {
-			unable(r, own)
-		} else {
-			fail(r, describe(err, v.under()))
+		m.Outcome, m.Cause, m.Detail = pharos.Failed, err, p.failureDetail(v, err)
+		return m
+	}
+	if v.there > 0 {
+		m.Value = pharos.Num(v.there.Seconds())
+	}
+	if m.Outcome, m.Reason = p.look(v); m.Outcome != pharos.Measured {
+		m.Detail = p.failureDetail(v, nil)
+		return m
+	}
+	b, phases := v.line[:0], v.Phases()
+	total := v.Total()
+	if v.there > 0 {
+		total = v.there
+	}
+	for _, name := range page.Phases {
+		took := pharos.Seconds(0)
+		if i := slices.IndexFunc(phases, func(p pharos.Phase) bool { return p.Name == name }); i >= 0 {
+			took = phases[i].Took
 		}
-		r.Detail = p.failureDetail(v, err)
-		return
-	}
-	r.Value = pharos.Num(v.total.Seconds())
-	status, wrong := p.judgeAnswer(v)
-	if status == pharos.Critical {
-		fail(r, wrong)
-		r.Detail = p.failureDetail(v, nil)
-		return
-	}
-	judgeTimes(r, &p.watcher, v.took)
-	if status > r.Status {
-		r.Status, r.Summary = status, wrong
-		r.Detail = p.failureDetail(v, nil)
-		return
-	}
-	b := v.line[:0]
-	for i, d := range v.took {
-		b = append(b, pharos.PhaseNames[i]...)
+		b = append(b, name...)
 		b = append(b, ' ')
-		b = strconv.AppendFloat(b, d.Seconds(), 'f', 3, 64)
+		b = strconv.AppendFloat(b, took.Seconds(), 'f', 3, 64)
 		b = append(b, ' ')
 	}
 	b = append(b, "total "...)
-	b = strconv.AppendFloat(b, v.total.Seconds(), 'f', 3, 64)
+	b = strconv.AppendFloat(b, total.Seconds(), 'f', 3, 64)
 	b = append(b, " ("...)
 	b = strconv.AppendInt(b, int64(a.StatusCode), 10)
 	b = append(b, ')')
-	r.Detail = string(b)
+	m.Detail = string(b)
 	v.line = b
+	return m
 }
 
-// judgeAnswer returns critical and what is wrong with an answer, unknown and why
-// nothing can be said, or ok. It quotes no foreign body.
-func (p *page) judgeAnswer(v *visit) (pharos.Status, string) {
-	a, spec := &v.seen, p.watcher.Page
-	if !inRanges(a.StatusCode, spec.Status) {
-		return pharos.Critical, "status " + strconv.Itoa(a.StatusCode) + ", wanted " + sayRanges(spec.Status)
+// look returns what is wrong with an answer, or why nothing can be said of it. It
+// quotes no foreign body.
+func (p *pager) look(v *visit) (pharos.Outcome, string) {
+	a, spec := &v.seen, p.spec
+	if !spec.Status.have(a.StatusCode) {
+		return pharos.Failed, strconv.Itoa(a.StatusCode) + ", wanted " + spec.Status.String()
 	}
 	if !p.wantsBody() {
-		return pharos.OK, ""
+		return pharos.Measured, ""
 	}
 	body := v.text(p.maxBody())
-	status, unseen := pharos.OK, ""
+	outcome, unseen := pharos.Measured, ""
 	for _, want := range spec.Match {
 		switch {
 		case want.Match(body.bytes):
@@ -224,30 +469,30 @@ func (p *page) judgeAnswer(v *visit) (pharos.Status, string) {
 			if a.truncated {
 				within = " in the first " + strconv.FormatInt(a.size, 10) + " bytes"
 			}
-			return pharos.Critical, "no match for " + quotePattern(want) + within
+			return pharos.Failed, "no match for " + quotePattern(want) + within
 		default:
-			status, unseen = pharos.Unknown, "cannot look for "+quotePattern(want)+": "+body.unseen
+			outcome, unseen = pharos.Unclear, "cannot look for "+quotePattern(want)+": "+body.unseen
 		}
 	}
 	for _, wrong := range spec.NotMatch {
 		at := wrong.FindIndex(body.bytes)
 		switch {
 		case at != nil && v.foreign:
-			return pharos.Critical, "found a match for " + quotePattern(wrong) + ", wanted none"
+			return pharos.Failed, "found a match for " + quotePattern(wrong) + ", wanted none"
 		case at != nil:
-			return pharos.Critical, "found " + strconv.Quote(p.found(a, body.bytes, at[0], at[1])) + ", wanted no match for " + quotePattern(wrong)
+			return pharos.Failed, "found " + strconv.Quote(p.found(a, body.bytes, at[0], at[1])) + ", wanted no match for " + quotePattern(wrong)
 		case body.unseen != "":
-			status, unseen = pharos.Unknown, "cannot rule out "+quotePattern(wrong)+": "+body.unseen
+			outcome, unseen = pharos.Unclear, "cannot rule out "+quotePattern(wrong)+": "+body.unseen
 		}
 	}
-	return status, unseen
+	return outcome, unseen
 }
 
 func quotePattern(p *regexp.Regexp) string { return strconv.Quote(pharos.PatternText(p)) }
 
 // found returns what a pattern found in a body, as much of it as fits into a
 // summary.
-func (p *page) found(a *answer, body []byte, from, to int) string {
+func (p *pager) found(a *answer, body []byte, from, to int) string {
 	const most = 80
 	begin := max(0, from-slack)
 	around := string(body[begin:min(len(body), from+most+slack)])
@@ -261,42 +506,12 @@ func (p *page) found(a *answer, body []byte, from, to int) string {
 	return p.redactor.Part(around, from, to)
 }
 
-func inRanges(code int, ranges []pharos.StatusRange) bool {
-	if len(ranges) == 0 {
-		return 200 <= code && code <= 299
-	}
-	for _, r := range ranges {
-		if r.Low <= code && code <= r.High {
-			return true
-		}
-	}
-	return false
-}
-
-func sayRanges(ranges []pharos.StatusRange) string {
-	if len(ranges) == 0 {
-		return "200-299"
-	}
-	var b []byte
-	for i, r := range ranges {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = strconv.AppendInt(b, int64(r.Low), 10)
-		if r.High != r.Low {
-			b = append(b, '-')
-			b = strconv.AppendInt(b, int64(r.High), 10)
-		}
-	}
-	return string(b)
-}
-
 // wantsBody reports whether the body is looked at, and not just read.
-func (p *page) wantsBody() bool {
-	return len(p.watcher.Page.Match)+len(p.watcher.Page.NotMatch) > 0
+func (p *pager) wantsBody() bool {
+	return len(p.spec.Match)+len(p.spec.NotMatch) > 0
 }
 
-func (p *page) facts(v *visit) []pharos.Fact {
+func (p *pager) facts(v *visit) []pharos.Fact {
 	a := &v.seen
 	facts := make([]pharos.Fact, 0, 6)
 	if a.address != "" {
@@ -310,7 +525,7 @@ func (p *page) facts(v *visit) []pharos.Fact {
 			pharos.Fact{Name: "final address", Value: sayURL(v.finalURL)})
 	}
 	if a.cert != nil {
-		facts = append(facts, pharos.Fact{Name: "certificate", Value: a.cert.say(v.start)})
+		facts = append(facts, pharos.Fact{Name: "certificate", Value: a.cert.say(v.Start())})
 	}
 	if a.size > 0 {
 		size := strconv.FormatInt(a.size, 10) + " bytes"
@@ -338,7 +553,7 @@ func (v *visit) status() string {
 
 // failureDetail is what one wants to see of an answer that is not good: its
 // status line, its header, the beginning of its body.
-func (p *page) failureDetail(v *visit, err error) string {
+func (p *pager) failureDetail(v *visit, err error) string {
 	var b strings.Builder
 	switch {
 	case v.seen.stderr != "":
@@ -366,7 +581,7 @@ func sayProtocol(a *http.Response) string { return strings.TrimSuffix(a.Proto, "
 
 // shownBody returns the beginning of the body, of which err may have cut the
 // end.
-func (p *page) shownBody(v *visit, err error) string {
+func (p *pager) shownBody(v *visit, err error) string {
 	// Of an encoded body the beginning is enough, if what follows is missing.
 	raw, _ := unpack(v.body, v.seen.Header.Values("Content-Encoding"), keptBody+slack+1)
 	body := string(toUTF8(raw, v.seen.Header.Get("Content-Type")))
@@ -381,7 +596,7 @@ func (p *page) shownBody(v *visit, err error) string {
 	return p.redactor.Part(body, 0, min(len(body), keptBody)) + pharos.Ellipsis
 }
 
-func (p *page) close() error {
+func (p *pager) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shut = true
@@ -389,5 +604,4 @@ func (p *page) close() error {
 		p.kept.close()
 		p.kept = nil
 	}
-	return nil
 }

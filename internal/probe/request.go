@@ -21,11 +21,14 @@ import (
 	"pharos/internal/redact"
 )
 
+// header is one header of a request.
+type header struct{ Name, Value string }
+
 // hop is one request, ready to be sent: a page's own, or one of a redirect.
 type hop struct {
 	url     *url.URL
 	method  string
-	headers []pharos.Header // all but the framing
+	headers []header // all but the framing
 	body    string
 	trusted bool         // may carry the watcher's credentials
 	origin  string       // "https://host:443"
@@ -37,7 +40,7 @@ type hop struct {
 // makeHop compiles a request. A hop that is not trusted carries none of the
 // watcher's headers but those that are known to be harmless, no credentials
 // and no client certificate.
-func (p *page) makeHop(u *url.URL, method, body string, trusted bool, cookies *cookiejar.Jar) (*hop, error) {
+func (p *pager) makeHop(u *url.URL, method, body string, trusted bool, cookies *cookiejar.Jar) (*hop, error) {
 	if err := asVisitor(u); err != nil {
 		return nil, err
 	}
@@ -56,8 +59,8 @@ func (p *page) makeHop(u *url.URL, method, body string, trusted bool, cookies *c
 	h.address = net.JoinHostPort(host, port)
 	h.origin = u.Scheme + "://" + h.address
 	if ip, err := netip.ParseAddr(host); err == nil {
-		if ip = ip.Unmap(); p.watcher.Page.IP == 4 && !ip.Is4() || p.watcher.Page.IP == 6 && ip.Is4() {
-			return nil, fmt.Errorf("reading address %q: not an address of IPv%d", sayURL(u), p.watcher.Page.IP)
+		if ip = ip.Unmap(); p.spec.IP == "4" && !ip.Is4() || p.spec.IP == "6" && ip.Is4() {
+			return nil, fmt.Errorf("reading address %q: not an address of IPv%s", sayURL(u), p.spec.IP)
 		}
 	}
 	if u.Scheme == "https" && p.tls != nil {
@@ -70,7 +73,7 @@ func (p *page) makeHop(u *url.URL, method, body string, trusted bool, cookies *c
 	h.headers = p.headers(h, cookies)
 	h.request = http.Request{
 		Method: method, URL: u, Host: h.headers[0].Value, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: make(http.Header, len(h.headers)), ContentLength: int64(len(body)), Close: !p.watcher.Page.KeepAlive,
+		Header: make(http.Header, len(h.headers)), ContentLength: int64(len(body)), Close: !bool(p.spec.KeepAlive),
 	}
 	for _, l := range h.headers[1:] {
 		h.request.Header[l.Name] = append(h.request.Header[l.Name], l.Value)
@@ -148,27 +151,28 @@ func location(text string) (*url.URL, error) {
 // harmless are the headers of a watcher that any host may see.
 var harmless = map[string]bool{"Accept": true, "Accept-Language": true, "Cache-Control": true, "Content-Type": true, "Pragma": true, "User-Agent": true}
 
-func (p *page) headers(h *hop, cookies *cookiejar.Jar) []pharos.Header {
+func (p *pager) headers(h *hop, cookies *cookiejar.Jar) []header {
 	host := strings.TrimSuffix(strings.TrimSuffix(h.url.Host, ":"), defaultPort(h.url.Scheme))
 	if zone := strings.IndexByte(host, '%'); zone >= 0 && strings.HasPrefix(host, "[") {
 		end := strings.LastIndexByte(host, ']')
 		host = host[:zone] + host[end:]
 	}
-	list := []pharos.Header{{Name: "Host", Value: host}, {Name: "User-Agent", Value: p.engine.agent}, {Name: "Accept", Value: "*/*"}}
-	spec := p.watcher.Page
-	for _, own := range spec.Headers {
+	list := []header{{Name: "Host", Value: host}, {Name: "User-Agent", Value: p.engine.agent}, {Name: "Accept", Value: "*/*"}}
+	spec := p.spec
+	for _, e := range spec.Headers {
+		own := header{e.Name, e.Value}
 		name := http.CanonicalHeaderKey(own.Name)
 		if !h.trusted && !harmless[name] || name == "Content-Type" && h.body == "" && spec.Body != "" {
 			continue
 		}
-		if i := slices.IndexFunc(list[:3], func(l pharos.Header) bool { return l.Name == name }); i >= 0 {
+		if i := slices.IndexFunc(list[:3], func(l header) bool { return l.Name == name }); i >= 0 {
 			list[i].Value = own.Value
 			continue
 		}
 		list = append(list, own)
 	}
-	if auth := authorization(spec, h.url); auth != "" && h.trusted {
-		list = append(list, pharos.Header{Name: "Authorization", Value: auth})
+	if auth := spec.authorization(); auth != "" && h.trusted {
+		list = append(list, header{Name: "Authorization", Value: auth})
 	}
 	if cookies != nil {
 		list = withCookies(list, cookies.Cookies(h.url))
@@ -177,12 +181,12 @@ func (p *page) headers(h *hop, cookies *cookiejar.Jar) []pharos.Header {
 }
 
 // withCookies adds cookies to those that the file sends.
-func withCookies(list []pharos.Header, cookies []*http.Cookie) []pharos.Header {
-	at := slices.IndexFunc(list, func(l pharos.Header) bool { return strings.EqualFold(l.Name, "Cookie") })
+func withCookies(list []header, cookies []*http.Cookie) []header {
+	at := slices.IndexFunc(list, func(l header) bool { return strings.EqualFold(l.Name, "Cookie") })
 	for _, c := range cookies {
 		if at < 0 {
 			at = len(list)
-			list = append(list, pharos.Header{Name: "Cookie", Value: c.Name + "=" + c.Value})
+			list = append(list, header{Name: "Cookie", Value: c.Name + "=" + c.Value})
 		} else {
 			list[at].Value += "; " + c.Name + "=" + c.Value
 		}
@@ -197,21 +201,15 @@ func defaultPort(scheme string) string {
 	return ":80"
 }
 
-// authorization returns the value of the header, from the watcher or, where it
-// is silent, from the address.
-func authorization(spec *pharos.Page, u *url.URL) string {
-	user, password := spec.User, spec.Password
-	if spec.Bearer != "" {
-		return "Bearer " + spec.Bearer
-	}
-	if user == "" && u.User != nil {
-		user = u.User.Username()
-		password, _ = u.User.Password()
-	}
-	if user == "" {
+// authorization returns the value of the header.
+func (s *pageSpec) authorization() string {
+	switch {
+	case s.Bearer != "":
+		return "Bearer " + string(s.Bearer)
+	case s.BasicAuth.User == "":
 		return ""
 	}
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(string(s.BasicAuth.User)+":"+string(s.BasicAuth.Password)))
 }
 
 func redirects(code int) bool {
@@ -228,7 +226,7 @@ func redirects(code int) bool {
 // counts as the same origin, the way back to http does not. Nor does a body
 // leave: a form holds a password. A redirect that would take it away is not
 // followed.
-func (p *page) redirected(h *hop, code int, to string, cookies *cookiejar.Jar) (*hop, error) {
+func (p *pager) redirected(h *hop, code int, to string, cookies *cookiejar.Jar) (*hop, error) {
 	ref, err := location(to)
 	if err != nil {
 		var why *url.Error
@@ -263,41 +261,6 @@ func (p *page) redirected(h *hop, code int, to string, cookies *cookiejar.Jar) (
 	return next, nil
 }
 
-// checkHeaders refuses what would break the framing of the request or say two
-// things at once.
-func checkHeaders(spec *pharos.Page) error {
-	for i := 0; i < len(spec.Method); i++ {
-		if !tokenByte(spec.Method[i]) {
-			return fmt.Errorf("reading method %q: not a method", spec.Method)
-		}
-	}
-	for _, h := range spec.Headers {
-		if h.Name == "" || strings.IndexFunc(h.Name, func(r rune) bool { return r > 0x7e || !tokenByte(byte(r)) }) >= 0 {
-			return fmt.Errorf("reading header %q: not a name", h.Name)
-		}
-		if strings.ContainsAny(h.Value, "\r\n\x00") {
-			return fmt.Errorf("reading header %q: its value has a line break", h.Name)
-		}
-		switch http.CanonicalHeaderKey(h.Name) {
-		case "Content-Length", "Transfer-Encoding", "Connection", "Expect", "Te", "Trailer", "Upgrade":
-			return fmt.Errorf("reading header %q: the prober sets this one itself", h.Name)
-		case "Authorization":
-			if spec.User != "" || spec.Bearer != "" {
-				return fmt.Errorf("reading header %q: want this, basic_auth or bearer, not two of them", h.Name)
-			}
-		}
-	}
-	if strings.ContainsAny(spec.Bearer, "\r\n\x00") {
-		return fmt.Errorf("reading bearer: it has a line break")
-	}
-	return nil
-}
-
-// tokenByte reports whether c may stand in a token of RFC 9110.
-func tokenByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
 func printable(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) < 0
 }
@@ -319,7 +282,7 @@ func sayURL(u *url.URL) string {
 }
 
 // writeHeader writes an answer's header without its cookies.
-func (p *page) writeHeader(b *strings.Builder, header http.Header) {
+func (p *pager) writeHeader(b *strings.Builder, header http.Header) {
 	const most, mostOfOne = 1 << 10, 200
 	written := 0
 	for _, name := range slices.Sorted(maps.Keys(header)) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
@@ -23,37 +24,62 @@ func visitorTLS() *tls.Config {
 	return c
 }
 
+// tlsKeys say how a server's certificate is checked. With an ssh host the files
+// are over there.
+type tlsKeys struct {
+	field.Section
+	Insecure   field.YesNo `yaml:"insecure" also:"insecure_skip_verify skip_verify" doc:"Any certificate will do." default:"false"`
+	CAFile     field.Text  `yaml:"ca_file" also:"ca cacert" doc:"Trust these certificates (PEM) instead of the system's."`
+	ServerName field.Text  `yaml:"server_name" also:"sni" doc:"The name that the certificate must have." default:"the address's host"`
+	ClientCert field.Text  `yaml:"client_cert" also:"cert cert_file" doc:"Our certificate (PEM); goes with client_key."`
+	ClientKey  field.Text  `yaml:"client_key" also:"key key_file" doc:"Its key (PEM)."`
+}
+
+func (k *tlsKeys) check(c *field.Checker) {
+	c.Path(&k.Section, "tls.", "ca_file", &k.CAFile)
+	c.Path(&k.Section, "tls.", "client_cert", &k.ClientCert)
+	c.Path(&k.Section, "tls.", "client_key", &k.ClientKey)
+	c.Together(&k.Section, "tls.", "client_cert", "client_key")
+}
+
+// files returns those that config reads.
+func (k *tlsKeys) files() (names []string) {
+	for _, name := range []field.Text{k.CAFile, k.ClientCert, k.ClientKey} {
+		if name != "" {
+			names = append(names, string(name))
+		}
+	}
+	return names
+}
+
 // maxPEM is the longest file of certificates, in bytes.
 const maxPEM = 4 << 20
 
-// tlsConfig reads the files that t names.
-func tlsConfig(t pharos.TLS) (*tls.Config, error) {
+// config reads the files.
+func (k *tlsKeys) config() (*tls.Config, error) {
 	c := visitorTLS()
-	c.ServerName, c.InsecureSkipVerify = t.ServerName, t.Insecure
-	if t.CAFile != "" {
-		pem, err := pharos.ReadFile(t.CAFile, maxPEM)
+	c.ServerName, c.InsecureSkipVerify = string(k.ServerName), bool(k.Insecure)
+	if k.CAFile != "" {
+		pem, err := pharos.ReadFile(string(k.CAFile), maxPEM)
 		if err != nil {
-			return nil, fmt.Errorf("reading the authorities of %q: %w", t.CAFile, err)
+			return nil, fmt.Errorf("tls.ca_file: reading the authorities of %q: %w", k.CAFile, err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading the authorities of %q: no certificate in PEM", t.CAFile)
+			return nil, fmt.Errorf("tls.ca_file: reading the authorities of %q: no certificate in PEM", k.CAFile)
 		}
 	}
-	if (t.ClientCert == "") != (t.ClientKey == "") {
-		return nil, fmt.Errorf("reading the client certificate: want both a certificate and a key")
-	}
-	if t.ClientCert != "" {
+	if k.ClientCert != "" {
 		var files [2][]byte
-		for i, path := range []string{t.ClientCert, t.ClientKey} {
+		for i, path := range []field.Text{k.ClientCert, k.ClientKey} {
 			var err error
-			if files[i], err = pharos.ReadFile(path, maxPEM); err != nil {
-				return nil, fmt.Errorf("reading the client certificate %q and key %q: %q: %w", t.ClientCert, t.ClientKey, path, err)
+			if files[i], err = pharos.ReadFile(string(path), maxPEM); err != nil {
+				return nil, fmt.Errorf("tls: reading the client certificate %q and key %q: %q: %w", k.ClientCert, k.ClientKey, path, err)
 			}
 		}
 		pair, err := tls.X509KeyPair(files[0], files[1])
 		if err != nil {
-			return nil, fmt.Errorf("reading the client certificate %q and key %q: %w", t.ClientCert, t.ClientKey, err)
+			return nil, fmt.Errorf("tls: reading the client certificate %q and key %q: %w", k.ClientCert, k.ClientKey, err)
 		}
 		c.Certificates = []tls.Certificate{pair}
 	}
@@ -76,9 +102,9 @@ func certificateOf(chain []*x509.Certificate) *certificate {
 func (c *certificate) say(now time.Time) string {
 	left := c.ends.Sub(now)
 	if left < 0 {
-		return "expired " + sayLong(-left) + " ago, by " + c.issuer
+		return "expired " + pharos.HumanDuration(-left) + " ago, by " + c.issuer
 	}
-	return sayLong(left) + " left, by " + c.issuer
+	return pharos.HumanDuration(left) + " left, by " + c.issuer
 }
 
 func sayName(n pkix.Name) string {

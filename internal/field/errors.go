@@ -1,4 +1,4 @@
-package config
+package field
 
 import (
 	"bytes"
@@ -146,7 +146,7 @@ func badByte(data []byte) int {
 }
 
 // meant returns what the writer of an unknown word may have meant, or "".
-func meant(word string, known []string) string {
+func Meant(word string, known []string) string {
 	best, least := "", len(word)+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), k); d < least && d <= max(1, min(len(word), len(k))/3) {
