@@ -26,6 +26,7 @@ func main() {
 		Flags: &flags, Common: &flags.Flags,
 		Overrides: []cli.Override{&flags.ListenFlags, &flags.PlaceFlags},
 		Fixed:     allinone.Fixed(),
+		Kinds:     allinone.Kinds(),
 		Check:     allinone.Check,
 		Default: func() (data []byte, err error) {
 			// The sample watches the program's own pages: it needs their address.

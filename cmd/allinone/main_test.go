@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"pharos/internal/allinone"
 	"pharos/internal/config"
 )
 
@@ -174,7 +175,7 @@ func (p *program) until(what string, is func(b board) bool) {
 func TestWithoutAFileItShowsTheSampleAndEndsWell(t *testing.T) {
 	home := t.TempDir()
 	p := runAtHome(t, home, "--listen", "127.0.0.1:0")
-	sample, err := config.Parse("sample.yaml", config.Sample("http://127.0.0.1:1"), os.LookupEnv)
+	sample, err := config.Parse("sample.yaml", config.Sample("http://127.0.0.1:1"), os.LookupEnv, allinone.Kinds()...)
 	if err != nil {
 		t.Fatal(err)
 	}

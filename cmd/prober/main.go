@@ -24,6 +24,7 @@ func main() {
 		Flags: &flags, Common: &flags.Flags,
 		Overrides: []cli.Override{&flags.NATSFlags, &flags.PlaceFlags},
 		Fixed:     prober.Fixed(),
+		Kinds:     prober.Kinds(),
 		Check:     prober.Check,
 		Default: func() ([]byte, error) {
 			return nil, errors.New("no file says what to watch: give one with -c FILE")

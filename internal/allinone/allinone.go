@@ -88,6 +88,9 @@ func Fixed() []config.Keys {
 	return []config.Keys{config.PlaceKeys, config.ServerKeys, config.BoardKeys}
 }
 
+// Kinds are all kinds of watchers that it runs.
+func Kinds() []config.Kind { return prober.Kinds() }
+
 // Check says what would keep the all-in-one from running a file.
 func Check(c *config.Config) error {
 	_, err := serverCertificate(c.NATS)

@@ -81,7 +81,7 @@ func newTarget(t *testing.T) *target {
 
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
-	c, err := config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false })
+	c, err := config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false }, allinone.Kinds()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 func parseNATS(listen, users string) (*config.Config, error) {
 	text := fmt.Sprintf("nats: {listen: %q, users: %s}", listen, users)
-	return config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false })
+	return config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false }, allinone.Kinds()...)
 }
 
 // What the file's reader takes for safe is what the server takes for it.

@@ -16,6 +16,7 @@ import (
 	"pharos/internal/config"
 	"pharos/internal/pharos"
 	"pharos/internal/probe"
+	"pharos/internal/prober"
 	"pharos/internal/schedule"
 )
 
@@ -33,7 +34,7 @@ type Prepared struct {
 
 // Run runs the engine until the process ends.
 func (e *Engine) Run(o Prepared, _ *struct{}) error {
-	c, err := config.Load(o.File, os.LookupEnv)
+	c, err := config.Load(o.File, os.LookupEnv, prober.Kinds()...)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func (e *Engine) Run(o Prepared, _ *struct{}) error {
 	engine := probe.New(probe.Options{})
 	jobs := make([]schedule.Job, len(c.Watchers))
 	for i, w := range c.Watchers {
-		look := transport(w.Page.URL)
+		look := transport(w.Target)
 		if !o.Transport {
 			p, err := engine.Prepare(w, nil)
 			if err != nil {
@@ -73,34 +74,28 @@ func (e *Engine) Run(o Prepared, _ *struct{}) error {
 	return nil
 }
 
-// transport looks at a page as most programs do.
-func transport(url string) func(context.Context) pharos.Result {
+// transport gets a page as most programs do.
+func transport(url string) func(context.Context, *pharos.Trace) pharos.Measurement {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	return func(ctx context.Context) (r pharos.Result) {
-		var connecting, connected, wrote, first time.Time
+	return func(ctx context.Context, t *pharos.Trace) pharos.Measurement {
 		trace := httptrace.ClientTrace{
-			ConnectStart:         func(string, string) { connecting = time.Now() },
-			ConnectDone:          func(string, string, error) { connected = time.Now() },
-			WroteRequest:         func(httptrace.WroteRequestInfo) { wrote = time.Now() },
-			GotFirstResponseByte: func() { first = time.Now() },
+			ConnectStart:         func(string, string) { t.Enter("connect") },
+			WroteRequest:         func(httptrace.WroteRequestInfo) { t.Enter("first_byte") },
+			GotFirstResponseByte: func() { t.Enter("transfer") },
 		}
-		r.At, r.Status, r.Unit = time.Now(), pharos.Critical, "s"
 		request, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, &trace), http.MethodGet, url, nil)
 		if err != nil {
-			return r
+			return pharos.Failure(err)
 		}
 		answer, err := client.Do(request)
 		if err != nil {
-			return r
+			return pharos.Failure(err)
 		}
 		defer answer.Body.Close()
 		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
-			return r
+			return pharos.Failure(err)
 		}
-		end := time.Now()
-		r.Status, r.Value = pharos.OK, pharos.Num(end.Sub(r.At).Seconds())
-		r.Phases = []pharos.Phase{{Name: "connect", Took: pharos.Seconds(connected.Sub(connecting))},
-			{Name: "first_byte", Took: pharos.Seconds(first.Sub(wrote))}, {Name: "transfer", Took: pharos.Seconds(end.Sub(first))}}
-		return r
+		t.CountTo(time.Now())
+		return pharos.Measurement{Value: pharos.Num(t.Total().Seconds()), Unit: "s", Phases: t.Phases()}
 	}
 }

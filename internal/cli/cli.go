@@ -156,6 +156,8 @@ type Program struct {
 	Overrides []Override
 	// Fixed is what a reload cannot change.
 	Fixed []config.Keys
+	// Kinds are those of the watchers that it runs; none: it runs none.
+	Kinds []config.Kind
 	// Check, if not nil, says what --check finds wrong with a file that can be
 	// read.
 	Check func(*config.Config) error
@@ -209,6 +211,10 @@ func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) e
 				return fmt.Errorf("checking %q: %w", p.Common.Config, err)
 			}
 		}
+		if len(p.Kinds) == 0 {
+			fmt.Printf("%s: fine\n", p.Common.Config)
+			return nil
+		}
 		sets := map[string]bool{}
 		for _, w := range c.Watchers {
 			sets[w.Set] = true
@@ -232,13 +238,13 @@ func read(p Program) (*config.Config, error) {
 	var err error
 	switch {
 	case p.Common.Config != "":
-		c, err = config.Load(p.Common.Config, os.LookupEnv)
+		c, err = config.Load(p.Common.Config, os.LookupEnv, p.Kinds...)
 	case p.Common.Check:
 		return nil, errors.New("--check: no file is given: say which with -c FILE")
 	default:
 		var data []byte
 		if data, err = p.Default(); err == nil {
-			c, err = config.Parse("the built-in file", data, os.LookupEnv)
+			c, err = config.Parse("the built-in file", data, os.LookupEnv, p.Kinds...)
 		}
 	}
 	if err == nil {
@@ -285,7 +291,7 @@ func (s *Setup) Follow(ctx context.Context, apply func(*config.Config) error, re
 			}
 		}
 	}
-	o := config.Options{Path: path, Getenv: os.LookupEnv, Seen: s.Config.Hash, Hup: s.hup}
+	o := config.Options{Path: path, Getenv: os.LookupEnv, Kinds: s.program.Kinds, Seen: s.Config.Hash, Hup: s.hup}
 	return config.Follow(ctx, o, func(c *config.Config) {
 		err := s.program.override(c)
 		if err == nil {

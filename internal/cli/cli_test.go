@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pharos/internal/config"
+	"pharos/internal/prober"
 )
 
 // asProgram is the variable that makes the test binary a program of its own.
@@ -48,7 +49,8 @@ func program() Program {
 		ListenFlags
 	}
 	return Program{
-		Name: "example", Help: "Says what it was run with.", Flags: &flags, Common: &flags.Flags,
+		Kinds: prober.Kinds(),
+		Name:  "example", Help: "Says what it was run with.", Flags: &flags, Common: &flags.Flags,
 		Overrides: []Override{&flags.NATSFlags, &flags.PlaceFlags, &flags.ListenFlags},
 		Check: func(c *config.Config) error {
 			if c.Title == "cannot run" {
@@ -361,7 +363,7 @@ func TestListen(t *testing.T) {
 // followed is a Setup whose Follow runs; what happens comes by the channel.
 func followed(t *testing.T, path string, seen string, hup <-chan os.Signal, p Program, apply func(*config.Config) error) <-chan string {
 	t.Helper()
-	c, err := config.Parse(path, []byte(seen), os.LookupEnv)
+	c, err := config.Parse(path, []byte(seen), os.LookupEnv, prober.Kinds()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,6 +416,7 @@ func TestFollow(t *testing.T) {
 		hup <- syscall.SIGHUP
 	}
 	p := Program{
+		Kinds:     prober.Kinds(),
 		Overrides: []Override{&PlaceFlags{Site: "oslo"}, &NATSFlags{NATSURL: "nats://flag:4222"}},
 		Fixed:     []config.Keys{config.PlaceKeys, config.BrokerKeys},
 	}

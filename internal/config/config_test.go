@@ -3,18 +3,16 @@ package config
 import (
 	"errors"
 	"flag"
-	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
-	"pharos/internal/pharos"
+	"pharos/internal/field"
+	"pharos/internal/probe"
 )
 
 var update = flag.Bool("update", false, "write the golden files, the schema and the tables of the documentation anew")
@@ -33,23 +31,20 @@ func env(pairs ...string) func(string) (string, bool) {
 	}
 }
 
-var compare = cmp.Options{
-	cmpopts.EquateNaNs(), cmpopts.EquateComparable(netip.Prefix{}),
-	cmpopts.IgnoreFields(Config{}, "Redactor"),
-	cmp.Comparer(func(a, b *regexp.Regexp) bool {
-		if a == nil || b == nil {
-			return a == b
-		}
-		return pharos.PatternText(a) == pharos.PatternText(b)
-	}),
-}
+// kinds are all that there are.
+var kinds = func() (all []Kind) {
+	for _, k := range probe.Kinds {
+		all = append(all, Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, New: func() Spec { return k.New() }})
+	}
+	return all
+}()
 
 func TestSampleIsGood(t *testing.T) {
-	c, err := Parse("sample.yaml", Sample("http://127.0.0.1:8811"), env())
+	c, err := Parse("sample.yaml", Sample("http://127.0.0.1:8811"), env(), kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.Watchers[2].Page.URL; got != "http://127.0.0.1:8811/sample/page" {
+	if got := c.Watchers[2].Target; got != "http://127.0.0.1:8811/sample/page" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -57,7 +52,7 @@ func TestSampleIsGood(t *testing.T) {
 func TestWhatIsCutTellsNoSecret(t *testing.T) {
 	token := strings.Repeat("a1b2", 30)
 	for _, value := range []string{"${API_TOKEN}", "some words before it ${API_TOKEN}", "${API_TOKEN} and some after it"} {
-		_, err := Parse("pharos.yaml", []byte("defaults: {interval: \""+value+"\"}"), env("API_TOKEN", token))
+		_, err := Parse("pharos.yaml", []byte("defaults: {interval: \""+value+"\"}"), env("API_TOKEN", token), kinds...)
 		if err == nil || strings.Contains(err.Error(), token[:4]) || !strings.Contains(err.Error(), "line 1: defaults.interval: want a duration") {
 			t.Errorf("%s: got %v", value, err)
 		}
@@ -78,8 +73,8 @@ func TestBadFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Parse("pharos.yaml", data, env("API_TOKEN", "hunter2-hunter2", "EMPTY", ""))
-			var all Errors
+			_, err = Parse("pharos.yaml", data, env("API_TOKEN", "hunter2-hunter2", "EMPTY", ""), kinds...)
+			var all field.Errors
 			if !errors.As(err, &all) {
 				t.Fatalf("got %v, wanted Errors", err)
 			}
@@ -110,7 +105,7 @@ func TestErrorsHoldNoControlCharacters(t *testing.T) {
 		"sets: [{name: a, watchers: [{name: b, command: c, env: {\"\\e[1m\": []}}]}]", "sets: [{name: a, watchers: [{name: b, page: \"http://a/\", headers: {\"X\\e[1m\": 1}}]}]",
 		"title: !\x1b x",
 	} {
-		_, err := Parse("pharos.yaml", []byte(text), env())
+		_, err := Parse("pharos.yaml", []byte(text), env(), kinds...)
 		if err == nil || strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' && r != '\n' || r == '\u202e' }) {
 			t.Errorf("%s: got %q", text, err)
 		}
@@ -118,7 +113,7 @@ func TestErrorsHoldNoControlCharacters(t *testing.T) {
 }
 
 func TestVariablesOfTheProgramAreItsOwn(t *testing.T) {
-	c, err := Parse("pharos.yaml", []byte("nats: {url: \"nats://${HOST:-a}\", password: \"${NATS_PW}\", user: u}\nsets: [{name: a, watchers: [{name: b, command: \"${PROGRAM}\"}]}]"), env("NATS_PW", "x", "PROGRAM", "true"))
+	c, err := Parse("pharos.yaml", []byte("nats: {url: \"nats://${HOST:-a}\", password: \"${NATS_PW}\", user: u}\nsets: [{name: a, watchers: [{name: b, command: \"${PROGRAM}\"}]}]"), env("NATS_PW", "x", "PROGRAM", "true"), kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +124,7 @@ func TestVariablesOfTheProgramAreItsOwn(t *testing.T) {
 }
 
 func TestSecretsWithinTexts(t *testing.T) {
-	c, err := Parse("pharos.yaml", []byte("sets: [{name: a, watchers: [{name: b, command: \"curl -u admin:tea-party http://a:${PART}@b/\", env: {DATABASE: \"postgres://u:in-env@h/d\"}}]}]"), env("PART", "sla/sh"))
+	c, err := Parse("pharos.yaml", []byte("sets: [{name: a, watchers: [{name: b, command: \"curl -u admin:tea-party http://a:${PART}@b/\", env: {DATABASE: \"postgres://u:in-env@h/d\"}}]}]"), env("PART", "sla/sh"), kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"pharos/internal/field"
 )
 
 // Dashboard is what the dashboard does.
@@ -36,11 +36,11 @@ type Guard struct {
 }
 
 // dashboard returns the section with its defaults.
-func (r *reader) dashboard(k *dashboardKeys) Dashboard {
+func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 	d := Dashboard{
 		Listen: string(k.Listen), Admin: string(k.Admin),
 		Limits: Limits{Watchers: int(k.MaxWatchers), Screens: int(k.MaxScreens), PerAddress: int(k.PerAddress)},
-		Views:  r.views(k),
+		Views:  views(k),
 		Guard:  Guard{Hosts: k.Hosts, FrameAncestors: k.FrameAncestors, TrustedProxies: k.TrustedProxies},
 	}
 	silent := Default().Dashboard
@@ -49,14 +49,14 @@ func (r *reader) dashboard(k *dashboardKeys) Dashboard {
 	orDefault(&d.Limits.Screens, silent.Limits.Screens)
 	orDefault(&d.Limits.PerAddress, silent.Limits.PerAddress)
 	if _, _, err := hostPort(d.Listen); err != nil {
-		r.fail(k.at("listen"), "dashboard.listen: %v", err)
+		p.Fail(k.At("listen"), "dashboard.listen: %v", err)
 	}
 	if d.Admin != "" {
 		switch host, _, err := hostPort(d.Admin); {
 		case err != nil:
-			r.fail(k.at("admin"), "dashboard.admin: %v", err)
+			p.Fail(k.At("admin"), "dashboard.admin: %v", err)
 		case !loopback(strings.ToLower(host)):
-			r.fail(k.at("admin"), "dashboard.admin: nobody signs in there, so it listens on this machine alone: want 127.0.0.1, ::1 or localhost, got %s", shown(d.Admin))
+			p.Fail(k.At("admin"), "dashboard.admin: nobody signs in there, so it listens on this machine alone: want 127.0.0.1, ::1 or localhost, got %s", field.Shown(d.Admin))
 		}
 	}
 	return d
@@ -64,19 +64,19 @@ func (r *reader) dashboard(k *dashboardKeys) Dashboard {
 
 // someTexts reads one value or a list of them, each with a function that says
 // what is wrong with it, or "".
-func someTexts[T any](r *reader, n *yaml.Node, key string, parse func(string) (T, string)) []T {
+func someTexts[T any](r *field.Reader, n *field.Node, key string, parse func(string) (T, string)) []T {
 	var all []T
-	for _, item := range oneOrMore(n) {
-		if !r.enter(item) {
+	for _, item := range field.OneOrMore(n) {
+		if !r.Enter(item) {
 			break
 		}
-		s, ok := r.text(item, key)
+		s, ok := r.Text(item, key)
 		if !ok {
 			continue
 		}
 		v, wrong := parse(s)
 		if wrong != "" {
-			r.fail(item, "%s%s, got %s", label(key), wrong, shown(s))
+			r.Fail(item, "%s%s, got %s", field.Label(key), wrong, field.Shown(s))
 			continue
 		}
 		all = append(all, v)
@@ -92,7 +92,8 @@ var (
 // hostNames are names by which people reach the board.
 type hostNames []string
 
-func (h *hostNames) read(r *reader, n *yaml.Node, key string) {
+// Read implements field.Value.
+func (h *hostNames) Read(r *field.Reader, n *field.Node, key string) {
 	*h = someTexts(r, n, key, func(s string) (string, string) {
 		if !hostWord.MatchString(s) {
 			return "", `want the name of a host without scheme and port, such as "wall.example.com", "*.example.com" or "*" for any`
@@ -104,7 +105,8 @@ func (h *hostNames) read(r *reader, n *yaml.Node, key string) {
 // sources are sites that may show the board in a frame.
 type sources []string
 
-func (o *sources) read(r *reader, n *yaml.Node, key string) {
+// Read implements field.Value.
+func (o *sources) Read(r *field.Reader, n *field.Node, key string) {
 	*o = someTexts(r, n, key, func(s string) (string, string) {
 		switch {
 		case s == "self":
@@ -119,7 +121,8 @@ func (o *sources) read(r *reader, n *yaml.Node, key string) {
 // networks are addresses and blocks of them.
 type networks []netip.Prefix
 
-func (w *networks) read(r *reader, n *yaml.Node, key string) {
+// Read implements field.Value.
+func (w *networks) Read(r *field.Reader, n *field.Node, key string) {
 	*w = someTexts(r, n, key, func(s string) (netip.Prefix, string) {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			return p.Masked(), ""
@@ -132,3 +135,12 @@ func (w *networks) read(r *reader, n *yaml.Node, key string) {
 		return netip.PrefixFrom(a, a.BitLen()), ""
 	})
 }
+
+// Shape implements field.Value.
+func (hostNames) Shape() field.Shape { return field.Texts(nil).Shape() }
+
+// Shape implements field.Value.
+func (sources) Shape() field.Shape { return field.Texts(nil).Shape() }
+
+// Shape implements field.Value.
+func (networks) Shape() field.Shape { return field.Texts(nil).Shape() }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
@@ -21,6 +22,7 @@ type Options struct {
 	Path   string
 	Getenv func(string) (string, bool)
 	Seen   [sha256.Size]byte // the Hash of the configuration that runs already
+	Kinds  []Kind            // of watchers
 	Every  time.Duration     // how often the content is looked at; 0: DefaultEvery
 	Hup    <-chan os.Signal  // asks for a reload at once; nil: nobody does
 }
@@ -88,7 +90,7 @@ type follower struct {
 
 // look returns what the file holds, and the same in short.
 func (f *follower) look(ctx context.Context) (sight, []byte, error) {
-	data, err := f.file.Read(ctx, f.Path, MaxFile)
+	data, err := f.file.Read(ctx, f.Path, field.MaxFile)
 	if err != nil {
 		err = fmt.Errorf("reading %q: %w", f.Path, err)
 	}
@@ -103,7 +105,7 @@ func (f *follower) tell(now sight, data []byte, err error) {
 	f.told = now
 	var c *Config
 	if err == nil {
-		c, err = Parse(f.Path, data, f.Getenv)
+		c, err = Parse(f.Path, data, f.Getenv, f.Kinds...)
 	}
 	if err != nil {
 		f.reject(err)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/field"
 )
 
 // followed runs Follow on a file and notes what it says, in bubble time.
@@ -25,17 +27,17 @@ type followed struct {
 func follow(t *testing.T, first string) *followed {
 	f := &followed{t: t, path: filepath.Join(t.TempDir(), "pharos.yaml"), hup: make(chan os.Signal), said: make(chan string, 100)}
 	f.write(first)
-	c, err := Load(f.path, env())
+	c, err := Load(f.path, env(), kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		ended <- Follow(ctx, Options{Path: f.path, Getenv: env(), Seen: c.Hash, Hup: f.hup},
+		ended <- Follow(ctx, Options{Path: f.path, Getenv: env(), Kinds: kinds, Seen: c.Hash, Hup: f.hup},
 			func(c *Config) { f.said <- "applied " + c.Title },
 			func(err error) {
-				var all Errors
+				var all field.Errors
 				switch {
 				case errors.As(err, &all):
 					f.said <- "rejected " + all[0].Message

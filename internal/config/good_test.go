@@ -3,12 +3,12 @@ package config
 import (
 	"crypto/sha256"
 	"errors"
-	"math"
-	"net/netip"
-	"net/url"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,143 +16,86 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
-var none = pharos.NoThresholds()
-
-var noPhases = [...]pharos.Thresholds{none, none, none, none, none}
-
-func bounds(tooFast, warning, critical float64) pharos.Thresholds {
-	return pharos.Thresholds{TooFast: tooFast, Warning: warning, Critical: critical}
+// TestGoodFiles reads each file of testdata/good and compares what it comes to with
+// the golden file beside it.
+func TestGoodFiles(t *testing.T) {
+	files, err := filepath.Glob("testdata/good/*.yaml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("got %q, %v", files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			c, err := Load(file, env(), kinds...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Hash != sha256.Sum256(data) {
+				t.Error("the hash is not that of the file")
+			}
+			var b strings.Builder
+			c.Hash, c.Redactor = [32]byte{}, nil
+			dump(&b, "", "config", reflect.ValueOf(*c))
+			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
+			upToDate(t, golden, []byte(b.String()))
+		})
+	}
 }
 
-var nan = math.NaN()
-
-func TestGoodFiles(t *testing.T) {
-	ok2xx := []pharos.StatusRange{{Low: 200, High: 299}}
-	tests := []struct {
-		file string
-		want Config
-	}{
-		{"design.yaml", Config{
-			Title: "Pharos", Tagline: "Watching so you don't have to", Site: "berlin", Prober: "wall",
-			NATS:      NATS{URL: "nats://broker:4222", Credentials: "/etc/pharos/prober.creds"},
-			Dashboard: Dashboard{Listen: ":8811", Limits: Limits{10000, 5000, 1000}, Views: map[string]url.Values{"": {}}},
-			Watchers: []pharos.Watcher{
-				{
-					Set: "Shop", Name: "Home page",
-					Interval: 2 * time.Second, Timeout: 10 * time.Second, Fall: 1, Rise: 1,
-					Thresholds: bounds(0.001, 0.1, 1), PhaseThresholds: noPhases,
-					Page: &pharos.Page{URL: "https://shop.example/", Method: "GET", Status: ok2xx, FollowRedirects: true, MaxBody: 1 << 20},
-				},
-				{
-					Set: "Shop", Name: "Home page from slw", SSHHost: "slw",
-					Interval: 2 * time.Second, Timeout: 10 * time.Second, Fall: 1, Rise: 1,
-					Thresholds: bounds(0.001, 0.1, 1), PhaseThresholds: noPhases,
-					Page: &pharos.Page{URL: "https://shop.example/", Method: "GET", Status: ok2xx, FollowRedirects: true, MaxBody: 1 << 20},
-				},
-				{
-					Set: "Shop", Name: "Is True?",
-					Interval: 2 * time.Second, Timeout: 10 * time.Second, Fall: 1, Rise: 1,
-					Thresholds: none, PhaseThresholds: noPhases,
-					Command: &pharos.Command{Shell: "true"},
-				},
-				{
-					Set: "Shop", Name: "Replica lag",
-					Interval: 2 * time.Second, Timeout: 10 * time.Second, Fall: 1, Rise: 1,
-					Thresholds: bounds(nan, 5, 30), PhaseThresholds: noPhases,
-					Command: &pharos.Command{Shell: "psql -Atc 'select lag()'", Number: true, Unit: "s"},
-				},
-			},
-		}},
-		{"everything.yaml", Config{
-			Title: "Every key", Site: "local", Prober: "wall",
-			NATS: NATS{
-				URL: "nats://a:4222, tls://b:4222", User: "prober", Password: "0123",
-				CAFile: "/ca.pem", CertFile: "/c.pem", KeyFile: "/k.pem",
-				Listen: "0.0.0.0:4222", StoreDir: "testdata/good/data", Users: []User{{"anna", "anna's"}},
-			},
-			Dashboard: Dashboard{Listen: "127.0.0.1:0", Admin: "localhost:8812", Limits: Limits{7, 8, 3}, Guard: Guard{
-				Hosts: []string{"wall.example.com", "*.office.example", "bücher"}, FrameAncestors: []string{"'self'", "https://*.intranet.example:8443"},
-				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("2001:db8::/32")},
-			}, Views: map[string]url.Values{
-				"":      {"merge": {"majority"}},
-				"plain": {"merge": {"majority"}},
-				"lobby": {
-					"set": {"Pages"}, "site": {"local", "Zürich & Oslo"}, "theme": {"light"}, "palette": {"blue"}, "zoom": {"1.25"},
-					"rotate": {"90s"}, "shift": {"1"}, "merge": {"none"}, "collapse": {"Commands", "Elsewhere"},
-				},
-				"2nd-floor": {"set": {"Pages", "Commands"}, "theme": {"contrast"}, "zoom": {"2"}, "merge": {"worst"}},
-			}},
-			Watchers: []pharos.Watcher{
-				{
-					Set: "Pages", Name: "Login", Interval: 5 * time.Second, Timeout: 4 * time.Second, Fall: 2, Rise: 3, Reference: true,
-					Thresholds:      bounds(0.001, nan, 1),
-					PhaseThresholds: [...]pharos.Thresholds{bounds(nan, 0.01, 0.02), none, none, none, none},
-					Page: &pharos.Page{
-						URL: "https://shop.example/login?next=/", Method: "POST", User: "anna", Password: "s ecret",
-						Headers: []pharos.Header{{Name: "X-Request", Value: "5"}, {Name: "Accept", Value: "text/html"}}, Body: "a=b",
-						Status:   []pharos.StatusRange{{Low: 200, High: 200}, {Low: 301, High: 303}},
-						Match:    []*regexp.Regexp{regexp.MustCompile("welcome")},
-						NotMatch: []*regexp.Regexp{regexp.MustCompile("(?i)error"), regexp.MustCompile(`5\d\d`)},
-						TLS:      pharos.TLS{Insecure: true, CAFile: "testdata/good/ca.pem", ServerName: "shop", ClientCert: "/etc/c.pem", ClientKey: "/etc/k.pem"},
-						IP:       6, KeepAlive: true, MaxBody: 64000,
-					},
-				},
-				{
-					Set: "Pages", Name: "Inherits", Interval: 5 * time.Second, Timeout: 4 * time.Second, Fall: 2, Rise: 3,
-					Thresholds:      bounds(nan, 1, 2),
-					PhaseThresholds: [...]pharos.Thresholds{none, bounds(nan, 0.5, nan), none, none, none},
-					Page:            &pharos.Page{URL: "http://shop.example/", Method: "GET", User: "berta", Password: "pass word", Status: ok2xx, FollowRedirects: true, MaxBody: 3 << 19},
-				},
-				{
-					Set: "Pages", Name: "None", Interval: 5 * time.Second, Timeout: 4 * time.Second, Fall: 2, Rise: 3,
-					Thresholds: none, PhaseThresholds: noPhases,
-					Page: &pharos.Page{URL: "http://shop.example/", Method: "GET", Bearer: "abc123", Status: ok2xx, FollowRedirects: true, MaxBody: 1 << 20},
-				},
-				{
-					Set: "Commands", Name: "Merged", Interval: time.Minute, Timeout: 30 * time.Second, Fall: 3, Rise: 1,
-					Thresholds: none, PhaseThresholds: noPhases,
-					Command: &pharos.Command{
-						Args: []string{"ls", "-l", "$HOME ${x} $$ $(id) ${HOME}"},
-						Env:  []string{"PORT=5432", "NAME=a b", "EMPTY="}, Dir: "testdata/good/sub",
-					},
-				},
-				{
-					Set: "Commands", Name: "Free space", Interval: 5 * time.Second, Timeout: 4 * time.Second, Fall: 2, Rise: 3,
-					Thresholds: bounds(nan, 20, 5), PhaseThresholds: noPhases,
-					Command: &pharos.Command{Shell: "df | awk '{print $5}'", Pattern: regexp.MustCompile(`(\d+)%`), Unit: "%"},
-				},
-			},
-		}},
+// dump writes all that is in a value and not zero, one line each.
+func dump(b *strings.Builder, indent, name string, v reflect.Value) {
+	if !v.IsValid() || v.IsZero() {
+		return
 	}
-	for _, tt := range tests {
-		t.Run(tt.file, func(t *testing.T) {
-			path := filepath.Join("testdata/good", tt.file)
-			got, err := Load(path, env())
-			if err != nil {
-				t.Fatal(err)
+	if v.Type() == reflect.TypeFor[*regexp.Regexp]() {
+		fmt.Fprintf(b, "%s%s: %q\n", indent, name, strings.TrimPrefix(v.Elem().FieldByName("expr").String(), "(?m)"))
+		return
+	}
+	if v.CanInterface() {
+		switch x := v.Interface().(type) {
+		case fmt.Stringer:
+			if v.Kind() != reflect.Interface {
+				fmt.Fprintf(b, "%s%s: %v\n", indent, name, x)
+				return
 			}
-			data, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tt.want.Hash = sha256.Sum256(data)
-			for i := range tt.want.Watchers {
-				w := &tt.want.Watchers[i]
-				w.ID = pharos.MakeID(pharos.Token(tt.want.Site), pharos.Token(w.Set), pharos.Token(w.Name))
-			}
-			if diff := cmp.Diff(&tt.want, got, compare); diff != "" {
-				t.Error(diff)
-			}
-		})
+		case pharos.Number:
+			fmt.Fprintf(b, "%s%s: %v\n", indent, name, x.V)
+			return
+		}
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		dump(b, indent, name, v.Elem())
+	case reflect.Struct:
+		fmt.Fprintf(b, "%s%s: %s\n", indent, name, strings.TrimPrefix(v.Type().String(), "config."))
+		for f, value := range v.Fields() {
+			dump(b, indent+"  ", f.Name, value)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			dump(b, indent, fmt.Sprintf("%s[%d]", name, i), v.Index(i))
+		}
+	case reflect.Map:
+		for _, key := range slices.SortedFunc(slices.Values(v.MapKeys()), func(x, y reflect.Value) int { return strings.Compare(x.String(), y.String()) }) {
+			dump(b, indent, name+"."+key.String(), v.MapIndex(key))
+		}
+	case reflect.String:
+		fmt.Fprintf(b, "%s%s: %q\n", indent, name, v.String())
+	default:
+		fmt.Fprintf(b, "%s%s: %v\n", indent, name, v)
 	}
 }
 
 func parse(t *testing.T, text string, getenv func(string) (string, bool)) *Config {
 	t.Helper()
-	c, err := Parse("pharos.yaml", []byte(text), getenv)
+	c, err := Parse("pharos.yaml", []byte(text), getenv, kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,12 +112,12 @@ sets:
       - {name: A, command: "echo ${EVIL}", interval: "${EVERY}", fall: "${FALL:-3}", reference: "${YES}"}
 `, env("TITLE", "true", "A", "a", "EMPTY", "", "NUMBER", "42", "EVIL", "}\nsite: elsewhere # \"", "EVERY", "150ms", "YES", "true"))
 	type row struct{ Title, Tagline, Site, Set, Command string }
-	got := row{c.Title, c.Tagline, c.Site, c.Watchers[0].Set, c.Watchers[0].Command.Shell}
+	got := row{c.Title, c.Tagline, c.Site, c.Watchers[0].Set, c.Watchers[0].Target}
 	want := row{"true", "a-b-full--${A}-$A-${a}", "local", "42", "echo }\nsite: elsewhere # \""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if w := c.Watchers[0]; w.Interval != 150*time.Millisecond || w.Fall != 3 || !w.Reference {
+	if w := c.Watchers[0]; w.Interval != 150*time.Millisecond || w.Bounds.Fall != 3 || !w.Reference {
 		t.Errorf("got %+v", w)
 	}
 }
@@ -188,14 +131,16 @@ sets:
       - {name: B, command: "true", dir: d, ssh_host: slw}
       - {name: C, page: "https://a/", tls: {ca_file: ca.pem}}
       - {name: D, page: "https://a/", tls: {ca_file: ca.pem}, ssh_host: slw}
-`), env())
+`), env(), kinds...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := c.Watchers
-	got := []string{w[0].Command.Dir, w[1].Command.Dir, w[2].Page.TLS.CAFile, w[3].Page.TLS.CAFile}
-	if diff := cmp.Diff([]string{"etc/d", "d", "etc/ca.pem", "ca.pem"}, got); diff != "" {
-		t.Error(diff)
+	var b strings.Builder
+	dump(&b, "", "watchers", reflect.ValueOf(c.Watchers))
+	for what, want := range map[string]int{`"etc/d"`: 1, `"d"`: 1, `CAFile: "etc/ca.pem"`: 1, `CAFile: "ca.pem"`: 1} {
+		if got := strings.Count(b.String(), what); got != want {
+			t.Errorf("%s is there %d times, want %d:\n%s", what, got, want, b.String())
+		}
 	}
 }
 
@@ -311,24 +256,11 @@ func TestLoadSaysWhatItCouldNotRead(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	big := filepath.Join(t.TempDir(), "big.yaml")
-	if err := os.WriteFile(big, make([]byte, MaxFile+1), 0o600); err != nil {
+	if err := os.WriteFile(big, make([]byte, field.MaxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(big, env()); err == nil || !strings.Contains(err.Error(), "more than 8 MiB") {
 		t.Errorf("got %v", err)
-	}
-}
-
-func TestMeant(t *testing.T) {
-	known := []string{"thresholds", "interval", "match", "not_match"}
-	tests := []struct{ word, want string }{
-		{"thresold", "thresholds"}, {"Interval", "interval"}, {"intervall", "interval"}, {"mathc", "match"},
-		{"notmatch", "not_match"}, {"colour", ""}, {"", ""}, {strings.Repeat("x", 1000), ""},
-	}
-	for _, tt := range tests {
-		if got := meant(tt.word, known); got != tt.want {
-			t.Errorf("%q: got %q, wanted %q", tt.word, got, tt.want)
-		}
 	}
 }
 
@@ -366,20 +298,20 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := Parse("pharos.yaml", data, env("API_TOKEN", "hunter2"))
+		c, err := Parse("pharos.yaml", data, env("API_TOKEN", "hunter2"), kinds...)
 		if (c == nil) == (err == nil) {
 			t.Fatalf("got %v and %v", c, err)
 		}
 		if err != nil {
-			var all Errors
-			if !errors.As(err, &all) || len(all) == 0 || len(all) > MaxErrors+1 {
+			var all field.Errors
+			if !errors.As(err, &all) || len(all) == 0 || len(all) > field.MaxErrors+1 {
 				t.Fatalf("got %v, wanted Errors", err)
 			}
 			return
 		}
 		ids := make(map[pharos.WatcherID]bool)
 		for _, w := range c.Watchers {
-			if ids[w.ID] || (w.Page == nil) == (w.Command == nil) || w.Interval < pharos.MinInterval || w.Timeout <= 0 || w.Fall < 1 || w.Rise < 1 || w.Name == "" || w.Set == "" {
+			if ids[w.ID] || w.Kind == "" || w.Spec == nil || w.Interval < pharos.MinInterval || w.Timeout <= 0 || w.Bounds.Fall < 1 || w.Bounds.Rise < 1 || w.Name == "" || w.Set == "" {
 				t.Fatalf("got %+v", w)
 			}
 			ids[w.ID] = true

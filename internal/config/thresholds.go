@@ -1,146 +1,124 @@
 package config
 
 import (
-	"fmt"
-	"math"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
-// pageBounds are the thresholds of a page's time and of its phases.
-type pageBounds struct {
-	total  pharos.Thresholds
-	phases [len(pharos.PhaseNames)]pharos.Thresholds
+// thresholds are the mapping of thresholdKeys and of phases, or the triple
+// [too_fast, warning, critical], in seconds where the value is a time.
+type thresholds struct {
+	thresholdKeys
+	parts  []field.Pair // keys that may be phases
+	triple bool
 }
 
-// longest returns the longest bound in seconds, or 0.
-func (b pageBounds) longest() float64 {
-	longest := 0.0
-	for _, t := range append(b.phases[:], b.total) {
-		for _, v := range []float64{t.TooFast, t.Warning, t.Critical} {
-			if v > longest { // false for NaN
-				longest = v
+// Read implements field.Value.
+func (t *thresholds) Read(r *field.Reader, n *field.Node, key string) {
+	if !field.IsList(n) {
+		r.ReadKeys(n, key, func(k field.Pair) bool {
+			if r.Also(k.Name, &t.thresholdKeys) != "" {
+				return false
 			}
+			t.parts = append(t.parts, k)
+			return true
+		}, &t.thresholdKeys)
+		return
+	}
+	t.Place(n)
+	items := field.OneOrMore(n)
+	if len(items) != 3 {
+		r.Fail(n, "%swant three numbers, [too_fast, warning, critical], got %d", field.Label(key), len(items))
+		return
+	}
+	t.triple = true
+	for i, b := range []*bound{&t.TooFast, &t.Warning, &t.Critical} {
+		b.Read(r, items[i], key)
+		if b.As != field.Missing && b.As != field.AsNumber {
+			r.Fail(items[i], "%sthe triple holds plain numbers, seconds where the value is a time; got %q", field.Label(key), b.Text)
+			*b = bound{}
 		}
 	}
-	return longest
-}
-
-// pageBounds returns a page's own thresholds, or the inherited ones.
-func (r *reader) pageBounds(inherited pageBounds, k *watcherKeys, w *pharos.Watcher) pageBounds {
-	if k.has("thresholds") {
-		scheme := ""
-		if u := k.Page.URL; u != nil && !w.Page.FollowRedirects {
-			scheme = u.Scheme
-		}
-		return r.pageThresholds(&k.Thresholds, "thresholds", w.Timeout, scheme)
-	}
-	if longest := inherited.longest(); longest >= w.Timeout.Seconds() {
-		at := k.at("page")
-		if k.has("timeout") {
-			at = k.at("timeout")
-		}
-		r.fail(at, "timeout: %v is no longer than the %v of defaults.thresholds, which could never be passed; write thresholds here, or a longer timeout", w.Timeout, seconds(longest))
-	}
-	return inherited
-}
-
-// pageThresholds returns the thresholds of a page's time and phases. Those at
-// timeout or beyond could never be passed. scheme "http" has no TLS phase.
-func (r *reader) pageThresholds(t *thresholds, key string, timeout time.Duration, scheme string) pageBounds {
-	read := func(b bound, name string) float64 {
-		switch {
-		case b.kind == boundMissing:
-			return math.NaN()
-		case b.kind == boundNumber && !t.triple:
-			r.fail(b.node, `%s.%s: %s what? write "%ss" or "%sms"`, key, name, b.text, b.text, b.text)
-		case b.kind == boundPercent:
-			r.fail(b.node, "%s.%s: a page's time is no percentage: want a duration, got %q", key, name, b.text)
-		case b.value <= 0:
-			r.fail(b.node, "%s.%s: want more than nothing, got %s", key, name, b.text)
-		case b.value >= timeout.Seconds():
-			r.fail(b.node, "%s.%s: %v could never be passed, since the timeout ends every look after %v; write less, or a longer timeout", key, name, seconds(b.value), timeout)
-		default:
-			return b.value
-		}
-		return math.NaN()
-	}
-	all := pharos.Thresholds{
-		TooFast:  read(t.TooFast, "too_fast"),
-		Warning:  read(t.Warning, "warning"),
-		Critical: read(t.Critical, "critical"),
-	}
-	if all.LessIsWorse() {
-		r.fail(t.Critical.node, "%s: critical (%v) below warning (%v): a page is not worse for being faster; that is too_fast", key, seconds(all.Critical), seconds(all.Warning))
-	}
-	r.tooFast(t, key, all)
-	bounds := pageBounds{total: all}
-	for i, b := range t.phases() {
-		name := pharos.PhaseNames[i]
-		phase := pharos.NoThresholds()
-		phase.Warning = read(b.Warning, name+".warning")
-		phase.Critical = read(b.Critical, name+".critical")
-		if phase.LessIsWorse() {
-			r.fail(b.Critical.node, "%s.%s: critical (%v) below warning (%v)", key, name, seconds(phase.Critical), seconds(phase.Warning))
-		}
-		if name == "tls" && scheme == "http" && phase.Set() {
-			r.fail(t.at("tls"), "%s.tls: an http page has no TLS handshake", key)
-		}
-		bounds.phases[i] = phase
-	}
-	return bounds
-}
-
-// commandThresholds returns the thresholds of a command's value, in its unit.
-func (r *reader) commandThresholds(t *thresholds, unit string) pharos.Thresholds {
-	for i, name := range pharos.PhaseNames {
-		if b := t.phases()[i]; b.node != nil {
-			r.fail(b.node, "thresholds.%s: phases belong to a page, and this watcher is a command", name)
-		}
-	}
-	inUnit := func(b bound, name string) float64 {
-		switch {
-		case b.kind == boundMissing:
-			return math.NaN()
-		case b.kind == boundTime && unit != "s":
-			r.fail(b.node, "thresholds.%s: %q is a time, and the value is %s; write a plain number, or unit: s", name, b.text, inWords(unit))
-			return math.NaN()
-		case b.kind == boundPercent && unit != "%":
-			r.fail(b.node, `thresholds.%s: %q is a percentage, and the value is %s; write a plain number, or unit: "%%"`, name, b.text, inWords(unit))
-			return math.NaN()
-		}
-		return b.value
-	}
-	all := pharos.Thresholds{
-		TooFast:  inUnit(t.TooFast, "too_fast"),
-		Warning:  inUnit(t.Warning, "warning"),
-		Critical: inUnit(t.Critical, "critical"),
-	}
-	if all.LessIsWorse() && !math.IsNaN(all.TooFast) {
-		r.fail(t.TooFast.node, "thresholds.too_fast: with critical below warning less is worse anyway")
-		return all
-	}
-	r.tooFast(t, "thresholds", all)
-	return all
-}
-
-// tooFast checks that there is room for ok above too_fast.
-func (r *reader) tooFast(t *thresholds, key string, all pharos.Thresholds) {
-	switch {
-	case all.TooFast >= all.Warning:
-		r.fail(t.TooFast.node, "%s: too_fast (%s) is not below warning (%s): nothing would ever be ok", key, t.TooFast.text, t.Warning.text)
-	case all.TooFast >= all.Critical:
-		r.fail(t.TooFast.node, "%s: too_fast (%s) is not below critical (%s): nothing would ever be ok", key, t.TooFast.text, t.Critical.text)
+	if t.TooFast.Value == 0 { // the original's way to say none
+		t.TooFast = bound{}
 	}
 }
 
-func seconds(v float64) time.Duration { return time.Duration(math.Round(v * 1e9)) }
+// Shape implements field.Value.
+func (t thresholds) Shape() field.Shape { return t.Nested(&field.Schemas{Defs: field.Object{}}) }
 
-func inWords(unit string) string {
-	if unit == "" {
-		return "a number without a unit"
+// Nested is the shape, which names no phase.
+func (thresholds) Nested(s *field.Schemas) field.Shape { return thresholdShape(s, nil) }
+
+// thresholdShape is the shape for a kind with some phases.
+func thresholdShape(s *field.Schemas, phases []string) field.Shape {
+	mapping := s.Section(reflect.TypeFor[thresholdKeys]())
+	for _, name := range phases {
+		part := s.Section(reflect.TypeFor[field.Bounds]())
+		part["description"] = "Bounds of the phase " + strings.ReplaceAll(name, "_", " ") + " alone."
+		mapping["properties"].(field.Object)[name] = part
 	}
-	return fmt.Sprintf("in %q", strings.TrimSpace(unit))
+	triple := field.Object{"type": "array", "items": field.Object{"type": "number"}, "minItems": 3, "maxItems": 3}
+	return field.Shape{Word: "thresholds", Schema: field.AnyOf(mapping, triple)}
+}
+
+// set reports whether the file bounds anything.
+func (t *thresholds) set() bool {
+	return t.TooFast.As != field.Missing || t.Warning.As != field.Missing || t.Critical.As != field.Missing || t.parts != nil
+}
+
+// inherited returns the thresholds of defaults, with every phase that a kind has.
+// Whether they can be passed in time is for each watcher to say.
+func (p *parser) inherited(t *thresholds) pharos.Bounds {
+	var phases []string
+	for _, kind := range p.kinds {
+		phases = append(phases, kind.Phases...)
+	}
+	return p.thresholds(t, "defaults.thresholds", field.Measure{Unit: "s", Below: maxTimeout, Bare: t.triple}, maxTimeout, phases, "any kind")
+}
+
+// thresholds returns what thresholds come to for a value, and for phases of a kind.
+func (p *parser) thresholds(t *thresholds, key string, m field.Measure, timeout time.Duration, phases []string, kind string) pharos.Bounds {
+	b := pharos.Bounds{Value: p.Thresholds(key, m, t.TooFast, t.Warning, t.Critical)}
+	for _, k := range t.parts {
+		if !slices.Contains(phases, k.Name) {
+			p.noPhase(k, key, phases, kind)
+			continue
+		}
+		var own field.Bounds
+		p.Read(k.Value, key+"."+k.Name, &own)
+		of := field.Measure{Unit: "s", Below: timeout}
+		b.Parts = append(b.Parts, pharos.Part{Name: k.Name, Unit: "s", Thresholds: p.Thresholds(key+"."+k.Name, of, bound{}, own.Warning, own.Critical)})
+	}
+	return b
+}
+
+// noPhase tells of a key that is none of the phases.
+func (p *parser) noPhase(k field.Pair, key string, phases []string, kind string) {
+	for _, other := range p.kinds {
+		if slices.Contains(other.Phases, k.Name) {
+			if kind == a(other.Key) {
+				p.Fail(k.Value, "%s.%s: what this watcher does has no such phase", key, k.Name)
+			} else {
+				p.Fail(k.Value, "%s.%s: a phase of %s, and this watcher is %s", key, k.Name, a(other.Key), kind)
+			}
+			return
+		}
+	}
+	known := []string{"too_fast", "warning", "critical"}
+	for _, name := range phases {
+		if !slices.Contains(known, name) {
+			known = append(known, name)
+		}
+	}
+	if m := field.Meant(k.Name, known); m != "" {
+		p.Fail(k.Key, "unknown key %q (did you mean %q?)", key+"."+k.Name, key+"."+m)
+		return
+	}
+	p.Fail(k.Key, "unknown key %q (known here: %s)", key+"."+k.Name, strings.Join(known, ", "))
 }

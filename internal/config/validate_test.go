@@ -15,18 +15,20 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"pharos/internal/field"
 )
 
 // validator checks values against a JSON Schema, as far as ours goes: a keyword
 // that it does not know fails the test.
 type validator struct {
 	t    *testing.T
-	root object
+	root field.Object
 }
 
 // check returns what is wrong with a value, or "". v is made of what YAML and
 // JSON decode into an any.
-func (c validator) check(schema object, v any, at string) string {
+func (c validator) check(schema field.Object, v any, at string) string {
 	for _, keyword := range slices.Sorted(maps.Keys(schema)) {
 		if wrong := c.keyword(schema, keyword, v, at); wrong != "" {
 			return wrong
@@ -35,7 +37,7 @@ func (c validator) check(schema object, v any, at string) string {
 	return ""
 }
 
-func (c validator) keyword(schema object, keyword string, v any, at string) string {
+func (c validator) keyword(schema field.Object, keyword string, v any, at string) string {
 	arg := schema[keyword]
 	text, isText := v.(string)
 	items, isList := v.([]any)
@@ -46,7 +48,7 @@ func (c validator) keyword(schema object, keyword string, v any, at string) stri
 	switch keyword {
 	case "$defs", "$schema", "title", "description":
 	case "$ref":
-		return c.check(c.root["$defs"].(object)[strings.TrimPrefix(arg.(string), "#/$defs/")].(object), v, at)
+		return c.check(c.root["$defs"].(field.Object)[strings.TrimPrefix(arg.(string), "#/$defs/")].(field.Object), v, at)
 	case "type":
 		bad = !slices.ContainsFunc(listed(arg), func(one any) bool { return isOf(one.(string), v) })
 	case "enum":
@@ -57,13 +59,13 @@ func (c validator) keyword(schema object, keyword string, v any, at string) stri
 	case "anyOf", "oneOf":
 		fits := 0
 		for _, one := range listed(arg) {
-			if c.check(one.(object), v, at) == "" {
+			if c.check(one.(field.Object), v, at) == "" {
 				fits++
 			}
 		}
 		bad = fits == 0 || keyword == "oneOf" && fits > 1
 	case "not":
-		bad = c.check(arg.(object), v, at) == ""
+		bad = c.check(arg.(field.Object), v, at) == ""
 	case "pattern":
 		bad = isText && !regexp.MustCompile(arg.(string)).MatchString(text)
 	case "minLength":
@@ -80,20 +82,20 @@ func (c validator) keyword(schema object, keyword string, v any, at string) stri
 		bad = isList && float64(len(items)) > arg.(float64)
 	case "items":
 		for i, item := range items {
-			if wrong := c.check(arg.(object), item, fmt.Sprintf("%s[%d]", at, i)); wrong != "" {
+			if wrong := c.check(arg.(field.Object), item, fmt.Sprintf("%s[%d]", at, i)); wrong != "" {
 				return wrong
 			}
 		}
 	case "required":
 		bad = isObject && slices.ContainsFunc(listed(arg), func(key any) bool { return !has(keys, key) })
 	case "dependentRequired":
-		for key, others := range arg.(object) {
+		for key, others := range arg.(field.Object) {
 			bad = bad || has(keys, key) && slices.ContainsFunc(listed(others), func(other any) bool { return !has(keys, other) })
 		}
 	case "properties", "patternProperties", "additionalProperties":
 		for key, value := range keys {
 			if under := schemaOfKey(schema, key); under[keyword] != nil {
-				if wrong := c.check(under[keyword].(object), value, at+"."+key); wrong != "" {
+				if wrong := c.check(under[keyword].(field.Object), value, at+"."+key); wrong != "" {
 					return wrong
 				}
 			} else if len(under) == 0 && arg == false {
@@ -102,7 +104,7 @@ func (c validator) keyword(schema object, keyword string, v any, at string) stri
 		}
 	case "propertyNames":
 		for key := range keys {
-			if wrong := c.check(arg.(object), key, at+"."+key); wrong != "" {
+			if wrong := c.check(arg.(field.Object), key, at+"."+key); wrong != "" {
 				return wrong
 			}
 		}
@@ -116,19 +118,19 @@ func (c validator) keyword(schema object, keyword string, v any, at string) stri
 }
 
 // schemaOfKey returns the schemas for one key, by the keyword that says them.
-func schemaOfKey(schema object, key string) object {
-	found := object{}
-	if properties, ok := schema["properties"].(object); ok && properties[key] != nil {
+func schemaOfKey(schema field.Object, key string) field.Object {
+	found := field.Object{}
+	if properties, ok := schema["properties"].(field.Object); ok && properties[key] != nil {
 		found["properties"] = properties[key]
 	}
-	if patterns, ok := schema["patternProperties"].(object); ok {
+	if patterns, ok := schema["patternProperties"].(field.Object); ok {
 		for pattern, under := range patterns {
 			if regexp.MustCompile(pattern).MatchString(key) {
 				found["patternProperties"] = under
 			}
 		}
 	}
-	if under, ok := schema["additionalProperties"].(object); ok && len(found) == 0 {
+	if under, ok := schema["additionalProperties"].(field.Object); ok && len(found) == 0 {
 		found["additionalProperties"] = under
 	}
 	return found

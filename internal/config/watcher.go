@@ -1,84 +1,68 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
-	"net/netip"
-	"net/textproto"
-	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
 // The bounds of a watcher.
 const (
-	maxInterval    = 24 * time.Hour
-	maxTimeout     = time.Hour
-	defaultMaxBody = 1 << 20
+	maxInterval = 24 * time.Hour
+	maxTimeout  = time.Hour
 )
 
-var (
-	methodWord = regexp.MustCompile(`^[A-Z]{1,20}$`)
-	envWord    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	headerWord = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-	sshWord    = regexp.MustCompile(`^[A-Za-z0-9_.:@\[\]%/][A-Za-z0-9_.:@\[\]%/-]*$`)
-)
+var sshWord = regexp.MustCompile(`^[A-Za-z0-9_.:@\[\]%/][A-Za-z0-9_.:@\[\]%/-]*$`)
 
-// names tells names and tokens that come twice.
-type names struct {
-	what    string
-	byName  map[string]int // line
-	byToken map[string]string
-}
+// watchers are the nodes of a set's watchers: what keys they have is known once
+// their kinds are.
+type watchers []*field.Node
 
-func newNames(what string) names {
-	return names{what, make(map[string]int), make(map[string]string)}
-}
-
-func (seen names) add(r *reader, n *yaml.Node, name string) {
-	token := pharos.Token(name)
-	if first, doubled := seen.byName[name]; doubled {
-		r.fail(n, "%s %q is there twice (first on line %d)", seen.what, name, first)
+// Read implements field.Value.
+func (w *watchers) Read(r *field.Reader, n *field.Node, key string) {
+	if !field.IsList(n) {
+		r.Fail(n, "%swant a list, got %s", field.Label(key), field.Describe(n))
 		return
 	}
-	if other, taken := seen.byToken[token]; taken {
-		r.fail(n, "%s %q and %q (line %d) have the same token %q: name one of them otherwise", seen.what, name, other, seen.byName[other], token)
+	for _, item := range field.OneOrMore(n) {
+		if !r.Enter(item) {
+			return
+		}
+		*w = append(*w, item)
 	}
-	seen.byName[name], seen.byToken[token] = n.Line, name
+}
+
+// Shape implements field.Value.
+func (watchers) Shape() field.Shape {
+	return field.Shape{Word: "list", Schema: field.Object{"type": "array", "items": field.Ref("watcher")}}
 }
 
 // watchers returns the watchers of all sets.
-func (r *reader) watchers(f *file, site string) []pharos.Watcher {
-	r.times(&f.Defaults.section, "defaults.", f.Defaults.Interval, f.Defaults.Timeout)
-	// Whether they can be passed in time is for each page to say.
-	inherited := r.pageThresholds(&f.Defaults.Thresholds, "defaults.thresholds", maxTimeout, "")
+func (p *parser) watchers(f *watched, site string) []pharos.Watcher {
+	p.times(&f.Defaults.Section, "defaults.", f.Defaults.Interval, f.Defaults.Timeout)
+	inherited := p.inherited(&f.Defaults.Thresholds)
 	var all []pharos.Watcher
 	sets := newNames("set")
 	for i := range f.Sets {
 		s := &f.Sets[i]
-		if !r.named(&s.section, "set", s.Name) {
-			continue
+		if p.named(&s.Section, "set", s.Name) {
+			sets.add(p, s.At("name"), string(s.Name))
 		}
-		sets.add(r, s.at("name"), string(s.Name))
-		if len(s.Watchers) == 0 && (!s.has("watchers") || isList(s.at("watchers"))) {
-			r.fail(s.at("watchers"), "set %q has no watchers", string(s.Name))
+		if len(s.Watchers) == 0 && s.Name != "" && (!s.Has("watchers") || field.IsList(s.At("watchers"))) {
+			p.Fail(s.At("watchers"), "set %q has no watchers", string(s.Name))
 		}
-		watchers := newNames(fmt.Sprintf("set %q: watcher", string(s.Name)))
-		for j := range s.Watchers {
-			if r.enough() {
+		names := newNames(fmt.Sprintf("set %q: watcher", string(s.Name)))
+		for _, n := range s.Watchers {
+			if p.Enough() {
 				return nil
 			}
-			k := &s.Watchers[j]
-			if r.named(&k.section, "watcher", k.Name) {
-				watchers.add(r, k.at("name"), string(k.Name))
-			}
-			w := r.watcher(&f.Defaults, inherited, k)
-			w.ID = pharos.MakeID(site, pharos.Token(string(s.Name)), pharos.Token(string(k.Name)))
+			w := p.watcher(&f.Defaults, inherited, n, names)
+			w.ID = pharos.MakeID(site, pharos.Token(string(s.Name)), pharos.Token(w.Name))
 			w.Set = string(s.Name)
 			all = append(all, w)
 		}
@@ -87,237 +71,117 @@ func (r *reader) watchers(f *file, site string) []pharos.Watcher {
 }
 
 // named complains about a section without a name; a bad one has been told.
-func (r *reader) named(s *section, what string, n name) bool {
-	if n == "" && isMapping(s.node) && !s.has("name") {
-		r.fail(s.node, "a %s without a name", what)
+func (p *parser) named(s *field.Section, what string, n name) bool {
+	if n == "" && field.IsMapping(s.Node()) && !s.Has("name") && !p.Enough() {
+		p.Fail(s.Node(), "a %s without a name", what)
 	}
 	return n != ""
 }
 
-func (r *reader) times(s *section, prefix string, interval, timeout duration) {
-	if d := time.Duration(interval); s.has("interval") && d != 0 && (d < pharos.MinInterval || d > maxInterval) {
-		r.fail(s.at("interval"), "%sinterval: want from 100ms to 24h, got %v", prefix, d)
+func (p *parser) times(s *field.Section, prefix string, interval, timeout duration) {
+	if d := time.Duration(interval); s.Has("interval") && d != 0 && (d < pharos.MinInterval || d > maxInterval) {
+		p.Fail(s.At("interval"), "%sinterval: want from 100ms to 1d, got %s", prefix, field.SayDuration(d))
 	}
 	if d := time.Duration(timeout); d > maxTimeout {
-		r.fail(s.at("timeout"), "%stimeout: want at most 1h, got %v", prefix, d)
+		p.Fail(s.At("timeout"), "%stimeout: want at most 1h, got %s", prefix, field.SayDuration(d))
 	}
 }
 
-func (r *reader) watcher(d *defaultsKeys, inherited pageBounds, k *watcherKeys) pharos.Watcher {
+// watcher reads one watcher: the keys that all have, and those of its kind.
+func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node, names seenNames) pharos.Watcher {
+	var k watcherKeys
+	kind, missing := p.chosen(n)
+	if kind == nil {
+		p.ReadKeys(n, "", func(field.Pair) bool { return true }, &k)
+		if p.named(&k.Section, "watcher", k.Name) {
+			names.add(p, k.At("name"), string(k.Name))
+		}
+		return pharos.Watcher{Name: string(k.Name)}
+	}
+	spec := kind.New()
+	p.ReadKeys(n, "", func(other field.Pair) bool { return p.foreign(kind, spec, other) }, &k, spec)
+	if p.named(&k.Section, "watcher", k.Name) {
+		names.add(p, k.At("name"), string(k.Name))
+	}
+	p.times(&k.Section, "", k.Interval, k.Timeout)
 	w := pharos.Watcher{
-		Name:       string(k.Name),
-		Interval:   time.Duration(first(k.Interval, d.Interval, duration(pharos.DefaultInterval))),
-		Timeout:    time.Duration(first(k.Timeout, d.Timeout, duration(pharos.DefaultTimeout))),
-		Thresholds: pharos.NoThresholds(),
-		Fall:       int(first(k.Fall, d.Fall, 1)),
-		Rise:       int(first(k.Rise, d.Rise, 1)),
-		SSHHost:    string(k.SSHHost),
-		Reference:  bool(k.Reference),
-	}
-	for i := range w.PhaseThresholds {
-		w.PhaseThresholds[i] = pharos.NoThresholds()
-	}
-	r.times(&k.section, "", k.Interval, k.Timeout)
-	if k.has("ssh_host") && !sshWord.MatchString(w.SSHHost) {
-		r.fail(k.at("ssh_host"), "ssh_host: want a host, or user@host, got %q", short(w.SSHHost))
+		Name:     string(k.Name),
+		Interval: time.Duration(cmp.Or(k.Interval, d.Interval, duration(pharos.DefaultInterval))),
+		Timeout:  time.Duration(cmp.Or(k.Timeout, d.Timeout, duration(pharos.DefaultTimeout))),
+		SSHHost:  string(k.SSHHost), Reference: bool(k.Reference),
+		Kind: kind.Key, Spec: spec, Where: p.Where(n),
 	}
 	switch {
-	case k.has("page") && k.has("command"):
-		r.fail(k.at("command"), "command beside page: a watcher has one of them")
-	case k.has("page"):
-		r.foreign(k, "page")
-		w.Page = r.page(k)
-		bounds := r.pageBounds(inherited, k, &w)
-		w.Thresholds, w.PhaseThresholds = bounds.total, bounds.phases
-	case k.has("command"):
-		r.foreign(k, "command")
-		w.Command = r.command(k)
-		t := &k.Thresholds
-		switch {
-		case k.exitCode() && (t.TooFast.kind != boundMissing || t.Warning.kind != boundMissing || t.Critical.kind != boundMissing):
-			r.fail(k.at("thresholds"), "thresholds: an exit code has none, all but 0 is critical; write value: number, or a pattern")
-		case k.has("thresholds"):
-			w.Thresholds = r.commandThresholds(t, w.Command.Unit)
-		}
-	case isMapping(k.node):
-		r.fail(k.node, "watcher %q has nothing to look at: write page or command", w.Name)
+	case !k.Has("ssh_host"):
+	case !kind.Remote:
+		p.Fail(k.At("ssh_host"), "ssh_host: %s is not run through ssh; a prober that stands there can run it", a(kind.Key))
+	case !sshWord.MatchString(w.SSHHost):
+		p.Fail(k.At("ssh_host"), "ssh_host: want a host, or user@host, got %q", field.Short(w.SSHHost))
 	}
+	if missing {
+		return w
+	}
+	spec.Check(&field.Checker{Reader: p.Reader, Remote: k.Has("ssh_host")})
+	w.Target = spec.Target()
+	w.Traits = traits(kind, spec, &w)
+	w.Bounds = p.bounds(&k, &w, inherited)
+	w.Bounds.Fall, w.Bounds.Rise = int(cmp.Or(k.Fall, d.Fall, 1)), int(cmp.Or(k.Rise, d.Rise, 1))
+	w.Bounds.Parts = append(w.Bounds.Parts, w.Traits.Figures...)
+	w.Traits.Figures = nil
+	field.Strip(spec)
 	return w
 }
 
-func first[T comparable](values ...T) T {
-	var zero T
-	for _, v := range values {
-		if v != zero {
-			return v
-		}
+// traits returns those of a watcher, with what follows from what the file says of
+// it besides.
+func traits(kind *Kind, spec Spec, w *pharos.Watcher) pharos.Traits {
+	t := spec.Traits()
+	if t.Phases == nil {
+		t.Phases = kind.Phases
 	}
-	return zero
+	if t.Timed {
+		t.Unit = "s"
+	}
+	if w.SSHHost != "" {
+		w.Target = w.SSHHost + ": " + w.Target
+		t.Class, t.Network, t.Files = pharos.Process, true, nil
+	}
+	return t
 }
 
-// foreign complains about keys of the other kind of watcher.
-func (r *reader) foreign(k *watcherKeys, kind string) {
-	table := r.table(reflect.TypeFor[watcherKeys]())
-	for _, key := range table.names {
-		if of := table.fields[key].Tag.Get("kind"); of != "" && of != kind && k.has(key) {
-			r.fail(k.at(key), "%s belongs to a %s, and this watcher is a %s", key, of, kind)
-		}
+// bounds returns a watcher's own thresholds or, if its value is a time, the
+// inherited ones.
+func (p *parser) bounds(k *watcherKeys, w *pharos.Watcher, inherited pharos.Bounds) pharos.Bounds {
+	t := &k.Thresholds
+	measure := field.Measure{Unit: w.Traits.Unit, Less: w.Traits.Less, Free: !w.Traits.Timed && !w.Traits.Less, Bare: t.triple}
+	if w.Traits.Timed {
+		measure.Below = w.Timeout
 	}
-}
-
-// exitCode reports whether a command's value is its exit code.
-func (k *watcherKeys) exitCode() bool { return k.Value.exitCode || !k.has("value") }
-
-func (r *reader) command(k *watcherKeys) *pharos.Command {
-	c := &pharos.Command{
-		Shell: k.Command.shell, Args: k.Command.args,
-		Dir: string(k.Dir), Number: k.Value.number, Pattern: k.Value.pattern, Unit: string(k.Unit),
-	}
-	r.watcherPath(k, &k.section, "", "dir", &c.Dir)
-	if len(c.Unit) > pharos.MaxUnit || pharos.CleanLine(c.Unit, pharos.MaxUnit) != c.Unit {
-		r.fail(k.at("unit"), "unit: want a word of at most %d bytes, got %q", pharos.MaxUnit, short(c.Unit))
-	}
-	if c.Unit != "" && k.exitCode() {
-		r.fail(k.at("unit"), "unit: an exit code has none; write value: number, or a pattern")
-	}
-	for _, e := range k.Env {
-		if !envWord.MatchString(e.name) {
-			r.fail(e.key, "env: %q cannot be the name of a variable", short(e.name))
-		}
-		if strings.ContainsRune(e.value, 0) {
-			r.fail(e.node, "env.%s: a variable cannot hold a zero byte", e.name)
-		}
-		r.secrets.AddNamed(e.name, e.value)
-		c.Env = append(c.Env, e.name+"="+e.value)
-	}
-	return c
-}
-
-// watcherPath brings a path to where it starts: with ssh_host, over there.
-func (r *reader) watcherPath(k *watcherKeys, s *section, prefix, key string, path *string) {
 	switch {
-	case !s.has(key):
-	case *path == "":
-		r.fail(s.at(key), "%s%s: a path cannot be empty", prefix, key)
-	case !k.has("ssh_host"):
-		*path = r.fromHere(*path)
+	case k.Has("thresholds") && w.Traits.Unbounded != "" && t.set():
+		p.Fail(k.At("thresholds"), "thresholds: %s", w.Traits.Unbounded)
+		return pharos.Bounds{}
+	case k.Has("thresholds"):
+		return p.thresholds(t, "thresholds", measure, w.Timeout, w.Traits.Phases, a(w.Kind))
+	case !w.Traits.Timed:
+		return pharos.Bounds{}
 	}
-}
-
-func (r *reader) page(k *watcherKeys) *pharos.Page {
-	p := &pharos.Page{
-		Method: first(string(k.Method), "GET"), Body: string(k.Body),
-		User: string(k.BasicAuth.User), Password: string(k.BasicAuth.Password), Bearer: string(k.Bearer),
-		Status: k.Status, FollowRedirects: bool(k.FollowRedirects) || !k.has("follow_redirects"),
-		Match: k.Match, NotMatch: k.NotMatch,
-		MaxBody: first(int64(k.MaxBody), defaultMaxBody), KeepAlive: bool(k.KeepAlive), IP: int(k.IP),
-		TLS: pharos.TLS{
-			Insecure: bool(k.TLS.Insecure), CAFile: string(k.TLS.CAFile), ServerName: string(k.TLS.ServerName),
-			ClientCert: string(k.TLS.ClientCert), ClientKey: string(k.TLS.ClientKey),
-		},
-	}
-	if p.Status == nil {
-		p.Status = []pharos.StatusRange{{Low: 200, High: 299}}
-	}
-	r.request(k, p)
-	r.credentials(k, p)
-	r.watcherPath(k, &k.TLS.section, "tls.", "ca_file", &p.TLS.CAFile)
-	r.watcherPath(k, &k.TLS.section, "tls.", "client_cert", &p.TLS.ClientCert)
-	r.watcherPath(k, &k.TLS.section, "tls.", "client_key", &p.TLS.ClientKey)
-	r.together(&k.TLS.section, "tls.", "client_cert", "client_key")
-	if k.TLS.ServerName != "" && k.has("ssh_host") {
-		r.fail(k.TLS.at("server_name"), "tls.server_name: not possible with ssh_host")
-	}
-	if u := k.Page.URL; u != nil {
-		if u.Scheme == "http" && !p.FollowRedirects && k.has("tls") {
-			r.fail(k.at("tls"), "tls: an http page has no certificate to check")
-		}
-		if addr, err := netip.ParseAddr(u.Hostname()); err == nil && p.IP != 0 && addr.Is4() != (p.IP == 4) {
-			r.fail(k.at("ip"), "ip: %s is no address of version %d", u.Hostname(), p.IP)
-		}
-		p.URL = u.String()
-	}
-	return p
-}
-
-// request checks the method, the body and the headers.
-func (r *reader) request(k *watcherKeys, p *pharos.Page) {
-	switch {
-	case !methodWord.MatchString(p.Method) || p.Method == "CONNECT":
-		r.fail(k.at("method"), "method: want one in capitals, such as GET, HEAD or POST, got %q", short(p.Method))
-	case k.has("body") && !k.has("method"):
-		r.fail(k.at("body"), "body: wants a method beside it, such as method: POST")
-	}
-	for _, key := range []string{"match", "not_match"} {
-		switch {
-		case !k.has(key):
-		case p.Method == "HEAD":
-			r.fail(k.at(key), "%s: the answer to HEAD has no body to look at; write method: GET", key)
-		case bodiless(p.Status):
-			r.fail(k.at(key), "%s: an answer of the status that is wanted has no body to look at", key)
+	b := inherited
+	b.Parts = nil
+	longest := max(b.Value.TooFast.V, b.Value.Warning.V, b.Value.Critical.V)
+	for _, part := range inherited.Parts {
+		if slices.Contains(w.Traits.Phases, part.Name) {
+			b.Parts = append(b.Parts, part)
+			longest = max(longest, part.Warning.V, part.Critical.V)
 		}
 	}
-	if bool(k.KeepAlive) && k.has("ssh_host") {
-		r.fail(k.at("keep_alive"), "keep_alive: not possible with ssh_host")
-	}
-	seen := make(map[string]int)
-	for _, e := range k.Headers {
-		canonical := textproto.CanonicalMIMEHeaderKey(e.name)
-		switch {
-		case !headerWord.MatchString(e.name):
-			r.fail(e.key, "headers: %q cannot be the name of a header", short(e.name))
-		case slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Connection", "Expect", "Te", "Trailer", "Upgrade"}, canonical):
-			r.fail(e.key, "headers: %s is made by the prober", e.name)
-		case strings.ContainsFunc(e.value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }):
-			r.fail(e.node, "headers.%s: control characters in the value", e.name)
-		case seen[canonical] != 0:
-			r.fail(e.key, "headers: %s is there twice (first on line %d)", e.name, seen[canonical])
+	if longest >= w.Timeout.Seconds() {
+		at := k.Node()
+		if k.Has("timeout") {
+			at = k.At("timeout")
 		}
-		seen[canonical] = e.key.Line
-		r.secrets.AddHeader(e.name, e.value)
-		p.Headers = append(p.Headers, pharos.Header{Name: e.name, Value: e.value})
+		p.Fail(at, "timeout: %s is no longer than the %s of defaults.thresholds, which could never be passed; write thresholds here, or a longer timeout",
+			field.SayDuration(w.Timeout), field.SayDuration(time.Duration(longest*1e9).Round(time.Microsecond)))
 	}
-}
-
-// bodiless reports whether no answer of these status codes has a body.
-func bodiless(ranges []pharos.StatusRange) bool {
-	return !slices.ContainsFunc(ranges, func(s pharos.StatusRange) bool {
-		return !(s.High < 200 || s.Low == s.High && (s.Low == 204 || s.Low == 304))
-	})
-}
-
-// credentials brings those of the address to where the others are, and allows
-// one way to sign in.
-func (r *reader) credentials(k *watcherKeys, p *pharos.Page) {
-	var ways []string
-	if u := k.Page.URL; u != nil && u.User != nil {
-		ways = append(ways, "a user in the address")
-		p.User = u.User.Username()
-		p.Password, _ = u.User.Password()
-		u.User = nil
-		if p.User == "" {
-			r.fail(k.at("page"), "page: a password without a user in the address")
-		}
-	}
-	if k.has("basic_auth") {
-		ways = append(ways, "basic_auth")
-		if k.BasicAuth.User == "" && isMapping(k.BasicAuth.node) {
-			r.fail(k.BasicAuth.at("user"), "basic_auth: want a user")
-		}
-		r.secrets.AddLogin(p.User, p.Password)
-	}
-	if k.has("bearer") {
-		ways = append(ways, "bearer")
-		if strings.ContainsFunc(p.Bearer, func(c rune) bool { return c <= ' ' || c > '~' }) || p.Bearer == "" {
-			r.fail(k.at("bearer"), "bearer: want a token of printable characters without spaces")
-		}
-	}
-	for _, e := range k.Headers {
-		if strings.EqualFold(e.name, "Authorization") {
-			ways = append(ways, "an Authorization header")
-		}
-	}
-	if len(ways) > 1 {
-		r.fail(k.at("page"), "%s beside %s: one way to sign in is enough", ways[1], ways[0])
-	}
+	return b
 }

@@ -22,6 +22,7 @@ import (
 	"pharos/internal/board"
 	"pharos/internal/bus"
 	"pharos/internal/config"
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 	"pharos/internal/ui"
 	"pharos/internal/web"
@@ -201,7 +202,7 @@ func build(c *config.Config) string {
 }
 
 // Reject tells every screen why the newest file is not in force.
-func (d *Dashboard) Reject(err error) { d.board.SetNotice(config.Brief(err)) }
+func (d *Dashboard) Reject(err error) { d.board.SetNotice(field.Brief(err)) }
 
 // askAgain has a prober asked to publish again; empty: all of them.
 func (d *Dashboard) askAgain(prober string) {

@@ -83,10 +83,12 @@ func (r *Reader) Thresholds(key string, m Measure, tooFast, warning, critical Bo
 	both := t.Warning.OK && t.Critical.OK
 	switch {
 	case both && m.Below > 0 && t.Critical.V < t.Warning.V:
-		r.Fail(critical.Node, "%s: critical (%v) below warning (%v): faster is not worse", key, seconds(t.Critical.V), seconds(t.Warning.V))
+		r.Fail(critical.Node, "%s: critical (%s) below warning (%s): faster is not worse", key, sayTime(t.Critical.V), sayTime(t.Warning.V))
 	case both && m.Less && t.Critical.V > t.Warning.V:
 		r.Fail(critical.Node, "%s: critical (%s) above warning (%s): less is worse here", key, critical.Text, warning.Text)
-	case t.TooFast.OK && t.LessIsWorse():
+	}
+	switch {
+	case t.TooFast.OK && t.LessIsWorse() && m.Below == 0:
 		r.Fail(tooFast.Node, "%s.too_fast: with critical below warning less is worse anyway", key)
 	case t.TooFast.OK && t.Warning.OK && t.TooFast.V >= t.Warning.V:
 		r.Fail(tooFast.Node, "%s: too_fast (%s) is not below warning (%s): nothing would ever be ok", key, tooFast.Text, warning.Text)
@@ -118,7 +120,7 @@ func (r *Reader) bound(key string, m Measure, b Bound) (v pharos.Number) {
 	case timed && b.Value <= 0:
 		r.Fail(b.Node, "%s: want more than nothing, got %s", key, b.Text)
 	case timed && b.Value >= m.Below.Seconds():
-		r.Fail(b.Node, "%s: %v could never be passed, since the timeout ends every run after %v; write less, or a longer timeout", key, seconds(b.Value), m.Below)
+		r.Fail(b.Node, "%s: %s could never be passed, since the timeout ends every run after %s; write less, or a longer timeout", key, sayTime(b.Value), SayDuration(m.Below))
 	case b.As == AsTime && m.Unit == "days":
 		return pharos.Num(b.Value / (24 * 3600))
 	case b.As == AsTime && m.Unit != "s":
@@ -131,4 +133,4 @@ func (r *Reader) bound(key string, m Measure, b Bound) (v pharos.Number) {
 	return v
 }
 
-func seconds(v float64) time.Duration { return time.Duration(math.Round(v * 1e9)) }
+func sayTime(seconds float64) string { return SayDuration(time.Duration(math.Round(seconds * 1e9))) }

@@ -145,7 +145,7 @@ func badByte(data []byte) int {
 	return line
 }
 
-// meant returns what the writer of an unknown word may have meant, or "".
+// Meant returns what the writer of an unknown word may have meant, or "".
 func Meant(word string, known []string) string {
 	best, least := "", len(word)+1
 	for _, k := range known {

@@ -149,6 +149,9 @@ func (s *Section) At(key string) *Node {
 	return s.node
 }
 
+// Place says where a section stands that is no mapping.
+func (s *Section) Place(n *Node) { s.node, s.keys = n, nil }
+
 // Node returns the whole section's node; nil: the file has none.
 func (s *Section) Node() *Node { return s.node }
 
@@ -185,10 +188,13 @@ func (r *Reader) Fail(n *Node, format string, args ...any) {
 	if n != nil {
 		e.Line, e.Column = n.Line, n.Column
 	}
-	if !r.Enough() {
+	if len(r.errs) < maxCollected {
 		r.errs = append(r.errs, e)
 	}
 }
+
+// Where returns where a node stands: "pharos.yaml: line 12".
+func (r *Reader) Where(n *Node) string { return fmt.Sprintf("%s: line %d", r.file, n.Line) }
 
 // Enter counts a node and reports whether reading goes on: a few aliases of
 // aliases can unfold to more than any machine holds.
@@ -196,11 +202,12 @@ func (r *Reader) Enter(n *Node) bool {
 	if r.nodes++; r.nodes == maxNodes {
 		r.Fail(n, "the file unfolds to more than %d values: too many aliases of aliases", maxNodes)
 	}
-	return r.nodes < maxNodes && !r.Enough()
+	return !r.Enough()
 }
 
-// Enough reports whether more errors would help nobody.
-func (r *Reader) Enough() bool { return len(r.errs) >= maxCollected }
+// Enough reports whether nothing more is read: more errors would help nobody, or
+// the file unfolds to too much.
+func (r *Reader) Enough() bool { return len(r.errs) >= maxCollected || r.nodes >= maxNodes }
 
 // Read fills what a pointer points to from a node.
 func (r *Reader) Read(n *Node, key string, into any) {
@@ -222,7 +229,7 @@ func (r *Reader) read(n *Node, key string, into reflect.Value, tag reflect.Struc
 	case reflect.Slice:
 		target := Resolve(n)
 		if target.Kind != yaml.SequenceNode {
-			r.Fail(n, "%swant a list, got %s", Label(key), describe(target))
+			r.Fail(n, "%swant a list, got %s", Label(key), Describe(target))
 			return
 		}
 		into.Set(reflect.MakeSlice(into.Type(), len(target.Content), len(target.Content)))
@@ -276,7 +283,7 @@ func (r *Reader) Unknown(p Pair, prefix string, in ...any) {
 	var known []string
 	for _, one := range in {
 		table := r.table(reflect.TypeOf(one).Elem())
-		if meant := table.also[strings.ToLower(p.Name)]; meant != "" {
+		if meant := r.Also(p.Name, one); meant != "" {
 			r.Fail(p.Key, "unknown key %q (did you mean %q?)", prefix+p.Name, prefix+meant)
 			return
 		}
@@ -290,6 +297,26 @@ func (r *Reader) Unknown(p Pair, prefix string, in ...any) {
 	default:
 		r.Fail(p.Key, "unknown key %q (known here: %s)", prefix+p.Name, strings.Join(known, ", "))
 	}
+}
+
+// Peek returns the pairs of a mapping, and tells no errors.
+func (r *Reader) Peek(n *Node) []Pair {
+	errs, nodes := r.errs, r.nodes
+	defer func() { r.errs, r.nodes = errs, nodes }()
+	return r.Mapping(n, "")
+}
+
+// Also returns the key of a struct for which other programs have a word; "": none.
+func (r *Reader) Also(word string, of any) string {
+	return r.table(reflect.TypeOf(of).Elem()).also[strings.ToLower(word)]
+}
+
+// Meant returns the key of a struct that a word stands for, or is like; "": none.
+func (r *Reader) Meant(word string, of any) string {
+	if key := r.Also(word, of); key != "" {
+		return key
+	}
+	return Meant(word, r.table(reflect.TypeOf(of).Elem()).names)
 }
 
 // Knows reports whether a struct has a key.
@@ -314,7 +341,7 @@ func (r *Reader) Mapping(n *Node, key string) []Pair {
 func (r *Reader) merge(n *Node, key string, seen map[string]*Node, pairs *[]Pair, depth int) {
 	target := Resolve(n)
 	if target.Kind != yaml.MappingNode {
-		r.Fail(n, "%swant a mapping of keys to values, got %s", Label(key), describe(target))
+		r.Fail(n, "%swant a mapping of keys to values, got %s", Label(key), Describe(target))
 		return
 	}
 	if depth > maxMergeDepth {
@@ -336,7 +363,7 @@ func (r *Reader) merge(n *Node, key string, seen map[string]*Node, pairs *[]Pair
 				merges = append(merges, v)
 			}
 		case named.Kind != yaml.ScalarNode || named.ShortTag() == "!!null":
-			r.Fail(k, "%swant a word for a key, got %s", Label(key), describe(named))
+			r.Fail(k, "%swant a word for a key, got %s", Label(key), Describe(named))
 		default:
 			name := named.Value
 			if i := strings.IndexAny(name, ":="); i >= 0 {
@@ -414,7 +441,7 @@ type Scalar struct {
 func (r *Reader) Scalar(n *Node, key, want string) (Scalar, bool) {
 	target := Resolve(n)
 	if target.Kind != yaml.ScalarNode {
-		r.Fail(n, "%swant %s, got %s", Label(key), want, describe(target))
+		r.Fail(n, "%swant %s, got %s", Label(key), want, Describe(target))
 		return Scalar{}, false
 	}
 	s := Scalar{Node: n, Text: target.Value, Tag: target.ShortTag(), Typed: true}
@@ -477,14 +504,20 @@ func IsMapping(n *Node) bool { return n != nil && Resolve(n).Kind == yaml.Mappin
 // IsList is IsMapping for lists.
 func IsList(n *Node) bool { return n != nil && Resolve(n).Kind == yaml.SequenceNode }
 
+// IsText reports whether a node is a single text.
+func IsText(n *Node) bool {
+	n = Resolve(n)
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str"
+}
+
 // IsNull reports whether nothing stands after a key.
 func IsNull(n *Node) bool {
 	n = Resolve(n)
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-// describe says what stands there instead of what was wanted.
-func describe(n *Node) string {
+// Describe says what stands there instead of what was wanted.
+func Describe(n *Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
 		return "a mapping"

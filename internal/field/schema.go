@@ -1,7 +1,6 @@
 package field
 
 import (
-	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -100,22 +99,42 @@ func sentence(f reflect.StructField) string {
 	return s
 }
 
-// Table returns the table of a struct's keys for a document.
-func Table(t reflect.Type) string {
+// Key is one key of a struct.
+type Key struct {
+	Name string
+	Type reflect.Type
+}
+
+// Sections returns the keys of a struct under which there are sections.
+func Sections(t reflect.Type) (keys []Key) {
+	for f := range t.Fields() {
+		if f.Type.Kind() == reflect.Struct && f.Tag.Get("yaml") != "" {
+			if _, ok := reflect.New(f.Type).Interface().(interface{ section() *Section }); ok {
+				keys = append(keys, Key{f.Tag.Get("yaml"), f.Type})
+			}
+		}
+	}
+	return keys
+}
+
+// Table returns the table of some structs' keys for a document.
+func Table(all ...reflect.Type) string {
 	s := Schemas{Object{}}
 	var b strings.Builder
 	b.WriteString("| key | holds | default | |\n|---|---|---|---|\n")
-	for f := range t.Fields() {
-		key := f.Tag.Get("yaml")
-		if key == "" {
-			continue
+	for _, t := range all {
+		for f := range t.Fields() {
+			key := f.Tag.Get("yaml")
+			if key == "" {
+				continue
+			}
+			_, word := s.of(f.Type, f.Tag)
+			fallback := f.Tag.Get("default")
+			if f.Tag.Get("required") != "" {
+				fallback = "required"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, word, fallback, f.Tag.Get("doc"))
 		}
-		_, word := s.of(f.Type, f.Tag)
-		fallback := f.Tag.Get("default")
-		if f.Tag.Get("required") != "" {
-			fallback = "required"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, cmp.Or(f.Tag.Get("holds"), word), fallback, f.Tag.Get("doc"))
 	}
 	return b.String()
 }

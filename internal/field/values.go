@@ -3,6 +3,7 @@ package field
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"net/url"
@@ -319,7 +320,7 @@ func (w *Word) readTagged(r *Reader, n *Node, key string, tag reflect.StructTag)
 	case slices.Contains(words, s.Text):
 		*w = Word(s.Text)
 	default:
-		if m := Meant(s.Text, words); m != "" {
+		if m := Meant(s.Text, words); m != "" && len(s.Text) > 1 {
 			r.Fail(n, "%swant %s, got %s (did you mean %q?)", Label(key), want, s.Describe(), m)
 		} else {
 			r.Fail(n, "%swant %s, got %s", Label(key), want, s.Describe())
@@ -441,7 +442,11 @@ func (r *Reader) url(n *Node, key, plain, secure string) *url.URL {
 	r.Secrets.AddURL(u)
 	switch {
 	case u.Scheme != plain && u.Scheme != secure:
-		r.Fail(n, `%swant an address that begins with "%s://" or "%s://", got %s`, Label(key), plain, secure, Shown(s))
+		instead := ""
+		if s != "" && !strings.Contains(s, "://") && !strings.Contains(s, "@") {
+			instead = fmt.Sprintf("; write %q", Short(plain+"://"+s))
+		}
+		r.Fail(n, `%swant an address that begins with "%s://" or "%s://", got %s%s`, Label(key), plain, secure, Shown(s), instead)
 	case u.Hostname() == "":
 		r.Fail(n, "%sno host in %s", Label(key), Shown(s))
 	case strings.ContainsFunc(u.Host, func(c rune) bool { return c >= utf8.RuneSelf }):

@@ -34,7 +34,9 @@ func (t *Trace) EnterAt(phase string, at time.Time) {
 	t.mu.Lock()
 	over := t.over
 	if !over {
-		t.countLocked(at)
+		if t.under >= 0 { // the moment before the first phase is its own
+			t.countLocked(at)
+		}
 		t.under = t.indexLocked(phase)
 	}
 	t.mu.Unlock()

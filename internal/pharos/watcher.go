@@ -29,7 +29,8 @@ type Watcher struct {
 	Kind        string // "page", "command", ...: the file's key
 	Target      string // what is watched, for people, without secrets
 	Traits      Traits
-	Spec        any // the kind's own keys, which the kind alone reads
+	Spec        any    // the kind's own keys, which the kind alone reads
+	Where       string // in the file: "pharos.yaml: line 12"
 }
 
 // Bounds are what a run is judged by.
@@ -48,15 +49,15 @@ type Part struct {
 
 // Traits are what others need to know of a watcher's kind.
 type Traits struct {
-	Class   Class
-	Timed   bool     // the value is the time that a run takes
-	Valued  bool     // it has a value that can be bounded; a timed one has
-	Unit    string   // of the value
-	Less    bool     // of the value, less is worse
-	Network bool     // it is watched over the prober's own network
-	Phases  []string // which a run can have, in their order
-	Figures []Part   // bounds from the kind's own keys, of what is measured besides
-	Files   []string // that are read when it is prepared: a change of one wants that again
+	Class     Class
+	Timed     bool     // the value is the time that a run takes
+	Unbounded string   // why the file cannot bound the value; empty: it can
+	Unit      string   // of the value
+	Less      bool     // of the value, less is worse
+	Network   bool     // it is watched over the prober's own network
+	Phases    []string // which a run can have, in their order
+	Figures   []Part   // bounds from the kind's own keys, of what is measured besides
+	Files     []string // that are read when it is prepared: a change of one wants that again
 }
 
 // Class says what a run takes of the machine. Each has a bound of its own, so
@@ -76,4 +77,8 @@ const (
 func (c Class) String() string { return [...]string{"plain", "tls", "command", "local"}[c] }
 
 // Same reports whether two watchers are run and judged in just the same way.
-func (w *Watcher) Same(o *Watcher) bool { return reflect.DeepEqual(w, o) }
+func (w *Watcher) Same(o *Watcher) bool {
+	a, b := *w, *o
+	a.Where, b.Where = "", ""
+	return reflect.DeepEqual(a, b)
+}

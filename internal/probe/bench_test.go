@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pharos/internal/field"
+	"pharos/internal/pharos"
 )
 
 // serveEnv makes the test binary a small page server in a process of its own,
@@ -88,7 +91,7 @@ func bench(b *testing.B, look func() error) {
 
 func benchPage(b *testing.B, keep bool) {
 	w := pageAt(pageServer(b))
-	w.Page.KeepAlive = keep
+	pageOf(w).KeepAlive = field.YesNo(keep)
 	e := New(Options{Version: "bench"})
 	defer e.Close()
 	p, err := e.Prepare(w, nil)
@@ -99,8 +102,8 @@ func benchPage(b *testing.B, keep bool) {
 	bench(b, func() error {
 		ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
 		defer cancel()
-		if r := p.Run(ctx); r.Summary != "" {
-			return fmt.Errorf("%s", r.Summary)
+		if m := p.Run(ctx, pharos.NewTrace(nil)); m.Reason != "" {
+			return fmt.Errorf("%s", m.Reason)
 		}
 		return nil
 	})

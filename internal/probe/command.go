@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,9 +23,18 @@ import (
 )
 
 var command = Kind{
-	Key: "command", Doc: "Runs a command: exit code 0 is ok, any other is critical. Or it is a number that the command says.", Remote: true,
+	Key: "command", Doc: commandDoc, Remote: true,
 	New: func() Spec { return new(commandSpec) },
 }
+
+const commandDoc = `Runs a command. Exit code 0 is ok; any other is critical, with the first line of the output. With a ${value}, the number that it says is judged.
+
+${value: number} is the first number of the output, read whole or not at all: ${1,234 ms} can be read in two ways, and is unknown. ${120ms} is 0.12 where ${unit: s} says so.
+${value: {pattern: "lag=(\\d+)"}} takes the first group of a regular expression. A value is looked for in the first 64 KiB. Commands write numbers with a point (${LC_NUMERIC=C}), unless
+${env} sets ${LC_NUMERIC} or ${LC_ALL}. A ${unit} goes with a ${number} or a ${pattern}. Colours of a terminal are taken out of all output.
+
+A command is over at its timeout, and whatever it has started is killed when it is over, or when the prober dies. If a process cannot be killed (one that ${sudo} has started, say), that is
+critical, names it, and the command is not run again while the process lives.`
 
 type commandSpec struct {
 	field.Section
@@ -161,7 +169,11 @@ func (s *commandSpec) Target() string {
 
 // Traits implements Spec.
 func (s *commandSpec) Traits() pharos.Traits {
-	return pharos.Traits{Class: pharos.Process, Valued: !s.plain(), Unit: string(s.Unit)}
+	unbounded := ""
+	if s.plain() {
+		unbounded = "an exit code has none, all but 0 is critical; write value: number, or a pattern"
+	}
+	return pharos.Traits{Class: pharos.Process, Unit: string(s.Unit), Unbounded: unbounded}
 }
 
 // commander runs one command again and again.

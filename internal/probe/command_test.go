@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
@@ -23,16 +24,15 @@ func TestCommandOutcomes(t *testing.T) {
 		Unit, Summary string
 		Detail        string
 	}
-	number := func(line string) pharos.Command { return pharos.Command{Shell: line, Number: true, Unit: "s"} }
-	pattern := func(line, p string) pharos.Command {
-		return pharos.Command{Shell: line, Pattern: patternsOf(p)[0]}
+	number := func(line string) cmd { return cmd{Shell: line, Number: true, Unit: "s"} }
+	pattern := func(line, p string) cmd {
+		return cmd{Shell: line, Pattern: patternsOf(p)[0]}
 	}
-	args := func(argv ...string) pharos.Command { return pharos.Command{Args: argv} }
-	line := func(l string) pharos.Command { return pharos.Command{Shell: l} }
+	args := func(argv ...string) cmd { return cmd{Args: argv} }
+	line := func(l string) cmd { return cmd{Shell: l} }
 	num, no := pharos.Num, pharos.Number{}
-	bounds := pharos.Thresholds{TooFast: -1, Warning: 5, Critical: 30}
 	for name, test := range map[string]struct {
-		command pharos.Command
+		command cmd
 		want    outcome
 	}{
 		"exit 0 is ok":                      {line("true"), outcome{pharos.OK, no, "", "", ""}},
@@ -41,48 +41,39 @@ func TestCommandOutcomes(t *testing.T) {
 		"no such command in the shell":      {line("no-such-thing"), outcome{pharos.Critical, no, "", "sh: 1: no-such-thing: not found", "sh: 1: no-such-thing: not found\n"}},
 		"no such program":                   {args("no-such-thing"), outcome{pharos.Critical, no, "", `"no-such-thing" not found`, ""}},
 		"a folder is not a program":         {args("/tmp"), outcome{pharos.Critical, no, "", `no permission to run "/tmp"`, ""}},
-		"no such folder":                    {pharos.Command{Shell: "true", Dir: "/no/such/dir"}, outcome{pharos.Critical, no, "", `folder "/no/such/dir": no such file or directory`, ""}},
-		"a program is not a folder":         {pharos.Command{Shell: "true", Dir: "/bin/sh"}, outcome{pharos.Critical, no, "", `folder "/bin/sh": not a directory`, ""}},
-		"no such program in a folder":       {pharos.Command{Args: []string{"no-such-thing"}, Dir: "/"}, outcome{pharos.Critical, no, "", `"no-such-thing" not found`, ""}},
+		"no such folder":                    {cmd{Shell: "true", Dir: "/no/such/dir"}, outcome{pharos.Critical, no, "", `folder "/no/such/dir": no such file or directory`, ""}},
+		"a program is not a folder":         {cmd{Shell: "true", Dir: "/bin/sh"}, outcome{pharos.Critical, no, "", `folder "/bin/sh": not a directory`, ""}},
+		"no such program in a folder":       {cmd{Args: []string{"no-such-thing"}, Dir: "/"}, outcome{pharos.Critical, no, "", `"no-such-thing" not found`, ""}},
 		"arguments are left alone":          {args("printf", "%s|", "a b", "$HOME", "*"), outcome{pharos.OK, no, "", "", "a b|$HOME|*|"}},
 		"a signal is named":                 {line("kill -TERM $$"), outcome{pharos.Critical, no, "", "killed by signal 15 (SIGTERM)", ""}},
 		"input is empty":                    {line("cat; echo end"), outcome{pharos.OK, no, "", "", "end\n"}},
 		"a number":                          {number("echo lag: 2.5 s of 7"), outcome{pharos.OK, num(2.5), "s", "", "lag: 2.5 s of 7\n"}},
-		"a number past its warning":         {number("echo 5"), outcome{pharos.Warning, num(5), "s", "5 s, wanted under 5 s", "5\n"}},
-		"a number past its critical":        {number("echo 1e2"), outcome{pharos.Critical, num(100), "s", "100 s, wanted under 30 s", "1e2\n"}},
-		"a negative number":                 {number("echo offset -3"), outcome{pharos.Warning, num(-3), "s", "-3 s, wanted over -1 s", "offset -3\n"}},
+		"a number with an exponent":         {number("echo 1e2"), outcome{pharos.OK, num(100), "s", "", "1e2\n"}},
+		"a negative number":                 {number("echo offset -3"), outcome{pharos.OK, num(-3), "s", "", "offset -3\n"}},
 		"a digit within a word is none":     {number("echo load1=0.5"), outcome{pharos.OK, num(0.5), "s", "", "load1=0.5\n"}},
 		"a dash between words is no sign":   {number("echo load-2"), outcome{pharos.OK, num(2), "s", "", "load-2\n"}},
 		"a number and a bad exit":           {number("echo 1; exit 2"), outcome{pharos.Critical, num(1), "s", "1", "1\n"}},
 		"a number on standard error is not": {number("echo 1 >&2"), outcome{pharos.Unknown, no, "s", "no number in the output", "1\n"}},
 		"no number":                         {number("echo none"), outcome{pharos.Unknown, no, "s", "no number in the output", "none\n"}},
-		"a pattern":                         {pattern("echo 10 of 25 MB", `of (\d+)`), outcome{pharos.Warning, num(25), "", "25, wanted under 5", "10 of 25 MB\n"}},
+		"a pattern":                         {pattern("echo 10 of 25 MB", `of (\d+)`), outcome{pharos.OK, num(25), "", "", "10 of 25 MB\n"}},
 		"a pattern that is not there":       {pattern("echo 10 MB", `of (\d+)`), outcome{pharos.Unknown, no, "", "no match for \"of (\\\\d+)\" in the output", "10 MB\n"}},
 		"a pattern that is no number":       {pattern("echo of x", `of (\w+)`), outcome{pharos.Unknown, no, "", `"x" in the output is not a number`, "of x\n"}},
 		"infinity is no number":             {pattern("echo of inf", `of (\w+)`), outcome{pharos.Unknown, no, "", `"inf" in the output is not a number`, "of inf\n"}},
 		"half of a number is none":          {pattern("echo lag=1,234", `lag=(\d+)`), outcome{pharos.Unknown, no, "", `"1" in the output is a part of "1,234"`, "lag=1,234\n"}},
-		"a part that is meant":              {pattern("echo lag=12.7", `lag=(\d+)\.`), outcome{pharos.Warning, num(12), "", "12, wanted under 5", "lag=12.7\n"}},
-		"a line of several":                 {pattern("printf 'a\n7\nb\n'", `^(\d+)$`), outcome{pharos.Warning, num(7), "", "7, wanted under 5", "a\n7\nb\n"}},
+		"a part that is meant":              {pattern("echo lag=12.7", `lag=(\d+)\.`), outcome{pharos.OK, num(12), "", "", "lag=12.7\n"}},
+		"a line of several":                 {pattern("printf 'a\n7\nb\n'", `^(\d+)$`), outcome{pharos.OK, num(7), "", "", "a\n7\nb\n"}},
 		"two ways to read it":               {number("echo 1,234 ms"), outcome{pharos.Unknown, no, "s", `"1,234" in the output can be read as 1234 or as 1.234`, "1,234 ms\n"}},
 		"colours are none of it":            {number(`printf '\033[1;31m2.5\033[0m\n'`), outcome{pharos.OK, num(2.5), "s", "", "2.5\n"}},
 		"what was overwritten is not seen":  {number(`printf '10%%\r20%%\r3\n'`), outcome{pharos.OK, num(3), "s", "", "3\n"}},
 		"a number behind the limit":         {number("head -c 70000 /dev/zero | tr '\\0' x; echo 5"), outcome{pharos.Unknown, no, "s", "no number in the first 64 KiB of the output", "long"}},
-		"numbers with a point":              {pharos.Command{Shell: `echo "$LC_ALL$LC_NUMERIC"`}, outcome{pharos.OK, no, "", "", "C\n"}},
-		"numbers as the file says":          {pharos.Command{Shell: `echo "$LC_NUMERIC"`, Env: []string{"LC_NUMERIC=de_DE"}}, outcome{pharos.OK, no, "", "", "de_DE\n"}},
-		"a PATH of its own":                 {pharos.Command{Args: []string{"sh", "-c", "echo $0"}, Env: []string{"PATH=/bin"}}, outcome{pharos.OK, no, "", "", "sh\n"}},
-		"a PATH where it is not":            {pharos.Command{Args: []string{"sh", "-c", "echo $0"}, Env: []string{"PATH=/no/such"}}, outcome{pharos.Critical, no, "", `"sh" not found`, ""}},
-		"an environment":                    {pharos.Command{Shell: "echo $FOO; pwd", Env: []string{"FOO=a b"}, Dir: "/"}, outcome{pharos.OK, no, "", "", "a b\n/\n"}},
+		"numbers with a point":              {cmd{Shell: `echo "$LC_ALL$LC_NUMERIC"`}, outcome{pharos.OK, no, "", "", "C\n"}},
+		"numbers as the file says":          {cmd{Shell: `echo "$LC_NUMERIC"`, Env: []string{"LC_NUMERIC=de_DE"}}, outcome{pharos.OK, no, "", "", "de_DE\n"}},
+		"a PATH of its own":                 {cmd{Args: []string{"sh", "-c", "echo $0"}, Env: []string{"PATH=/bin"}}, outcome{pharos.OK, no, "", "", "sh\n"}},
+		"a PATH where it is not":            {cmd{Args: []string{"sh", "-c", "echo $0"}, Env: []string{"PATH=/no/such"}}, outcome{pharos.Critical, no, "", `"sh" not found`, ""}},
+		"an environment":                    {cmd{Shell: "echo $FOO; pwd", Env: []string{"FOO=a b"}, Dir: "/"}, outcome{pharos.OK, no, "", "", "a b\n/\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := none()
-			w.Command = &test.command
-			if w.Command.Number || w.Command.Pattern != nil {
-				w.Thresholds = bounds
-			}
-			r := watch(t, w)
-			if !w.Command.Number {
-				w.Command.Unit = ""
-			}
+			r := watch(t, of(test.command.spec()))
 			r.Detail = strings.ReplaceAll(r.Detail, "/bin/sh", "sh")
 			if len(r.Detail) > 1000 {
 				r.Detail = "long"
@@ -162,7 +153,7 @@ func TestNoDescendantSurvives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "pids")
 			w := shell(test.line)
-			w.Command.Env = []string{"PIDS=" + file}
+			w.Spec.(*commandSpec).Env = field.Dictionary{{Name: "PIDS", Value: file}}
 			if test.late {
 				if r := watchUntil(t, w, file, test.processes); r.Status != pharos.Critical || r.Summary != "timed out after 60 s" {
 					t.Errorf("got %v %q, want a timeout", r.Status, r.Summary)
@@ -178,7 +169,7 @@ func TestNoDescendantSurvives(t *testing.T) {
 func TestTimedOutCommandShowsItsOutput(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pids")
 	w := shell(`echo so far; echo $$ > "$PIDS"; sleep 300`)
-	w.Command.Env = []string{"PIDS=" + file}
+	w.Spec.(*commandSpec).Env = field.Dictionary{{Name: "PIDS", Value: file}}
 	if r := watchUntil(t, w, file, 1); r.Detail != "so far\n" || r.Value.OK {
 		t.Errorf("got detail %q and value %v", r.Detail, r.Value)
 	}
@@ -188,8 +179,7 @@ func TestPIDOneReapsWhatFallsToIt(t *testing.T) {
 	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "true").CombinedOutput(); err != nil {
 		t.Skipf("the kernel refuses a namespace of processes: %v %s", err, out)
 	}
-	w := none()
-	w.Command = &pharos.Command{Args: []string{"unshare", "--pid", "--fork", "--mount-proc", os.Args[0], "-test.run=^$"}, Env: []string{asPIDOne + "=1"}}
+	w := of(cmd{Args: []string{"unshare", "--pid", "--fork", "--mount-proc", os.Args[0], "-test.run=^$"}, Env: []string{asPIDOne + "=1"}}.spec())
 	w.Timeout = time.Minute
 	if r := watch(t, w); r.Status != pharos.OK {
 		t.Errorf("got %v %q:\n%s", r.Status, r.Summary, r.Detail)
@@ -210,7 +200,7 @@ func bePIDOne() (wrong []string) {
 		if err != nil {
 			return []string{err.Error()}
 		}
-		if r := p.Run(contextOf(10 * time.Second)); fact(r, "exit code") != "3" {
+		if r := run2(p, 10*time.Second); fact(r, "exit code") != "3" {
 			wrong = append(wrong, "status stolen: "+r.Summary)
 		}
 	}
@@ -220,7 +210,7 @@ func bePIDOne() (wrong []string) {
 		return []string{err.Error()}
 	}
 	for range 500 { // until the last orphan has died, and a run after it
-		last.Run(contextOf(10 * time.Second))
+		run2(last, 10*time.Second)
 		zombies = nil
 		for _, pid := range processes() {
 			if _, dead := parentOf(pid); dead || pid != 1 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
@@ -93,13 +94,13 @@ func TestANamesFamily(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
-		family int
+		family field.Word
 		asked  []string
 		at     string
 	}{
-		"4":      {4, []string{"A"}, "127.0.0.1"},
-		"6":      {6, []string{"AAAA"}, "::1"},
-		"either": {0, []string{"A", "AAAA"}, "127.0.0.1"}, // nobody listens at ::1
+		"4":      {"4", []string{"A"}, "127.0.0.1"},
+		"6":      {"6", []string{"AAAA"}, "::1"},
+		"either": {"", []string{"A", "AAAA"}, "127.0.0.1"}, // nobody listens at ::1
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newNameServer(t)
@@ -109,7 +110,7 @@ func TestANamesFamily(t *testing.T) {
 				return dialNameServer(ctx, "udp", server.address)
 			}
 			w := pageAt("http://" + net.JoinHostPort("name.example", port))
-			w.Page.IP = test.family
+			pageOf(w).IP = test.family
 			p, err := e.Prepare(w, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // Kind is one kind of watcher. docs/adding-a-kind.md says how to make another.
 type Kind struct {
 	Key    string      // the file's key: "tcp"
-	Doc    string      // a sentence or two for the document
+	Doc    string      // for docs/config.md; its first paragraph for the schema, too. ${this} is between back quotes there.
 	Phases []string    // of its runs, in order; they can be bounded by their names
 	Remote bool        // it can be run through an ssh_host
 	New    func() Spec // a pointer to a struct with defaults

@@ -105,8 +105,7 @@ func stayAsRoot() {
 
 func beNobody(tool string) {
 	e := New(Options{})
-	w := none()
-	w.Command = &pharos.Command{Args: []string{tool}, Env: []string{asRoot + "=1"}}
+	w := of(cmd{Args: []string{tool}, Env: []string{asRoot + "=1"}}.spec())
 	w.Timeout = 500 * time.Millisecond
 	for range 2 {
 		p, err := e.Prepare(w, nil)
@@ -114,7 +113,7 @@ func beNobody(tool string) {
 			panic(err)
 		}
 		began := time.Now()
-		r := p.Run(contextOf(w.Timeout))
+		r := run2(p, w.Timeout)
 		fmt.Printf("%v|%s|%v\n", r.Status, r.Summary, time.Since(began) < 10*time.Second)
 	}
 	e.Close()
@@ -133,7 +132,7 @@ func beKilled(file string) {
 	if err != nil {
 		panic(err)
 	}
-	p.Run(contextOf(time.Minute))
+	run2(p, time.Minute)
 	os.Exit(1)
 }
 

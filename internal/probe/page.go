@@ -22,12 +22,24 @@ import (
 )
 
 var page = Kind{
-	Key: "page", Doc: "Gets a page over http or https, as a new visitor does.", Remote: true,
+	Key: "page", Doc: pageDoc, Remote: true,
 	Phases: []string{"lookup", "connect", "tls", "first_byte", "transfer"},
 	New: func() Spec {
 		return &pageSpec{Method: http.MethodGet, Status: statuses{{200, 299}}, FollowRedirects: true, MaxBody: 1 << 20}
 	},
 }
+
+const pageDoc = `Gets a page over http or https, as a new visitor does. Its value is the time from the start to the last byte.
+
+It is asked for as a browser would: by HTTP/2 where the server has it, else HTTP/1.1; cookies that redirects set are sent to where they lead. A body is unpacked (gzip, deflate, br) and
+read in its character set before ${match} and ${not_match} look at it. What they could not see is not taken for well: ${not_match} is unknown where the body is longer than ${max_body},
+cannot be unpacked, or is empty.
+
+A page signs in in one way: ${basic_auth}, a user in the address, ${bearer}, or an ${Authorization} header. Credentials are never sent to another origin: a redirect to another scheme, host
+or port (but from http to https of the same host) is followed without them, without the ${headers} that may hold some, and without the client certificate. One that would take the
+${body} there (307, 308) is not followed: critical.
+
+With an ${ssh_host} the page is got by the ${curl} over there, which needs a POSIX ${sh}, ${head} and ${/dev/fd}; no more than ${max_body} and 256 KiB of header come over.`
 
 type pageSpec struct {
 	field.Section
@@ -386,7 +398,7 @@ func (p *pager) follow(ctx context.Context, v *visit) error {
 		if v.seen.Response != nil {
 			code = v.seen.StatusCode
 		}
-		if err != nil || !p.spec.FollowRedirects || !redirects(code) || p.spec.Status.have(code) {
+		if err != nil || !bool(p.spec.FollowRedirects) || !redirects(code) || p.spec.Status.have(code) {
 			return err
 		}
 		where := v.seen.Header.Get("Location")

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 	"pharos/internal/redact"
 )
@@ -65,15 +67,13 @@ func watch(t testing.TB, w pharos.Watcher) pharos.Result {
 // redactorOf knows the secrets that the file would have held for a watcher.
 func redactorOf(w pharos.Watcher) *redact.Redactor {
 	s := make(redact.Secrets)
-	if p := w.Page; p != nil {
-		s.AddLogin(p.User, p.Password)
-		s.Add(p.Bearer)
+	if p, ok := w.Spec.(*pageSpec); ok {
+		s.AddLogin(string(p.BasicAuth.User), string(p.BasicAuth.Password))
+		s.Add(string(p.Bearer))
 		for _, h := range p.Headers {
 			s.AddHeader(h.Name, h.Value)
 		}
-		if u, err := url.Parse(p.URL); err == nil {
-			s.AddURL(u)
-		}
+		s.AddURL(p.Page.URL)
 	}
 	return s.Redactor()
 }
@@ -85,7 +85,20 @@ func run(t testing.TB, p *Probe, timeout time.Duration) pharos.Result {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	return p.Run(ctx)
+	return seen(p.Run(ctx, pharos.NewTrace(nil)))
+}
+
+// run2 is run outside of a test.
+func run2(p *Probe, timeout time.Duration) pharos.Result {
+	return seen(p.Run(contextOf(timeout), pharos.NewTrace(nil)))
+}
+
+// seen is what a measurement comes to without bounds.
+func seen(m Measurement) pharos.Result {
+	status := map[pharos.Outcome]pharos.Status{
+		pharos.Measured: pharos.OK, pharos.Warned: pharos.Warning, pharos.Failed: pharos.Critical, pharos.Unclear: pharos.Unknown, pharos.Unable: pharos.Unknown,
+	}[m.Outcome]
+	return pharos.Result{Status: status, Summary: m.Reason, Value: m.Value, Unit: m.Unit, Text: m.Text, Detail: m.Detail, Facts: m.Facts, Phases: m.Phases}
 }
 
 // watchUntil is watch with a timeout that comes when enough processes have
@@ -110,7 +123,7 @@ func watchUntil(t testing.TB, w pharos.Watcher, file string, enough int) pharos.
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	r := p.Run(ctx)
+	r := seen(p.Run(ctx, pharos.NewTrace(nil)))
 	<-ctx.met
 	return r
 }
@@ -131,25 +144,60 @@ func (d due) Err() error {
 	return nil
 }
 
-func none() pharos.Watcher {
-	w := pharos.Watcher{ID: "local.set.name", Set: "Set", Name: "Name", Thresholds: pharos.NoThresholds()}
-	for i := range w.PhaseThresholds {
-		w.PhaseThresholds[i] = pharos.NoThresholds()
+func none() pharos.Watcher { return pharos.Watcher{ID: "local.set.name", Set: "Set", Name: "Name"} }
+
+// of returns a watcher with a spec, and the traits that the file's reader gives it.
+func of(spec Spec) pharos.Watcher {
+	w := none()
+	w.Spec, w.Traits = spec, spec.Traits()
+	if w.Traits.Timed {
+		w.Traits.Unit = "s"
 	}
 	return w
 }
 
-func pageAt(url string) pharos.Watcher {
-	w := none()
-	w.Page = &pharos.Page{URL: url}
-	return w
+// pageAt returns a watcher of a page that follows no redirects.
+func pageAt(address string) pharos.Watcher {
+	spec := page.New().(*pageSpec)
+	spec.FollowRedirects = false
+	u := address2url(address)
+	if u.User != nil { // as the file's reader does it
+		password, _ := u.User.Password()
+		spec.BasicAuth.User, spec.BasicAuth.Password, u.User = field.Text(u.User.Username()), field.Secret(password), nil
+	}
+	spec.Page.URL = u
+	return of(spec)
 }
 
-func shell(line string) pharos.Watcher {
-	w := none()
-	w.Command = &pharos.Command{Shell: line}
-	return w
+func address2url(address string) *url.URL {
+	u, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	return u
 }
+
+func pageOf(w pharos.Watcher) *pageSpec { return w.Spec.(*pageSpec) }
+
+// cmd says in short what a command's keys are.
+type cmd struct {
+	Shell     string
+	Args, Env []string
+	Dir, Unit string
+	Number    bool
+	Pattern   *regexp.Regexp
+}
+
+func (c cmd) spec() *commandSpec {
+	s := &commandSpec{Command: commandLine{c.Shell, c.Args}, Dir: field.Text(c.Dir), Unit: field.Text(c.Unit), Value: valueRule{number: c.Number, pattern: c.Pattern}}
+	for _, v := range c.Env {
+		name, value, _ := strings.Cut(v, "=")
+		s.Env = append(s.Env, field.Entry{Name: name, Value: value})
+	}
+	return s
+}
+
+func shell(line string) pharos.Watcher { return of(cmd{Shell: line}.spec()) }
 
 // contextOf returns a context that ends by itself.
 func contextOf(timeout time.Duration) context.Context {
@@ -157,10 +205,3 @@ func contextOf(timeout time.Duration) context.Context {
 	context.AfterFunc(ctx, cancel)
 	return ctx
 }
-
-// Places in pharos.PhaseNames.
-const (
-	phaseTLS       = 2
-	phaseFirstByte = 3
-	phaseTransfer  = 4
-)

@@ -252,7 +252,6 @@ func (p *pager) redirected(h *hop, code int, to string, cookies *cookiejar.Jar) 
 	name := h.url.Hostname()
 	upgraded := h.origin == "http://"+net.JoinHostPort(name, "80") && next.origin == "https://"+net.JoinHostPort(name, "443")
 	if h.trusted && (next.origin == h.origin || upgraded) {
-		u.User = h.url.User
 		return p.makeHop(u, method, body, true, cookies)
 	}
 	if body != "" {

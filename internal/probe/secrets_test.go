@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 	"pharos/internal/redact"
 )
@@ -20,7 +21,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 		r.Write(w)
 	})
 	w := pageAt(strings.Replace(s.URL, "http://", "http://anna:wonderland@", 1))
-	w.Page.Headers = []pharos.Header{{Name: "X-Api-Key", Value: "key-12345"}}
+	pageOf(w).Headers = field.Dictionary{{Name: "X-Api-Key", Value: "key-12345"}}
 	r := watch(t, w)
 	said := fmt.Sprint(r)
 	for _, secret := range []string{"wonderland", "key-12345", "session=abcdef", "YW5uYTp3b25kZXJsYW5k"} {
@@ -34,11 +35,8 @@ func TestSecretsAreNotShown(t *testing.T) {
 }
 
 func TestAddressesAreShownWithoutUserAndQuery(t *testing.T) {
-	e := New(Options{})
-	defer e.Close()
-	_, err := e.Prepare(pageAt("http://anna:wonderland@example.com:0/a?token=x"), nil)
-	if want := `address "http://•••@example.com:0/a?..."`; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %s in it", err, want)
+	if got, want := sayURL(address2url("http://anna:wonderland@example.com/a?token=x")), "http://•••@example.com/a?..."; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -47,12 +45,12 @@ func TestCutsShowNoHalfOfASecret(t *testing.T) {
 	x, y := func(n int) string { return strings.Repeat("x", n) }, strings.Repeat("y", 2*keptHead)
 	broken := func(body string) string { return "HTTP/1.1 500 No\r\n\r\n" + body }
 	well := func(body string) string { return "HTTP/1.1 200 OK\r\n\r\n" + body }
-	not := func(pattern string) func(*pharos.Page) {
-		return func(p *pharos.Page) { p.NotMatch = []*regexp.Regexp{regexp.MustCompile(pattern)} }
+	not := func(pattern string) func(*pageSpec) {
+		return func(p *pageSpec) { p.NotMatch = []*regexp.Regexp{regexp.MustCompile(pattern)} }
 	}
 	for name, test := range map[string]struct {
 		answer string
-		edit   func(*pharos.Page)
+		edit   func(*pageSpec)
 		shown  string
 	}{
 		"a status line":               {"HTTP/1.1 500 " + secret + "\r\n\r\n", nil, "500 •••"},
@@ -60,19 +58,19 @@ func TestCutsShowNoHalfOfASecret(t *testing.T) {
 		"a body's cut":                {broken(x(keptBody-10) + secret + y), nil, "xx…"},
 		"a body's cut at its end":     {broken(x(keptBody-10) + secret), nil, "xx…"},
 		"a body of secrets":           {broken(strings.Repeat(secret+" ", 500)), nil, "••• •••"},
-		"a body past the limit":       {broken("a " + secret), func(p *pharos.Page) { p.MaxBody = 12 }, "\na …"},
+		"a body past the limit":       {broken("a " + secret), func(p *pageSpec) { p.MaxBody = 12 }, "\na …"},
 		"a body that ends too early":  {"HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\na " + secret[:10], nil, "\na "},
 		"a header's cut":              {"HTTP/1.1 500 No\r\nX-Echo: " + x(190) + secret + y + "\r\n\r\n", nil, "xx…\n"},
 		"a text that was found":       {well("error: " + x(70) + secret + y), not("error: .*"), `xx…"`},
 		"a pattern that ends in it":   {well("key: " + secret), not("key: .{9}"), `found "key: "`},
 		"a pattern that begins in it": {well(secret + " is"), not(".{9} is"), `found " is"`},
-		"a find at the limit":         {well("key: " + secret), func(p *pharos.Page) { p.MaxBody = 14; not("key: .*")(p) }, `found "key: "`},
+		"a find at the limit":         {well("key: " + secret), func(p *pageSpec) { p.MaxBody = 14; not("key: .*")(p) }, `found "key: "`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pageAt("http://" + listen(t, says(test.answer)) + "/")
-			w.Page.Bearer = secret
+			pageOf(w).Bearer = secret
 			if test.edit != nil {
-				test.edit(w.Page)
+				test.edit(pageOf(w))
 			}
 			r := watch(t, w)
 			showsNoHalf(t, r, secret)
@@ -81,12 +79,12 @@ func TestCutsShowNoHalfOfASecret(t *testing.T) {
 			}
 		})
 	}
-	say := func(text string) pharos.Command { return pharos.Command{Args: []string{"printf", "%s", text}} }
-	fails := func(text string) pharos.Command {
-		return pharos.Command{Args: []string{"sh", "-c", `printf %s "$0"; exit 1`, text}}
+	say := func(text string) cmd { return cmd{Args: []string{"printf", "%s", text}} }
+	fails := func(text string) cmd {
+		return cmd{Args: []string{"sh", "-c", `printf %s "$0"; exit 1`, text}}
 	}
 	for name, test := range map[string]struct {
-		command pharos.Command
+		command cmd
 		shown   string
 	}{
 		"the head of an output":      {say(x(shownHead-10) + secret + y), "xx\n…\nyy"},
@@ -94,12 +92,12 @@ func TestCutsShowNoHalfOfASecret(t *testing.T) {
 		"both of a short one":        {say(x(shownHead-10) + secret + x(300) + secret + x(shownTail-10)), "xx\n…\nxx"},
 		"an output of secrets":       {say(strings.Repeat(secret+" ", 5000)), "••• •••"},
 		"a first line":               {fails(secret + x(170) + secret + "\n" + y), "•••xx"},
-		"a value that is no number":  {pharos.Command{Shell: "echo key: " + secret, Pattern: regexp.MustCompile("key: (.{9})")}, `"" in the output is not a number`},
-		"a value that is not a half": {pharos.Command{Shell: "echo key: " + secret, Pattern: regexp.MustCompile("key: (.*)")}, `"•••" in the output is not a number`},
+		"a value that is no number":  {cmd{Shell: "echo key: " + secret, Pattern: regexp.MustCompile("key: (.{9})")}, `"" in the output is not a number`},
+		"a value that is not a half": {cmd{Shell: "echo key: " + secret, Pattern: regexp.MustCompile("key: (.*)")}, `"•••" in the output is not a number`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := none()
-			w.Command = &test.command
+			w.Spec = test.command.spec()
 			e := New(Options{})
 			defer e.Close()
 			known := make(redact.Secrets)
@@ -130,17 +128,16 @@ func showsNoHalf(t *testing.T, r pharos.Result, secret string) {
 func TestCutsKeepRunesWhole(t *testing.T) {
 	for _, before := range []string{"", "x", "xx"} {
 		text := before + strings.Repeat("€", 2*keptHead)
-		w := none()
-		w.Command = &pharos.Command{Args: []string{"printf", "%s", text}}
-		page := pageAt("http://" + listen(t, says("HTTP/1.1 500 No\r\nX-Long: "+text[:999]+"\r\n\r\n"+text)) + "/")
-		limited := page
-		limited.Page = &pharos.Page{URL: page.Page.URL, MaxBody: 100}
+		w := of(cmd{Args: []string{"printf", "%s", text}}.spec())
+		target := "http://" + listen(t, says("HTTP/1.1 500 No\r\nX-Long: "+text[:999]+"\r\n\r\n"+text)) + "/"
+		page, limited := pageAt(target), pageAt(target)
+		pageOf(limited).MaxBody = 100
 		for _, w := range []pharos.Watcher{w, page, limited} {
 			r := watch(t, w)
 			if !utf8.ValidString(r.Detail) {
-				t.Errorf("of %s, with %q before, the detail has half a rune: %q", w.Kind(), before, r.Detail)
+				t.Errorf("of %T, with %q before, the detail has half a rune: %q", w.Spec, before, r.Detail)
 			}
-			if w.Page != nil && !strings.HasSuffix(r.Detail, "€…") {
+			if _, ok := w.Spec.(*pageSpec); ok && !strings.HasSuffix(r.Detail, "€…") {
 				t.Errorf("the cut of a body is not marked: %q", r.Detail)
 			}
 		}
@@ -172,20 +169,20 @@ func TestACommandInheritsNothingOfThePrograms(t *testing.T) {
 
 func TestAForeignAnswerIsNotShown(t *testing.T) {
 	const inside = "HTTP/1.1 500 from-inside\r\nX-From: from-inside\r\n\r\nfrom-inside"
-	for name, edit := range map[string]func(*pharos.Page){
-		"a wrong status": func(*pharos.Page) {},
-		"a text that must not be": func(p *pharos.Page) {
-			p.Status, p.NotMatch = []pharos.StatusRange{{Low: 500, High: 500}}, []*regexp.Regexp{regexp.MustCompile("from-in.*")}
+	for name, edit := range map[string]func(*pageSpec){
+		"a wrong status": func(*pageSpec) {},
+		"a text that must not be": func(p *pageSpec) {
+			p.Status, p.NotMatch = statuses{{500, 500}}, []*regexp.Regexp{regexp.MustCompile("from-in.*")}
 		},
-		"a text that is missing": func(p *pharos.Page) {
-			p.Status, p.Match = []pharos.StatusRange{{Low: 500, High: 500}}, []*regexp.Regexp{regexp.MustCompile("nothing")}
+		"a text that is missing": func(p *pageSpec) {
+			p.Status, p.Match = statuses{{500, 500}}, []*regexp.Regexp{regexp.MustCompile("nothing")}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			away := listen(t, says(inside))
 			w := pageAt("http://" + listen(t, says("HTTP/1.1 302 Found\r\nLocation: http://"+away+"/\r\nContent-Length: 0\r\n\r\n")) + "/")
-			w.Page.FollowRedirects = true
-			edit(w.Page)
+			pageOf(w).FollowRedirects = true
+			edit(pageOf(w))
 			r := watch(t, w)
 			if said := fmt.Sprint(r); r.Status != pharos.Critical || strings.Contains(said, "from-inside") {
 				t.Errorf("got %s", said)

@@ -58,13 +58,6 @@ func (s *sshHosts) close() error {
 	return os.RemoveAll(dir)
 }
 
-func checkSSHHost(host string) error {
-	if strings.HasPrefix(host, "-") || !printable(host) {
-		return fmt.Errorf("reading ssh host %q: not a host", host)
-	}
-	return nil
-}
-
 // sshError is a failure of ssh itself, not of what was to be run through it.
 type sshError struct {
 	host string
@@ -261,13 +254,3 @@ const remoteMarkName = "PHAROS_REMOTE_RUN"
 
 // quote returns s as one word of a POSIX shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// identifier reports whether a shell takes s as a variable's name.
-func identifier(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || i > 0 && '0' <= c && c <= '9') {
-			return false
-		}
-	}
-	return s != ""
-}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 )
 
@@ -68,23 +69,23 @@ func TestCommandThroughSSH(t *testing.T) {
 	dir := withFakeSSH(t)
 	nasty := "it's \"$HOME\" `id` \\ $(id); & | > * ? é\t!"
 	for name, test := range map[string]struct {
-		command pharos.Command
+		command cmd
 		status  pharos.Status
 		summary string
 		detail  string
 	}{
-		"ok":                   {pharos.Command{Shell: "echo hello"}, pharos.OK, "", "hello\n"},
-		"an exit code":         {pharos.Command{Shell: "echo out; echo err >&2; exit 3"}, pharos.Critical, "out", "out\nerr\n"},
-		"arguments survive":    {pharos.Command{Args: []string{"printf", "%s|", nasty, "", "-n", "a\nb"}}, pharos.OK, "", nasty + "||-n|a\nb|"},
-		"environment survives": {pharos.Command{Shell: `printf %s "$A"`, Env: []string{"A=" + nasty}}, pharos.OK, "", nasty},
-		"a folder":             {pharos.Command{Shell: "pwd", Dir: "/"}, pharos.OK, "", "/\n"},
-		"input is empty":       {pharos.Command{Shell: "cat; echo end"}, pharos.OK, "", "end\n"},
-		"a child left behind":  {pharos.Command{Shell: "sleep 300 & echo x"}, pharos.OK, "", "x\n"},
-		"no such program":      {pharos.Command{Args: []string{"no-such-thing"}}, pharos.Critical, "", ""},
+		"ok":                   {cmd{Shell: "echo hello"}, pharos.OK, "", "hello\n"},
+		"an exit code":         {cmd{Shell: "echo out; echo err >&2; exit 3"}, pharos.Critical, "out", "out\nerr\n"},
+		"arguments survive":    {cmd{Args: []string{"printf", "%s|", nasty, "", "-n", "a\nb"}}, pharos.OK, "", nasty + "||-n|a\nb|"},
+		"environment survives": {cmd{Shell: `printf %s "$A"`, Env: []string{"A=" + nasty}}, pharos.OK, "", nasty},
+		"a folder":             {cmd{Shell: "pwd", Dir: "/"}, pharos.OK, "", "/\n"},
+		"input is empty":       {cmd{Shell: "cat; echo end"}, pharos.OK, "", "end\n"},
+		"a child left behind":  {cmd{Shell: "sleep 300 & echo x"}, pharos.OK, "", "x\n"},
+		"no such program":      {cmd{Args: []string{"no-such-thing"}}, pharos.Critical, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := there(none())
-			w.Command = &test.command
+			w.Spec = test.command.spec()
 			r := watch(t, w)
 			if name == "no such program" {
 				if r.Status != pharos.Critical || fact(r, "exit code") != "127" || !strings.Contains(r.Summary, "no-such-thing") {
@@ -178,8 +179,8 @@ func TestTimeoutThroughSSH(t *testing.T) {
 	dir := withFakeSSH(t)
 	file := filepath.Join(dir, "pids")
 	w := there(shell(`echo so far; echo $$ >> "$PIDS"; sleep 300; true`))
-	w.Command.Env = []string{"PIDS=" + file}
-	if r := watchUntil(t, w, file, 1); r.Status != pharos.Critical || r.Summary != "timed out after 60 s" || r.Detail != "so far\n" {
+	w.Spec.(*commandSpec).Env = field.Dictionary{{Name: "PIDS", Value: file}}
+	if r := watchUntil(t, w, file, 1); r.Status != pharos.Critical || r.Summary != "timed out after 60 s through ssh to slw" || r.Detail != "so far\n" {
 		t.Errorf("got %v %q %q", r.Status, r.Summary, r.Detail)
 	}
 	gone(t, file, 1)
@@ -260,9 +261,9 @@ func TestPageThroughSSH(t *testing.T) {
 	})
 	t.Run("the request arrives as it would from here", func(t *testing.T) {
 		edit := func(w pharos.Watcher) pharos.Watcher {
-			w.Page.Method, w.Page.Body, w.Page.User, w.Page.Password = "PUT", "a \"b\" \\n\n\t'c' @d", "anna", "pass"
-			w.Page.Headers = []pharos.Header{{Name: "X-Nasty", Value: "\"$HOME\" \\ 'x'"}, {Name: "X-Empty", Value: ""}}
-			w.Page.Match = []*regexp.Regexp{regexp.MustCompile("^all is well$")}
+			pageOf(w).Method, pageOf(w).Body, pageOf(w).BasicAuth.User, pageOf(w).BasicAuth.Password = "PUT", "a \"b\" \\n\n\t'c' @d", "anna", "pass"
+			pageOf(w).Headers = field.Dictionary{{Name: "X-Nasty", Value: "\"$HOME\" \\ 'x'"}, {Name: "X-Empty", Value: ""}}
+			pageOf(w).Match = []*regexp.Regexp{regexp.MustCompile("^all is well$")}
 			return w
 		}
 		r := watch(t, there(edit(pageAt(home.URL+"/a b?c=d e[1]"))))
@@ -281,14 +282,14 @@ func TestPageThroughSSH(t *testing.T) {
 		for _, p := range r.Phases {
 			sum += p.Took.Duration()
 		}
-		if (sum - seconds(r.Value.V)).Abs() > 10*time.Microsecond {
-			t.Errorf("phases sum up to %v, total %v", sum, seconds(r.Value.V))
+		if (sum - time.Duration(r.Value.V*1e9)).Abs() > 10*time.Microsecond {
+			t.Errorf("phases sum up to %v, total %v", sum, time.Duration(r.Value.V*1e9))
 		}
 	})
 	t.Run("a redirect keeps credentials at home", func(t *testing.T) {
 		w := there(pageAt(home.URL + "/away"))
-		w.Page.Bearer, w.Page.FollowRedirects = "token-1", true
-		w.Page.Match = []*regexp.Regexp{regexp.MustCompile("away")}
+		pageOf(w).Bearer, pageOf(w).FollowRedirects = "token-1", true
+		pageOf(w).Match = []*regexp.Regexp{regexp.MustCompile("away")}
 		r := watch(t, w)
 		if r.Status != pharos.OK || fact(r, "final address") != away.URL+"/x" {
 			t.Errorf("got %v %q %v", r.Status, r.Summary, r.Facts)
@@ -301,7 +302,7 @@ func TestPageThroughSSH(t *testing.T) {
 		url  string
 		want string
 	}{
-		"a status is wrong":             {home.URL + "/503", "status 503, wanted 200-299"},
+		"a status is wrong":             {home.URL + "/503", "503, wanted 2xx"},
 		"a server that does not listen": {"http://" + unused(t) + "/", "connection refused"},
 		"no answer":                     {"http://" + listen(t, says("")) + "/", "the connection was closed without an answer"},
 		"a body cut short":              {"http://" + listen(t, says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n012")) + "/", "the answer was cut short"},
@@ -309,7 +310,7 @@ func TestPageThroughSSH(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := there(pageAt(test.url))
-			w.Page.MaxBody = 100_000
+			pageOf(w).MaxBody = 100_000
 			if r := watch(t, w); r.Summary != test.want || (r.Status == pharos.OK) != (test.want == "") {
 				t.Errorf("got %v %q, want %q\n%s", r.Status, r.Summary, test.want, r.Detail)
 			}
@@ -317,7 +318,7 @@ func TestPageThroughSSH(t *testing.T) {
 	}
 	t.Run("HEAD has no body", func(t *testing.T) {
 		w := there(pageAt("http://" + listen(t, hangs("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")) + "/"))
-		w.Page.Method = "HEAD"
+		pageOf(w).Method = "HEAD"
 		if r := watch(t, w); r.Status != pharos.OK {
 			t.Errorf("got %v %q\n%s", r.Status, r.Summary, r.Detail)
 		}
@@ -335,7 +336,7 @@ func TestPageThroughSSH(t *testing.T) {
 				}
 			}
 		}) + "/"))
-		w.Page.MaxBody = 100_000
+		pageOf(w).MaxBody = 100_000
 		r := watch(t, w)
 		if r.Status != pharos.OK || fact(r, "size") != "100000 bytes, then cut off" || phase(r, "first_byte") == 0 {
 			t.Errorf("got %v %q %v %+v\n%s", r.Status, r.Summary, r.Facts, r.Phases, r.Detail)

@@ -124,31 +124,33 @@ func patternsOf(list ...string) (all []*regexp.Regexp) {
 	return all
 }
 
-func match(list ...string) func(*pharos.Page) {
-	return func(p *pharos.Page) { p.Match = patternsOf(list...) }
+func match(list ...string) func(*pageSpec) {
+	return func(p *pageSpec) { p.Match = patternsOf(list...) }
 }
 
-func notMatch(list ...string) func(*pharos.Page) {
-	return func(p *pharos.Page) { p.NotMatch = patternsOf(list...) }
+func notMatch(list ...string) func(*pageSpec) {
+	return func(p *pageSpec) { p.NotMatch = patternsOf(list...) }
 }
 
-func both(edits ...func(*pharos.Page)) func(*pharos.Page) {
-	return func(p *pharos.Page) {
+func both(edits ...func(*pageSpec)) func(*pageSpec) {
+	return func(p *pageSpec) {
 		for _, edit := range edits {
 			edit(p)
 		}
 	}
 }
 
-func status(low, high int) func(*pharos.Page) {
-	return func(p *pharos.Page) { p.Status = []pharos.StatusRange{{Low: low, High: high}} }
+func status(low, high int) func(*pageSpec) {
+	return func(p *pageSpec) { p.Status = statuses{{low, high}} }
 }
 
-func follow(p *pharos.Page) { p.FollowRedirects = true }
+func follow(p *pageSpec) { p.FollowRedirects = true }
 
-func insecure(p *pharos.Page) { p.TLS.Insecure = true }
+func insecure(p *pageSpec) { p.TLS.Insecure = true }
 
-func query(q string) func(*pharos.Page) { return func(p *pharos.Page) { p.URL += q } }
+func query(q string) func(*pageSpec) {
+	return func(p *pageSpec) { p.Page.URL = address2url(p.Target() + q) }
+}
 
 // overTLS is a server that speaks TLS as c says, and serves each connection with
 // serve.
@@ -214,7 +216,7 @@ func cookieFirst(w http.ResponseWriter, r *http.Request) {
 func TestWhatAVisitorSeesWellIsNotRed(t *testing.T) {
 	for name, row := range map[string]struct {
 		server server
-		edit   func(*pharos.Page)
+		edit   func(*pageSpec)
 	}{
 		"plain":                                 {body("well"), match("^well$")},
 		"HTTP/1.0, to the end of the line":      {raw("HTTP/1.0 200 OK\r\n\r\nwell"), match("^well$")},
@@ -268,7 +270,7 @@ func TestWhatAVisitorSeesWellIsNotRed(t *testing.T) {
 		}, match("^localhost:")},
 		"a name below localhost":             {func(t *testing.T) string { return strings.Replace(body("well")(t), "127.0.0.1", "shop.localhost", 1) }, match("well")},
 		"HTTP/2 alone":                       {http2(writes("well")), both(insecure, match("well"))},
-		"HTTP/2, kept":                       {http2(writes("well")), both(insecure, func(p *pharos.Page) { p.KeepAlive = true })},
+		"HTTP/2, kept":                       {http2(writes("well")), both(insecure, func(p *pageSpec) { p.KeepAlive = true })},
 		"TLS 1.2 with RSA alone":             {overTLS(rsaOnly, httpTLS), both(insecure, match("well"))},
 		"TLS 1.2":                            {overTLS(func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }, httpTLS), both(insecure, match("well"))},
 		"TLS that ends without a goodbye":    {overTLS(nil, rude), both(insecure, match("well"))},
@@ -283,7 +285,7 @@ func TestWhatAVisitorSeesWellIsNotRed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := pageAt(row.server(t))
 			if row.edit != nil {
-				row.edit(w.Page)
+				row.edit(pageOf(w))
 			}
 			r := watch(t, w)
 			if r.Status == pharos.Critical || r.Status == pharos.Warning || r.Status != pharos.OK && name != "an encoding that nobody knows" {
@@ -310,7 +312,7 @@ func TestWhatMustNeverBeOK(t *testing.T) {
 	const U, C = pharos.Unknown, pharos.Critical
 	for name, row := range map[string]struct {
 		server server
-		edit   func(*pharos.Page)
+		edit   func(*pageSpec)
 		want   pharos.Status
 	}{
 		"a forbidden text":                      {body(bad), notMatch("error"), C},
@@ -330,9 +332,9 @@ func TestWhatMustNeverBeOK(t *testing.T) {
 		"in UTF-16 as the header says":          {body(utf16(bad, true), "Content-Type: text/html; charset=utf-16be"), notMatch("error"), C},
 		"in UTF-16 that nobody declares":        {body(utf16(bad, false)), notMatch("error"), U},
 		"in UTF-16 in gzip":                     {body(gzipped("\xff\xfe"+utf16(bad, false)), "Content-Encoding: gzip"), notMatch("error"), C},
-		"behind max_body":                       {body(long), both(notMatch("error"), func(p *pharos.Page) { p.MaxBody = 100 }), U},
-		"behind max_body in gzip":               {body(gzipped(long), "Content-Encoding: gzip"), both(notMatch("error"), func(p *pharos.Page) { p.MaxBody = 100 }), U},
-		"where max_body cuts a gzip":            {body(gzipped(randomText(4000)+"error"), "Content-Encoding: gzip"), both(notMatch("error"), func(p *pharos.Page) { p.MaxBody = 1000 }), U},
+		"behind max_body":                       {body(long), both(notMatch("error"), func(p *pageSpec) { p.MaxBody = 100 }), U},
+		"behind max_body in gzip":               {body(gzipped(long), "Content-Encoding: gzip"), both(notMatch("error"), func(p *pageSpec) { p.MaxBody = 100 }), U},
+		"where max_body cuts a gzip":            {body(gzipped(randomText(4000)+"error"), "Content-Encoding: gzip"), both(notMatch("error"), func(p *pageSpec) { p.MaxBody = 1000 }), U},
 		"a bomb":                                {body(gzipped(strings.Repeat("\x01", 50<<20)), "Content-Encoding: gzip"), notMatch("error"), U},
 		"a gzip that ends too early":            {body(gzipped(bad)[:20], "Content-Encoding: gzip"), notMatch("error"), U},
 		"a gzip that is none":                   {body("well", "Content-Encoding: gzip"), notMatch("error"), U},
@@ -341,7 +343,7 @@ func TestWhatMustNeverBeOK(t *testing.T) {
 		"an encoding that nobody knows":         {body("well", "Content-Encoding: zstd"), notMatch("error"), U},
 		"an encoding that nobody knows, wanted": {body("well", "Content-Encoding: zstd"), match("error"), U},
 		"too many encodings":                    {body("well", "Content-Encoding: br, br, br, br"), notMatch("error"), U},
-		"HEAD":                                  {raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"), both(notMatch("error"), func(p *pharos.Page) { p.Method = "HEAD" }), U},
+		"HEAD":                                  {raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"), both(notMatch("error"), func(p *pageSpec) { p.Method = "HEAD" }), U},
 		"no content":                            {raw("HTTP/1.1 204 No Content\r\n\r\n"), notMatch("error"), U},
 		"not modified":                          {raw("HTTP/1.1 304 Not Modified\r\n\r\n"), both(status(304, 304), notMatch("error")), U},
 		"an empty body":                         {body(""), notMatch("error"), U},
@@ -370,12 +372,12 @@ func TestWhatMustNeverBeOK(t *testing.T) {
 		}), insecure, C},
 		"a forbidden text in HTTP/2":         {http2(writes(bad)), both(insecure, notMatch("error")), C},
 		"TLS 1.0":                            {overTLS(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }, httpTLS), insecure, C},
-		"a server that says request timeout": {raw("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"), func(p *pharos.Page) { p.KeepAlive = true }, C},
+		"a server that says request timeout": {raw("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"), func(p *pageSpec) { p.KeepAlive = true }, C},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := pageAt(row.server(t))
 			if row.edit != nil {
-				row.edit(w.Page)
+				row.edit(pageOf(w))
 			}
 			r := watch(t, w)
 			if r.Status != row.want || r.Summary == "" {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"pharos/internal/config"
+	"pharos/internal/pharos"
 )
 
 // authority writes a certificate to a file that a watcher can name.
@@ -96,7 +97,7 @@ func TestCheckNamesEachWatcherThatCannotBePrepared(t *testing.T) {
 func TestNoPartOfASecretIsLeftWhereTheOutputIsCut(t *testing.T) {
 	c, err := config.Parse("test.yaml", []byte(`
 sets: [{name: Set, watchers: [{name: Leaky, command: "i=0; while [ $i -lt 400 ]; do echo ${THE_SECRET}; i=$((i+1)); done; exit 1"}]}]`),
-		func(name string) (string, bool) { return "xyzzy-plugh-plover-y2-fee-fie-foe-foo", name == "THE_SECRET" })
+		func(name string) (string, bool) { return "xyzzy-plugh-plover-y2-fee-fie-foe-foo", name == "THE_SECRET" }, Kinds()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,13 +112,13 @@ sets: [{name: Set, watchers: [{name: Leaky, command: "i=0; while [ $i -lt 400 ];
 		t.Fatal(to.put, err)
 	}
 	defer to.put[0].Close()
-	r := to.put[0].Run(t.Context())
+	r := to.put[0].Run(t.Context(), pharos.NewTrace(nil))
 	if !strings.Contains(r.Detail, "•••") {
 		t.Errorf("the detail is %q, want dots for what the command says", r.Detail)
 	}
 	for _, word := range []string{"xyzzy", "plugh", "plover", "fee", "fie", "foe", "foo"} {
-		if strings.Contains(r.Summary+r.Detail, word) {
-			t.Errorf("%q of the secret is left in %q and %q", word, r.Summary, r.Detail)
+		if strings.Contains(r.Reason+r.Detail, word) {
+			t.Errorf("%q of the secret is left in %q and %q", word, r.Reason, r.Detail)
 		}
 	}
 }

@@ -304,8 +304,8 @@ func rosterOf(c *config.Config, epoch int64, number uint64) pharos.Roster {
 		}
 		set := &r.Sets[len(r.Sets)-1]
 		set.Watchers = append(set.Watchers, pharos.RosterWatcher{
-			Name: w.Name, Kind: w.Kind(), Target: c.Redactor.Text(w.TargetText()), Interval: pharos.Seconds(w.Interval), Timeout: pharos.Seconds(w.Timeout),
-			Network: w.Page != nil || w.SSHHost != "", Reference: w.Reference,
+			Name: w.Name, Kind: w.Kind, Target: w.Target, Interval: pharos.Seconds(w.Interval), Timeout: pharos.Seconds(w.Timeout),
+			Network: w.Traits.Network, Reference: w.Reference,
 		})
 	}
 	return r

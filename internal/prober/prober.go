@@ -16,6 +16,7 @@ import (
 
 	"pharos/internal/bus"
 	"pharos/internal/config"
+	"pharos/internal/field"
 	"pharos/internal/pharos"
 	"pharos/internal/probe"
 	"pharos/internal/redact"
@@ -79,18 +80,45 @@ func Fixed() []config.Keys { return []config.Keys{config.PlaceKeys, config.Broke
 // to NATS and the watchers that cannot be prepared, each on its line.
 func Check(c *config.Config) error { return errors.Join(c.NATS.CheckFiles(), CheckWatchers(c)) }
 
-// CheckWatchers says which watchers cannot be prepared.
+// CheckWatchers says which watchers cannot be prepared, each with its line. What
+// is wrong with many for the same reason, such as a file that is not there, is said
+// of the first.
 func CheckWatchers(c *config.Config) error {
 	e := probe.New(probe.Options{})
-	var all []error
+	var reasons []string
+	first, more := map[string]error{}, map[string]int{}
 	for _, w := range c.Watchers {
-		look, err := e.Prepare(w, c.Redactor)
+		run, err := e.Prepare(w, c.Redactor)
 		if err == nil {
-			err = look.Close()
+			run.Close()
+			continue
+		}
+		reason := errors.Unwrap(err).Error()
+		if more[reason]++; more[reason] == 1 {
+			first[reason] = at(w, err)
+			reasons = append(reasons, reason)
+		}
+	}
+	var all []error
+	for _, reason := range reasons {
+		err := first[reason]
+		switch n := more[reason] - 1; {
+		case n == 1:
+			err = fmt.Errorf("%w (and one more watcher)", err)
+		case n > 1:
+			err = fmt.Errorf("%w (and %d more watchers)", err, n)
 		}
 		all = append(all, err)
 	}
 	return errors.Join(append(all, e.Close())...)
+}
+
+// at adds the line of a watcher to an error about it.
+func at(w pharos.Watcher, err error) error {
+	if w.Where == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", w.Where, err)
 }
 
 func (p *Prober) closeAfter(err error) error {
@@ -176,7 +204,7 @@ func (p *Prober) Apply(c *config.Config) error {
 }
 
 // Reject tells every board why the newest file is not in force.
-func (p *Prober) Reject(err error) { p.outbox.reject(config.Brief(err)) }
+func (p *Prober) Reject(err error) { p.outbox.reject(field.Brief(err)) }
 
 func (p *Prober) apply(c *config.Config) error {
 	p.mu.Lock()
@@ -208,16 +236,12 @@ func (p *Prober) prepare(c *config.Config) (change, error) {
 		}
 		look, err := p.engine.Prepare(*w, redactor)
 		if err != nil {
-			return to, err
+			return to, at(*w, err)
 		}
 		to.put = append(to.put, schedule.Job{
 			Watcher: *w,
 			Run:     look.Run,
-			Close: func() {
-				if err := look.Close(); err != nil {
-					p.o.Log.Debug("closing a probe", "watcher", w.ID, "error", err)
-				}
-			},
+			Close:   look.Close,
 		})
 	}
 	for id := range p.watchers {
@@ -230,15 +254,26 @@ func (p *Prober) prepare(c *config.Config) (change, error) {
 
 // filesOf returns a sum of what the files hold that a watcher names: they are
 // read when it is prepared, and a certificate that was changed wants that done
-// again. With an ssh host they are over there, and read by each look.
+// again.
 func filesOf(w *pharos.Watcher) (sum [sha256.Size]byte) {
-	if w.Page == nil || w.SSHHost != "" || w.Page.TLS.CAFile == "" && w.Page.TLS.ClientCert == "" {
+	if len(w.Traits.Files) == 0 {
 		return sum
 	}
 	all := sha256.New()
-	for _, name := range []string{w.Page.TLS.CAFile, w.Page.TLS.ClientCert, w.Page.TLS.ClientKey} {
+	for _, name := range w.Traits.Files {
 		data, err := pharos.ReadFile(name, 4<<20)
 		fmt.Fprintf(all, "%x %v\n", sha256.Sum256(data), err)
 	}
 	return [sha256.Size]byte(all.Sum(nil))
+}
+
+// Kinds returns all kinds of watchers that a prober can run, for the file's reader.
+func Kinds() []config.Kind { return kindsOf(probe.Kinds) }
+
+func kindsOf(all []probe.Kind) []config.Kind {
+	kinds := make([]config.Kind, len(all))
+	for i, k := range all {
+		kinds[i] = config.Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, New: func() config.Spec { return k.New() }}
+	}
+	return kinds
 }

@@ -29,7 +29,7 @@ const patience = 20 * time.Second
 
 func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
-	c, err := config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false })
+	c, err := config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false }, Kinds()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +356,7 @@ func TestSecretsDoNotLeave(t *testing.T) {
 	e := listen(t, s)
 	c, err := config.Parse("test.yaml", []byte(`
 sets: [{name: Set, watchers: [{name: Leaky, command: "echo the word is ${THE_SECRET}; exit 1", interval: 100ms}]}]`),
-		func(name string) (string, bool) { return "xyzzy-plugh", name == "THE_SECRET" })
+		func(name string) (string, bool) { return "xyzzy-plugh", name == "THE_SECRET" }, Kinds()...)
 	if err != nil {
 		t.Fatal(err)
 	}

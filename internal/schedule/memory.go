@@ -74,10 +74,10 @@ func (m *memory) reopen(began time.Duration, worst pharos.Status) {
 	}
 }
 
-// judge applies fall and rise to the status of a run: the runs before the
+// fallAndRise applies fall and rise to the status of a run: the runs before the
 // fall-th critical one, and those before the rise-th ok one after it, are
 // warnings. Only a run that ended counts.
-func (m *memory) judge(s pharos.Status, fall, rise int, ended bool) pharos.Status {
+func (m *memory) fallAndRise(s pharos.Status, fall, rise int, ended bool) pharos.Status {
 	bad, good, down := m.bad, m.good, m.down
 	switch s {
 	case pharos.Critical:

@@ -33,47 +33,24 @@ const (
 	// firstRun bounds how long a watcher with a long interval waits for its
 	// first run, and after a run that was not to be trusted for the next.
 	firstRun = 2 * time.Second
+	// unableFor is how long it is told that the prober could not run a watcher.
+	unableFor = 10 * time.Second
 )
-
-// Class says what a run takes of the machine. Each has a bound of its own, so
-// that one that hangs takes nothing from another.
-type Class uint8
-
-// The classes of runs.
-const (
-	Plain   Class = iota // a connection without TLS
-	TLS                  // a connection with a TLS handshake
-	Command              // a process: a command, or anything through ssh
-	classes
-)
-
-func (c Class) String() string { return [...]string{"plain", "tls", "command"}[c] }
-
-// ClassOf returns the class of a watcher's runs.
-func ClassOf(w *pharos.Watcher) Class {
-	switch {
-	case w.Command != nil || w.SSHHost != "":
-		return Command
-	case strings.HasPrefix(w.Page.URL, "https:"):
-		return TLS
-	}
-	return Plain
-}
 
 // Limits are how many runs of each class may be under way at once, and as many
 // again that take longer than their intervals.
-type Limits [classes]int
+type Limits [pharos.Classes]int
 
 // DefaultLimits hold memory and processes in bounds on a small machine; a
 // watcher never has more than one run under way, so few ever reach them.
-var DefaultLimits = Limits{Plain: 4096, TLS: 1024, Command: 256}
+var DefaultLimits = Limits{pharos.Socket: 4096, pharos.Handshake: 1024, pharos.Process: 256, pharos.Local: 4096}
 
-// Job is one watcher and the function that looks at it once. Run gets a context
-// that ends at the watcher's timeout; what it returns after the context was
-// cancelled is thrown away.
+// Job is one watcher and the function that runs it once. Run gets a context
+// that ends at the watcher's timeout, and a trace for its phases; what it returns
+// after the context was cancelled is thrown away.
 type Job struct {
 	Watcher pharos.Watcher
-	Run     func(context.Context) pharos.Result
+	Run     func(context.Context, *pharos.Trace) pharos.Measurement
 	// Close, if not nil, is called when the job was replaced or removed and its
 	// last run has ended.
 	Close func()
@@ -106,6 +83,7 @@ type Stats struct {
 	Runs     uint64        // runs that ended
 	Running  int           // runs under way
 	WorstLag time.Duration // of the runs that ended since Stats was last asked
+	Unable   string        // why the prober could not run a watcher, by its own fault, in the last seconds; empty: it could
 }
 
 // Scheduler runs jobs, each once an interval. A lock guards its state: handing
@@ -123,8 +101,11 @@ type Scheduler struct {
 	entries map[pharos.WatcherID]*entry
 	queue   dueHeap
 	rings   map[time.Duration]*ring
-	pools   [classes][2]pool
+	pools   [pharos.Classes][2]pool
 	runs    sync.WaitGroup
+
+	unable   string        // why the prober could not run a watcher, lately
+	unableAt time.Duration // when
 
 	missed, finished atomic.Uint64
 	running          atomic.Int64
@@ -143,13 +124,11 @@ type pool struct {
 // entry is one job on the schedule. All times are durations since the
 // scheduler's base.
 type entry struct {
-	job    Job
-	class  Class
-	pool   *pool             // in which it runs, waits, or will run next
-	bounds pharos.Thresholds // those that a run under way can pass
-	phases *phases           // nil: there are none to be judged
-	place  uint64            // in the ring of its interval
-	grid   time.Duration     // the first tick of its phase
+	job   Job
+	pool  *pool                        // in which it runs, waits, or will run next
+	trace atomic.Pointer[pharos.Trace] // of the run under way; nil: no worker yet
+	place uint64                       // in the ring of its interval
+	grid  time.Duration                // the first tick of its phase
 
 	due     time.Duration // the next tick
 	early   time.Duration // the next look at the run under way; 0: none
@@ -162,13 +141,15 @@ type entry struct {
 	cancel  context.CancelFunc
 
 	tick    time.Duration // the tick of the run under way
-	verdict pharos.Status // the worst early verdict of the run under way
+	verdict pharos.Status // the worst early one of the run under way
 	last    sight         // of the last run that ended
 	took    time.Duration // by the last run that came out well
 	told    pharos.Result // in the last report
 	memory  memory
 	missed  uint64
 }
+
+func (e *entry) class() pharos.Class { return e.job.Watcher.Traits.Class }
 
 // sight is what a run saw, as far as it is told again while the next one goes
 // on and on.
@@ -231,8 +212,14 @@ func (s *Scheduler) Restore(past map[pharos.WatcherID]pharos.Result) {
 
 // Stats returns the counters; asking resets WorstLag.
 func (s *Scheduler) Stats() Stats {
+	s.mu.Lock()
+	unable := s.unable
+	if s.now()-s.unableAt > unableFor {
+		unable = ""
+	}
+	s.mu.Unlock()
 	return Stats{
-		Missed: s.missed.Load(), Runs: s.finished.Load(), Running: int(s.running.Load()),
+		Unable: unable, Missed: s.missed.Load(), Runs: s.finished.Load(), Running: int(s.running.Load()),
 		WorstLag: time.Duration(s.worstLag.Swap(0)),
 	}
 }
@@ -365,13 +352,8 @@ func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
 	now := s.now()
 	for _, job := range put {
 		w := &job.Watcher
-		e := &entry{job: job, class: ClassOf(w), index: -1, phases: phasesOf(w)}
-		e.bounds = pharos.NoThresholds()
-		if w.Page != nil { // a page's value is its time: it can be judged while it runs
-			e.bounds = w.Thresholds
-			e.bounds.TooFast = math.NaN()
-		}
-		e.pool = &s.pools[e.class][0]
+		e := &entry{job: job, index: -1}
+		e.pool = &s.pools[e.class()][0]
 		old := s.entries[w.ID]
 		if old != nil {
 			s.retire(old)
@@ -465,7 +447,7 @@ func (s *Scheduler) tick(e *entry, now time.Duration) {
 		s.busy(e, now)
 	case e.running:
 		// From here on it is one of those that take longer than their interval.
-		if long := &s.pools[e.class][1]; e.pool != long && long.running < long.limit {
+		if long := &s.pools[e.class()][1]; e.pool != long && long.running < long.limit {
 			e.pool.running--
 			s.admit(e.pool)
 			e.pool = long
@@ -493,7 +475,7 @@ func (s *Scheduler) admit(p *pool) {
 // the places itself, since its runs go on until their timeout, stays as bad as it
 // was seen to be.
 func (s *Scheduler) busy(e *entry, now time.Duration) {
-	what := e.class.String() + " runs"
+	what := e.class().String() + " runs"
 	if e.pool.long {
 		what += " that take longer than their intervals"
 	}
@@ -514,45 +496,72 @@ func (s *Scheduler) start(e *entry) {
 	e.started.Store(0)
 	run, cancel := context.WithTimeout(s.ctx, e.job.Watcher.Timeout)
 	e.cancel = cancel
-	if e.phases != nil {
-		e.phases.begin()
-		run = pharos.WithPhases(run, func(phase int, at time.Time) { s.entered(e, phase, at) })
+	e.trace.Store(nil)
+	var entered func()
+	if len(e.job.Watcher.Bounds.Parts) > 0 {
+		entered = func() { s.entered(e) }
 	}
 	e.early = s.now() + e.after(0) + early
 	s.runs.Add(1)
 	go func() {
 		defer s.runs.Done()
+		trace, at := pharos.NewTrace(entered), time.Now()
 		e.started.Store(int64(s.now()))
-		r := e.job.Run(run)
-		end := s.now()
+		e.trace.Store(trace)
+		m := e.job.Run(run, trace)
+		end, cancelled := s.now(), run.Err() == context.Canceled
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.doubtLocked()
-		s.finish(e, r, end)
+		s.finish(e, &m, at, end, cancelled)
 		s.armLocked()
 	}()
 }
 
 // entered takes note of a phase that the run under way has begun.
-func (s *Scheduler) entered(e *entry, phase int, at time.Time) {
+func (s *Scheduler) entered(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e.gone || e.stalled {
+	if !e.running || e.stalled || e.gone {
 		return
 	}
-	e.phases.enter(phase, at.Sub(s.base)+time.Duration(s.asleep.Load()))
-	if next := e.phases.next(s.now()); next < e.early {
+	if next := e.nextPart(s.now()); next < e.early {
 		e.early = next
 		heap.Fix(&s.queue, e.index)
 		s.armLocked()
 	}
 }
 
+// nextPart returns the next moment at which the phase under way has passed one of
+// its bounds; never: there is none.
+func (e *entry) nextPart(now time.Duration) time.Duration {
+	next, trace := never, e.trace.Load()
+	if trace == nil {
+		return next
+	}
+	took, under := trace.So(time.Now())
+	for _, part := range e.job.Watcher.Bounds.Parts {
+		if under < 0 || took[under].Name != part.Name {
+			continue
+		}
+		for _, bound := range [...]time.Duration{seconds(part.Warning), seconds(part.Critical)} {
+			if at := now + bound - took[under].Took.Duration() + early; bound > 0 && at > now {
+				next = min(next, at)
+			}
+		}
+	}
+	return next
+}
+
 // after returns by how long a run will have lasted at the next moment that is
 // worth a look: a threshold, the interval, then each second.
 func (e *entry) after(lasted time.Duration) time.Duration {
 	next := time.Duration(math.MaxInt64)
-	for _, d := range [...]time.Duration{seconds(e.bounds.Warning), seconds(e.bounds.Critical), e.job.Watcher.Interval} {
+	worth := [3]time.Duration{e.job.Watcher.Interval}
+	if t := e.job.Watcher.Bounds.Value; e.job.Watcher.Traits.Timed {
+		worth[1], worth[2] = seconds(t.Warning), seconds(t.Critical)
+	}
+	for _, d := range worth {
 		if d > lasted && d < next {
 			next = d
 		}
@@ -563,11 +572,12 @@ func (e *entry) after(lasted time.Duration) time.Duration {
 	return next
 }
 
-func seconds(v float64) time.Duration {
-	if !(v > 0 && v < 1e9) { // NaN too
+// seconds returns a bound as a time; 0: there is none.
+func seconds(bound pharos.Number) time.Duration {
+	if !bound.OK || bound.V <= 0 || bound.V >= 1e9 {
 		return 0
 	}
-	return time.Duration(v * 1e9)
+	return time.Duration(bound.V * 1e9)
 }
 
 // look judges a run that is still under way.
@@ -579,47 +589,52 @@ func (s *Scheduler) look(e *entry, now time.Duration) {
 	}
 	lasted := now - began - early
 	if lasted < 0 {
-		e.early = began + e.after(0) + early
-		if e.phases != nil {
-			e.early = min(e.early, e.phases.next(now))
-		}
+		e.early = min(began+e.after(0)+early, e.nextPart(now))
 		return
 	}
-	e.early = began + e.after(max(lasted, 1)) + early
+	e.early = min(began+e.after(max(lasted, 1))+early, e.nextPart(now))
 	lasted += early
-	status, bound := e.bounds.Judge(lasted.Seconds())
-	summary := ""
-	if status.Bad() {
-		summary = "still running after " + words(lasted) + ", wanted under " + words(seconds(bound))
-	}
-	if p := e.phases; p != nil {
-		e.early = min(e.early, p.next(now))
-		if of, what := p.judge(now); of > status {
-			status, summary = of, what
-		}
-	}
+	m, under := e.soFar(lasted)
+	v := judge(&e.job.Watcher.Bounds, m, true, under)
 	r := pharos.Result{Running: true, Lag: pharos.Seconds(max(began-e.tick, 0)), At: time.Now().Add(-lasted)}
 	switch {
-	case status.Bad():
-		e.verdict = pharos.Worst(e.verdict, status)
-		r.Status, r.Value, r.Unit, r.Summary = status, pharos.Num(lasted.Seconds()), "s", summary
+	case v.status.Bad():
+		e.verdict = pharos.Worst(e.verdict, v.status)
+		r.Status, r.Value, r.Unit, r.Summary = v.status, pharos.Num(lasted.Seconds()), "s", v.summary
 	case lasted >= e.job.Watcher.Interval:
 		last := &e.last
 		if last.seen { // what this process has not seen itself is not told
 			r.Status = e.memory.status
 		}
 		r.Value, r.Unit, r.Text, r.Detail, r.Facts = last.value, last.unit, last.text, last.detail, last.facts
-		r.Summary = "running " + words(lasted.Truncate(time.Second))
+		r.Summary = "running " + pharos.SayTime(lasted.Truncate(time.Second))
 		if r.Status != pharos.OK || lasted <= e.patience() {
 			s.tell(e, now, r)
 			return
 		}
 		// Green only while someone, just now, saw it green.
-		r.Status, r.Summary = pharos.Unknown, "no answer for "+words(lasted.Truncate(time.Second))
+		r.Status, r.Summary = pharos.Unknown, "no answer for "+pharos.SayTime(lasted.Truncate(time.Second))
 	default:
 		return
 	}
 	s.report(e, now, r, false)
+}
+
+// soFar is what the run under way has measured, and the name of its phase. That
+// may have ended, and the news of it be on the way here.
+func (e *entry) soFar(lasted time.Duration) (m *pharos.Measurement, phase string) {
+	m = new(pharos.Measurement)
+	if e.job.Watcher.Traits.Timed {
+		m.Value, m.Unit = pharos.Num(lasted.Seconds()), "s"
+	}
+	if trace := e.trace.Load(); trace != nil {
+		var under int
+		if m.Phases, under = trace.So(time.Now()); under >= 0 {
+			m.Phases[under].Took -= pharos.Seconds(early)
+			phase = m.Phases[under].Name
+		}
+	}
+	return m, phase
 }
 
 // patience is how long nothing may be known of the watcher at the most: so long
@@ -634,22 +649,16 @@ func (e *entry) patience() time.Duration {
 	return usual + slack
 }
 
-// words writes a time as people say it: "1.2 s".
-func words(d time.Duration) string {
-	v, unit := pharos.Display(pharos.Num(d.Seconds()), "s", "")
-	return v + " " + unit
-}
-
 // finish takes what a run came to, if that is to be believed.
-func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
+func (s *Scheduler) finish(e *entry, m *pharos.Measurement, at time.Time, end time.Duration, cancelled bool) {
 	e.cancel()
 	e.running, e.early = false, 0
 	s.running.Add(-1)
 	left, lasted := e.pool, end-time.Duration(e.started.Load())
 	left.running--
-	e.pool = &s.pools[e.class][0]
+	e.pool = &s.pools[e.class()][0]
 	if lasted > e.job.Watcher.Interval {
-		e.pool = &s.pools[e.class][1]
+		e.pool = &s.pools[e.class()][1]
 	}
 	s.admit(left)
 	if e.gone {
@@ -657,8 +666,15 @@ func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
 		return
 	}
 	heap.Fix(&s.queue, e.index)
-	if r.Status == pharos.Waiting { // cancelled
+	if cancelled {
 		return
+	}
+	v := judge(&e.job.Watcher.Bounds, m, false, "")
+	r := pharos.Result{
+		Status: v.status, Summary: v.summary, Value: m.Value, Unit: m.Unit, Text: m.Text, Detail: m.Detail, Facts: m.Facts, Phases: m.Phases, At: at,
+	}
+	if m.Outcome == pharos.Unable {
+		s.unable, s.unableAt = m.Reason, end
 	}
 	if e.stalled && r.Status != pharos.OK {
 		e.missed++
@@ -676,12 +692,12 @@ func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
 	if e.verdict > r.Status { // what was said while it ran is not taken back
 		r.Status = e.verdict
 		if r.Summary == "" {
-			r.Summary = "took " + words(lasted)
+			r.Summary = "took " + pharos.SayTime(lasted)
 		}
 	}
 	if r.Status == pharos.OK || r.Status == pharos.Warning {
 		if e.took = lasted; lasted > e.job.Watcher.Interval {
-			slow := "a run took " + words(lasted) + ", longer than the interval of " + words(e.job.Watcher.Interval) + ": checked less often"
+			slow := "a run took " + pharos.SayTime(lasted) + ", longer than the interval of " + pharos.SayTime(e.job.Watcher.Interval) + ": checked less often"
 			r.Facts = append(r.Facts, pharos.Fact{Name: "too slow", Value: slow})
 			if r.Summary == "" {
 				r.Summary = slow
@@ -696,13 +712,13 @@ func (s *Scheduler) finish(e *entry, r pharos.Result, end time.Duration) {
 // ended counts for fall and rise, an early verdict does not yet.
 func (s *Scheduler) report(e *entry, now time.Duration, r pharos.Result, ended bool) {
 	w := &e.job.Watcher
-	status := e.memory.judge(r.Status, w.Fall, w.Rise, ended)
+	status := e.memory.fallAndRise(r.Status, w.Bounds.Fall, w.Bounds.Rise, ended)
 	if status != r.Status {
 		switch {
 		case r.Status == pharos.OK:
-			r.Summary = "ok again, " + strconv.Itoa(e.memory.good) + " of " + strconv.Itoa(w.Rise) + " times"
+			r.Summary = "ok again, " + strconv.Itoa(e.memory.good) + " of " + strconv.Itoa(w.Bounds.Rise) + " times"
 		default:
-			r.Summary = strings.TrimSuffix("bad "+strconv.Itoa(e.memory.bad+btoi(!ended))+" of "+strconv.Itoa(w.Fall)+" times: "+r.Summary, ": ")
+			r.Summary = strings.TrimSuffix("bad "+strconv.Itoa(e.memory.bad+btoi(!ended))+" of "+strconv.Itoa(w.Bounds.Fall)+" times: "+r.Summary, ": ")
 		}
 		r.Status = status
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -23,8 +24,8 @@ func page(name string, change func(*pharos.Watcher)) pharos.Watcher {
 	w := pharos.Watcher{
 		ID: pharos.MakeID("local", "set", name), Set: "set", Name: name,
 		Interval: 2 * time.Second, Timeout: 10 * time.Second,
-		Thresholds: pharos.NoThresholds(), Fall: 1, Rise: 1,
-		Page: &pharos.Page{URL: "http://target.example/"},
+		Bounds: pharos.Bounds{Fall: 1, Rise: 1},
+		Traits: pharos.Traits{Timed: true, Unit: "s", Network: true},
 	}
 	if change != nil {
 		change(&w)
@@ -32,18 +33,22 @@ func page(name string, change func(*pharos.Watcher)) pharos.Watcher {
 	return w
 }
 
-// takes is a run that lasts d and then has status s; a cancelled one has none.
-func takes(d time.Duration, s pharos.Status) func(context.Context) pharos.Result {
-	return func(ctx context.Context) pharos.Result {
-		began := time.Now()
+// run is what a job does.
+type run = func(context.Context, *pharos.Trace) pharos.Measurement
+
+// outcome is what a run comes to that has a status without any bounds.
+func outcome(s pharos.Status) pharos.Outcome {
+	return map[pharos.Status]pharos.Outcome{pharos.OK: pharos.Measured, pharos.Warning: pharos.Warned, pharos.Critical: pharos.Failed, pharos.Unknown: pharos.Unclear}[s]
+}
+
+// takes is a run that lasts d and then has status s.
+func takes(d time.Duration, s pharos.Status) run {
+	return func(ctx context.Context, t *pharos.Trace) pharos.Measurement {
 		select {
 		case <-time.After(d):
-			return pharos.Result{Status: s, Value: pharos.Num(d.Seconds()), Unit: "s"}
+			return pharos.Measurement{Outcome: outcome(s), Value: pharos.Num(d.Seconds()), Unit: "s"}
 		case <-ctx.Done():
-			if ctx.Err() == context.DeadlineExceeded {
-				return pharos.Result{Status: pharos.Critical, Value: pharos.Num(time.Since(began).Seconds()), Summary: "timed out"}
-			}
-			return pharos.Result{}
+			return pharos.Measurement{Outcome: pharos.Failed, Value: pharos.Num(time.Since(t.Start()).Seconds()), Reason: "timed out"}
 		}
 	}
 }
@@ -188,11 +193,11 @@ func TestAChangedWatcherIsLookedAtSoon(t *testing.T) {
 		play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
 			time.Sleep(10 * time.Second)
 			changedAt = time.Now()
-			s.Update([]Job{{Watcher: w, Run: func(context.Context) pharos.Result {
+			s.Update([]Job{{Watcher: w, Run: func(context.Context, *pharos.Trace) pharos.Measurement {
 				if lookedAt.IsZero() {
 					lookedAt = time.Now()
 				}
-				return pharos.Result{Status: pharos.Critical}
+				return pharos.Measurement{Outcome: pharos.Failed}
 			}}}, nil)
 			time.Sleep(10 * time.Second)
 		})
@@ -205,11 +210,11 @@ func TestAChangedWatcherIsLookedAtSoon(t *testing.T) {
 func TestAHungCheckDoesNotStayGreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0
-		run := func(ctx context.Context) pharos.Result {
+		run := func(ctx context.Context, trace *pharos.Trace) pharos.Measurement {
 			if runs++; runs > 1 {
-				return takes(time.Hour, pharos.OK)(ctx)
+				return takes(time.Hour, pharos.OK)(ctx, trace)
 			}
-			return pharos.Result{Status: pharos.OK}
+			return pharos.Measurement{}
 		}
 		w := page("w", func(w *pharos.Watcher) { w.Timeout = 10 * time.Minute })
 		reports, _ := play(t, Limits{}, []Job{{Watcher: w, Run: run}}, wait(5*time.Minute))
@@ -219,7 +224,7 @@ func TestAHungCheckDoesNotStayGreen(t *testing.T) {
 				hung = append(hung, r)
 			}
 		}
-		if first := hung[0].Result; first.Status != pharos.OK || first.Summary != "running 2.00 s" {
+		if first := hung[0].Result; first.Status != pharos.OK || first.Summary != "running 2 s" {
 			t.Errorf("at first it says %v %q", first.Status, first.Summary)
 		}
 		green := 0
@@ -236,7 +241,7 @@ func TestAHungCheckDoesNotStayGreen(t *testing.T) {
 
 func TestSleepDoesNotTurnARunRed(t *testing.T) {
 	for name, c := range map[string]struct {
-		run  func(context.Context) pharos.Result
+		run  run
 		want string
 	}{
 		"one that comes out well is believed": {takes(200*time.Millisecond, pharos.OK), "[ok]"},
@@ -247,21 +252,21 @@ func TestSleepDoesNotTurnARunRed(t *testing.T) {
 				var slept atomic.Int64
 				var said []string
 				s := New(Options{CoarseTimer: true, Slept: func() time.Duration { return time.Duration(slept.Load()) }, Report: func(r Report) {
-					if slept.Load() > 0 {
+					if slept.Load() > 0 && strings.HasSuffix(string(r.ID), ".w") {
 						said = append(said, r.Result.Status.String())
 					}
 				}})
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error, 1)
 				go func() { ended <- s.Run(ctx) }()
-				w := page("w", func(w *pharos.Watcher) { w.Thresholds.Critical = 1 })
-				run := func(ctx context.Context) pharos.Result {
+				w := page("w", func(w *pharos.Watcher) { w.Bounds.Value.Critical = pharos.Num(1) })
+				run := func(ctx context.Context, trace *pharos.Trace) pharos.Measurement {
 					slept.CompareAndSwap(0, int64(time.Hour)) // while it is under way
-					return c.run(ctx)
+					return c.run(ctx, trace)
 				}
 				other := page("other", func(w *pharos.Watcher) { w.Interval = 100 * time.Millisecond })
-				other.Page.URL = "https://other.example/" // of another class; it wakes the scheduler
-				s.Update([]Job{{Watcher: w, Run: run}, {Watcher: other, Run: takes(0, pharos.Waiting)}}, nil)
+				other.Traits.Class = pharos.Handshake // another class; it wakes the scheduler
+				s.Update([]Job{{Watcher: w, Run: run}, {Watcher: other, Run: takes(0, pharos.OK)}}, nil)
 				time.Sleep(2*time.Second + 150*time.Millisecond)
 				cancel()
 				<-ended
@@ -291,9 +296,9 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 				defer s.wake.Close()
 				w := page("w", func(w *pharos.Watcher) { w.Interval, w.Timeout = time.Minute, 2*time.Second })
 				lasts := time.Hour
-				run := func(ctx context.Context) pharos.Result {
+				run := func(ctx context.Context, trace *pharos.Trace) pharos.Measurement {
 					defer func() { lasts = 0 }()
-					return takes(lasts, pharos.OK)(ctx)
+					return takes(lasts, pharos.OK)(ctx, trace)
 				}
 				s.Update([]Job{{Watcher: w, Run: run}}, nil)
 				tick := s.entries[w.ID].grid
@@ -352,10 +357,10 @@ func TestLongIntervalsRunSoon(t *testing.T) {
 func TestNoOverlapAndMissedTicksAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var under, most atomic.Int64
-		run := func(ctx context.Context) pharos.Result {
+		run := func(ctx context.Context, trace *pharos.Trace) pharos.Measurement {
 			most.Store(max(most.Load(), under.Add(1)))
 			defer under.Add(-1)
-			return takes(5*time.Second, pharos.OK)(ctx)
+			return takes(5*time.Second, pharos.OK)(ctx, trace)
 		}
 		var missed uint64
 		reports, _ := play(t, Limits{}, []Job{{Watcher: page("slow", nil), Run: run}}, func(ctx context.Context, s *Scheduler) {
@@ -391,7 +396,7 @@ func show(reports []Report, base time.Time) []seen {
 	return out
 }
 
-func first(name string, change func(*pharos.Watcher), run func(context.Context) pharos.Result) []Job {
+func first(name string, change func(*pharos.Watcher), run run) []Job {
 	w := page(name, change)
 	return []Job{{Watcher: w, Run: run}}
 }
@@ -403,25 +408,25 @@ func phase(w pharos.Watcher) time.Duration {
 
 func TestEarlyVerdicts(t *testing.T) {
 	limits := func(w *pharos.Watcher) {
-		w.Thresholds = pharos.Thresholds{TooFast: math.NaN(), Warning: 0.1, Critical: 1}
+		w.Bounds.Value = pharos.Thresholds{Warning: pharos.Num(0.1), Critical: pharos.Num(1)}
 		w.Interval, w.Timeout = 20*time.Second, 3500*time.Millisecond
 	}
 	for name, c := range map[string]struct {
 		change func(*pharos.Watcher)
-		run    func(context.Context) pharos.Result
+		run    run
 		want   []seen
 	}{
 		"a hang is yellow, then red at its thresholds, and climbs": {limits, takes(time.Minute, pharos.OK), []seen{
-			{120 * time.Millisecond, pharos.Warning, true, 0.12, "still running after 120 ms, wanted under 100 ms"},
-			{1020 * time.Millisecond, pharos.Critical, true, 1.02, "still running after 1.02 s, wanted under 1.00 s"},
-			{2020 * time.Millisecond, pharos.Critical, true, 2.02, "still running after 2.02 s, wanted under 1.00 s"},
-			{3020 * time.Millisecond, pharos.Critical, true, 3.02, "still running after 3.02 s, wanted under 1.00 s"},
+			{120 * time.Millisecond, pharos.Warning, true, 0.12, "over 100 ms and still running"},
+			{1020 * time.Millisecond, pharos.Critical, true, 1.02, "over 1 s and still running"},
+			{2020 * time.Millisecond, pharos.Critical, true, 2.02, "over 1 s and still running"},
+			{3020 * time.Millisecond, pharos.Critical, true, 3.02, "over 1 s and still running"},
 			{3500 * time.Millisecond, pharos.Critical, false, 3.5, "timed out"},
 		}},
 		"the end does not contradict": {limits, takes(1100*time.Millisecond, pharos.OK), []seen{
-			{120 * time.Millisecond, pharos.Warning, true, 0.12, "still running after 120 ms, wanted under 100 ms"},
-			{1020 * time.Millisecond, pharos.Critical, true, 1.02, "still running after 1.02 s, wanted under 1.00 s"},
-			{1100 * time.Millisecond, pharos.Critical, false, 1.1, "took 1.10 s"},
+			{120 * time.Millisecond, pharos.Warning, true, 0.12, "over 100 ms and still running"},
+			{1020 * time.Millisecond, pharos.Critical, true, 1.02, "over 1 s and still running"},
+			{1100 * time.Millisecond, pharos.Critical, false, 1.1, "over 1 s"},
 		}},
 		"a run that ends in time has none": {limits, takes(90*time.Millisecond, pharos.OK), []seen{
 			{90 * time.Millisecond, pharos.OK, false, 0.09, ""},
@@ -429,15 +434,15 @@ func TestEarlyVerdicts(t *testing.T) {
 		"without thresholds it says running past its interval, and is not green before its first end": {
 			func(w *pharos.Watcher) { w.Interval = time.Second },
 			takes(2500*time.Millisecond, pharos.OK), []seen{
-				{1020 * time.Millisecond, pharos.Waiting, true, 0, "running 1.00 s"},
-				{2020 * time.Millisecond, pharos.Waiting, true, 0, "running 2.00 s"},
-				{2500 * time.Millisecond, pharos.OK, false, 2.5, "a run took 2.50 s, longer than the interval of 1.00 s: checked less often"},
+				{1020 * time.Millisecond, pharos.Waiting, true, 0, "running 1 s"},
+				{2020 * time.Millisecond, pharos.Waiting, true, 0, "running 2 s"},
+				{2500 * time.Millisecond, pharos.OK, false, 2.5, "a run took 2.5 s, longer than the interval of 1 s: checked less often"},
 			}},
 		"with fall 2 the first is yellow": {
-			func(w *pharos.Watcher) { limits(w); w.Fall = 2 },
+			func(w *pharos.Watcher) { limits(w); w.Bounds.Fall = 2 },
 			takes(1500*time.Millisecond, pharos.Critical), []seen{
-				{120 * time.Millisecond, pharos.Warning, true, 0.12, "still running after 120 ms, wanted under 100 ms"},
-				{1020 * time.Millisecond, pharos.Warning, true, 1.02, "bad 1 of 2 times: still running after 1.02 s, wanted under 1.00 s"},
+				{120 * time.Millisecond, pharos.Warning, true, 0.12, "over 100 ms and still running"},
+				{1020 * time.Millisecond, pharos.Warning, true, 1.02, "bad 1 of 2 times: over 1 s and still running"},
 				{1500 * time.Millisecond, pharos.Warning, false, 1.5, "bad 1 of 2 times"},
 			}},
 	} {
@@ -464,19 +469,18 @@ func TestEarlyVerdicts(t *testing.T) {
 
 // enters is a run that is in each phase for its time, one after the other, and
 // then ok.
-func enters(each ...phaseTime) func(context.Context) pharos.Result {
-	return func(ctx context.Context) pharos.Result {
-		var sum time.Duration
+func enters(each ...phaseTime) run {
+	return func(ctx context.Context, t *pharos.Trace) pharos.Measurement {
 		for _, p := range each {
-			pharos.PhasesOf(ctx)(slices.Index(pharos.PhaseNames[:], p.name), time.Now())
-			sum += p.lasts
+			t.Enter(p.name)
 			select {
 			case <-time.After(p.lasts):
 			case <-ctx.Done():
-				return pharos.Result{Status: pharos.Critical, Summary: "timed out"}
+				return pharos.Measurement{Outcome: pharos.Failed, Reason: "timed out"}
 			}
 		}
-		return pharos.Result{Status: pharos.OK, Value: pharos.Num(sum.Seconds()), Unit: "s"}
+		t.CountTo(time.Now())
+		return pharos.Measurement{Value: pharos.Num(t.Total().Seconds()), Unit: "s", Phases: t.Phases()}
 	}
 }
 
@@ -490,40 +494,37 @@ func TestEarlyVerdictsOnPhases(t *testing.T) {
 	bounded := func(phases ...string) func(*pharos.Watcher) {
 		return func(w *pharos.Watcher) {
 			w.Interval, w.Timeout = 20*time.Second, 2500*ms
-			for i, name := range pharos.PhaseNames {
-				w.PhaseThresholds[i] = pharos.NoThresholds()
-				if slices.Contains(phases, name) {
-					w.PhaseThresholds[i].Warning, w.PhaseThresholds[i].Critical = 0.1, 0.3
-				}
+			for _, name := range phases {
+				w.Bounds.Parts = append(w.Bounds.Parts, pharos.Part{Name: name, Unit: "s", Thresholds: pharos.Thresholds{Warning: pharos.Num(0.1), Critical: pharos.Num(0.3)}})
 			}
 		}
 	}
 	for name, c := range map[string]struct {
 		change func(*pharos.Watcher)
-		run    func(context.Context) pharos.Result
+		run    run
 		want   []seen
 	}{
 		"silent in connect it is yellow, then red at its thresholds": {bounded("connect"), enters(phaseTime{"lookup", 50 * ms}, phaseTime{"connect", time.Hour}), []seen{
-			{170 * ms, pharos.Warning, true, 0.17, "connect still running after 120 ms, wanted under 100 ms"},
-			{370 * ms, pharos.Critical, true, 0.37, "connect still running after 320 ms, wanted under 300 ms"},
-			{1370 * ms, pharos.Critical, true, 1.37, "connect still running after 1.32 s, wanted under 300 ms"},
-			{2370 * ms, pharos.Critical, true, 2.37, "connect still running after 2.32 s, wanted under 300 ms"},
+			{170 * ms, pharos.Warning, true, 0.17, "connect over 100 ms and still running"},
+			{370 * ms, pharos.Critical, true, 0.37, "connect over 300 ms and still running"},
+			{1370 * ms, pharos.Critical, true, 1.37, "connect over 300 ms and still running"},
+			{2370 * ms, pharos.Critical, true, 2.37, "connect over 300 ms and still running"},
 			{2500 * ms, pharos.Critical, false, 0, "timed out"},
 		}},
 		"a phase that is over is told of": {bounded("connect"), enters(phaseTime{"connect", 310 * ms}, phaseTime{"first_byte", 400 * ms}), []seen{
-			{120 * ms, pharos.Warning, true, 0.12, "connect still running after 120 ms, wanted under 100 ms"},
-			{320 * ms, pharos.Critical, true, 0.32, "connect took 310 ms, wanted under 300 ms"},
-			{710 * ms, pharos.Critical, false, 0.71, "took 710 ms"}, // a probe itself says more
+			{120 * ms, pharos.Warning, true, 0.12, "connect over 100 ms and still running"},
+			{320 * ms, pharos.Critical, true, 0.32, "connect 310 ms, over 300 ms"},
+			{710 * ms, pharos.Critical, false, 0.71, "connect 310 ms, over 300 ms"},
 		}},
 		"as long as the run goes on": {bounded("connect"), enters(phaseTime{"connect", 350 * ms}, phaseTime{"first_byte", time.Second}), []seen{
-			{120 * ms, pharos.Warning, true, 0.12, "connect still running after 120 ms, wanted under 100 ms"},
-			{320 * ms, pharos.Critical, true, 0.32, "connect still running after 320 ms, wanted under 300 ms"},
-			{1320 * ms, pharos.Critical, true, 1.32, "connect took 350 ms, wanted under 300 ms"},
-			{1350 * ms, pharos.Critical, false, 1.35, "took 1.35 s"},
+			{120 * ms, pharos.Warning, true, 0.12, "connect over 100 ms and still running"},
+			{320 * ms, pharos.Critical, true, 0.32, "connect over 300 ms and still running"},
+			{1320 * ms, pharos.Critical, true, 1.32, "connect 350 ms, over 300 ms"},
+			{1350 * ms, pharos.Critical, false, 1.35, "connect 350 ms, over 300 ms"},
 		}},
 		"the same phase again adds to it": {bounded("first_byte"), enters(phaseTime{"first_byte", 60 * ms}, phaseTime{"lookup", 20 * ms}, phaseTime{"first_byte", 100 * ms}), []seen{
-			{140 * ms, pharos.Warning, true, 0.14, "first_byte still running after 120 ms, wanted under 100 ms"},
-			{180 * ms, pharos.Warning, false, 0.18, "took 180 ms"},
+			{140 * ms, pharos.Warning, true, 0.14, "first byte over 100 ms and still running"},
+			{180 * ms, pharos.Warning, false, 0.18, "first byte 160 ms, over 100 ms"},
 		}},
 		"phases in time, or without a bound, have none": {bounded("connect", "transfer"),
 			enters(phaseTime{"lookup", 400 * ms}, phaseTime{"connect", 90 * ms}, phaseTime{"first_byte", 400 * ms}, phaseTime{"transfer", 99 * ms}), []seen{
@@ -551,11 +552,11 @@ func TestAHungClassTakesNothingFromAnother(t *testing.T) {
 		var jobs []Job
 		for i := range 20 {
 			w := page(fmt.Sprint("hung", i), nil)
-			w.Page, w.Command = nil, &pharos.Command{Shell: "sleep 1000"}
+			w.Traits = pharos.Traits{Class: pharos.Process}
 			jobs = append(jobs, Job{Watcher: w, Run: takes(time.Hour, pharos.OK)})
 		}
 		jobs = append(jobs, Job{Watcher: page("page", nil), Run: takes(time.Millisecond, pharos.OK)})
-		reports, _ := play(t, Limits{Plain: 1, TLS: 1, Command: 8}, jobs, wait(8500*time.Millisecond))
+		reports, _ := play(t, Limits{1, 1, 8, 1}, jobs, wait(8500*time.Millisecond))
 		pages, busy := 0, 0
 		for _, r := range reports {
 			switch {
@@ -587,7 +588,7 @@ func TestHungRunsTakeNothingFromThoseOfTheirClass(t *testing.T) {
 		for i := range 4 {
 			jobs = append(jobs, Job{Watcher: page(fmt.Sprint("well", i), nil), Run: takes(time.Millisecond, pharos.OK)})
 		}
-		reports, base := play(t, Limits{Plain: 10, TLS: 1, Command: 1}, jobs, wait(5*time.Minute))
+		reports, base := play(t, Limits{10, 1, 1, 1}, jobs, wait(5*time.Minute))
 		well, hung := 0, map[pharos.Status]int{}
 		for _, r := range reports {
 			switch {
@@ -621,7 +622,7 @@ func TestARunThatAlwaysTakesLongerThanItsIntervalIsSaid(t *testing.T) {
 				last = r.Result
 			}
 		}
-		if last.Summary != "a run took 8.00 s, longer than the interval of 2.00 s: checked less often" {
+		if last.Summary != "a run took 8 s, longer than the interval of 2 s: checked less often" {
 			t.Errorf("at last it says %q", last.Summary)
 		}
 	})
@@ -634,7 +635,7 @@ func TestWhoWaitsForAPlaceGetsTheNextOne(t *testing.T) {
 			w := page(fmt.Sprint("w", i), func(w *pharos.Watcher) { w.Interval = 10 * time.Second })
 			jobs = append(jobs, Job{Watcher: w, Run: takes(3*time.Second, pharos.OK)})
 		}
-		reports, _ := play(t, Limits{Plain: 1, TLS: 1, Command: 1}, jobs, wait(11*time.Second))
+		reports, _ := play(t, Limits{1, 1, 1, 1}, jobs, wait(11*time.Second))
 		ran := map[pharos.WatcherID]bool{}
 		for _, r := range reports {
 			if r.Result.Status == pharos.OK {
@@ -670,8 +671,14 @@ func TestEachReportSaysByWhenTheNextIsDue(t *testing.T) {
 
 func TestARunThatWasCancelledSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: takes(0, pharos.Waiting)}}, wait(10*time.Second))
-		if len(reports) > 0 {
+		began := false
+		run := func(ctx context.Context, trace *pharos.Trace) pharos.Measurement {
+			began = true
+			return takes(time.Hour, pharos.OK)(ctx, trace)
+		}
+		w := page("w", func(w *pharos.Watcher) { w.Interval = 20 * time.Second })
+		reports, _ := play(t, Limits{}, []Job{{Watcher: w, Run: run}}, wait(firstRun+100*time.Millisecond))
+		if len(reports) > 0 || !began {
 			t.Errorf("it said %v", reports)
 		}
 	})
@@ -681,10 +688,10 @@ func TestMemoryTellsFlickers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		statuses := []pharos.Status{pharos.OK, pharos.Warning, pharos.Critical, pharos.Unknown, pharos.OK, pharos.OK}
 		i := 0
-		run := func(context.Context) pharos.Result {
+		run := func(context.Context, *pharos.Trace) pharos.Measurement {
 			s := statuses[min(i, len(statuses)-1)]
 			i++
-			return pharos.Result{Status: s}
+			return pharos.Measurement{Outcome: outcome(s)}
 		}
 		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(13*time.Second))
 		last := reports[5].Result
@@ -835,12 +842,12 @@ func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const o, w, c = pharos.OK, pharos.Warning, pharos.Critical
 		statuses := []pharos.Status{o, c, c, w, w, c, o}
-		run := func(context.Context) pharos.Result {
+		run := func(context.Context, *pharos.Trace) pharos.Measurement {
 			s := statuses[0]
 			if len(statuses) > 1 {
 				statuses = statuses[1:]
 			}
-			return pharos.Result{Status: s}
+			return pharos.Measurement{Outcome: outcome(s)}
 		}
 		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(15*time.Second))
 		var got []pharos.Outage
@@ -880,7 +887,7 @@ func TestRiseOutlivesARestart(t *testing.T) {
 			m.restore(time.Hour, tc.past)
 			var got []pharos.Status
 			for _, s := range tc.in {
-				got = append(got, m.judge(s, 1, 3, true))
+				got = append(got, m.fallAndRise(s, 1, 3, true))
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
@@ -888,9 +895,9 @@ func TestRiseOutlivesARestart(t *testing.T) {
 		})
 	}
 	var m memory
-	m.observe(time.Hour, m.judge(w, 1, 3, true))
+	m.observe(time.Hour, m.fallAndRise(w, 1, 3, true))
 	m.restore(time.Hour+time.Second, redThenYellow())
-	if got := m.judge(o, 1, 3, true); got != w {
+	if got := m.fallAndRise(o, 1, 3, true); got != w {
 		t.Errorf("reminded late, in the yellow: the first ok is %v, want warning", got)
 	}
 }
@@ -911,7 +918,7 @@ func TestFallAndRise(t *testing.T) {
 			var m memory
 			var got []pharos.Status
 			for _, s := range tc.in {
-				got = append(got, m.judge(s, tc.fall, tc.rise, true))
+				got = append(got, m.fallAndRise(s, tc.fall, tc.rise, true))
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
@@ -974,7 +981,7 @@ func TestASleepIsMissedTicksNotABurst(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
-		s.Update([]Job{{Watcher: page("w", nil), Run: func(context.Context) pharos.Result { runs.Add(1); return pharos.Result{Status: pharos.OK} }}}, nil)
+		s.Update([]Job{{Watcher: page("w", nil), Run: func(context.Context, *pharos.Trace) pharos.Measurement { runs.Add(1); return pharos.Measurement{} }}}, nil)
 		time.Sleep(5 * time.Second)
 		before := runs.Load()
 		slept.Store(int64(time.Minute))

@@ -59,21 +59,21 @@ func pollOf(state *board.State) any {
 	return out
 }
 
-// pollValue is a page's time as "%.4f" seconds, "unknown" before there is one;
-// of all else the number, or its text, or null.
+// pollValue is a time as "%.4f" seconds, another number, or a text; without any of
+// them, null for what is well, and "unknown" for what is not.
 func pollValue(t *board.Tile) any {
 	r := &t.Result
 	switch {
-	case t.Kind == "page" && r.Value.OK:
+	case r.Value.OK && r.Unit == "s":
 		return fmt.Sprintf("%.4f", r.Value.V)
-	case t.Kind == "page":
-		return "unknown"
 	case r.Value.OK:
 		return r.Value.V
 	case r.Text != "":
 		return r.Text
+	case r.Status == pharos.OK:
+		return nil
 	}
-	return nil
+	return "unknown"
 }
 
 // pollID is the original's id of a name (lower case, white space to "_", all

@@ -20,7 +20,7 @@ func TestPollIsTheOriginals(t *testing.T) {
 			{"id": "is_true", "name": "Is True?", "status_ok": true, "status_warning": false, "status_critical": false,
 				"value": 0, "detail": null, "duration": "a moment"},
 			{"id": "later", "name": "Later", "status_ok": false, "status_warning": true, "status_critical": false,
-				"value": null, "detail": null, "duration": "a moment"},
+				"value": "unknown", "detail": null, "duration": "a moment"},
 			{"id": "backup", "name": "Backup", "status_ok": false, "status_warning": false, "status_critical": true,
 				"value": "42 files", "detail": null, "duration": "a moment"}]}`)
 	})
@@ -60,7 +60,11 @@ func TestPollStatuses(t *testing.T) {
 			w.apply("pharos.push.a.b.c", tt.result)
 			time.Sleep(2 * time.Second)
 			got := w.polled()["c"]
-			want := pollWatcher{ID: "c", Name: "c", Duration: "a moment", StatusOK: tt.want == "ok", StatusWarning: tt.want == "warning", StatusCritical: tt.want == "critical"}
+			value := any("unknown")
+			if strings.Contains(tt.result, `"ok"`) {
+				value = nil
+			}
+			want := pollWatcher{ID: "c", Name: "c", Value: value, Duration: "a moment", StatusOK: tt.want == "ok", StatusWarning: tt.want == "warning", StatusCritical: tt.want == "critical"}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s: want -, got +\n%s", tt.result, diff)
 			}
