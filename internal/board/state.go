@@ -154,6 +154,9 @@ func (b *Board) notices() []string {
 		if p.heartbeat.Rejected != "" && p.up {
 			out = append(out, p.site+" "+p.name+": "+p.heartbeat.Rejected)
 		}
+		if p.heartbeat.Unable != "" && p.up {
+			out = append(out, p.place()+": "+p.heartbeat.Unable)
+		}
 		if p.heartbeat.Denied != "" && p.up {
 			out = append(out, p.site+" "+p.name+", NATS: "+p.heartbeat.Denied)
 		}

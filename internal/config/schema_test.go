@@ -3,10 +3,13 @@ package config
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/field"
 )
 
 const (
@@ -67,4 +70,15 @@ func TestTablesAreUpToDate(t *testing.T) {
 		t.Errorf("no table for %q", section)
 	}
 	upToDate(t, docsFile, []byte(b.String()))
+}
+
+func TestNoKindHasAKeyThatAllHave(t *testing.T) {
+	p := &parser{Reader: field.New("", env())}
+	for _, kind := range kinds {
+		for f := range reflect.TypeOf(kind.New()).Elem().Fields() {
+			if key := f.Tag.Get("yaml"); key != "" && p.Knows(new(watcherKeys), key) {
+				t.Errorf("%s has the key %q, which every watcher has", kind.Key, key)
+			}
+		}
+	}
 }

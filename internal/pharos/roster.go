@@ -141,6 +141,7 @@ type Heartbeat struct {
 	Missed      uint64    `json:"missed,omitempty"`   // ticks missed since it started
 	Lag         Seconds   `json:"lag,omitzero"`       // the worst start delay since the last heartbeat
 	Rejected    string    `json:"rejected,omitempty"` // why the newest file was refused, with its line
+	Unable      string    `json:"unable,omitempty"`   // what the prober lacks, so that it could not run a watcher
 	Denied      string    `json:"denied,omitempty"`   // a right that NATS refuses it, with the subject
 	Leaving     bool      `json:"leaving,omitempty"`  // goodbye
 	Uptime      Seconds   `json:"uptime,omitzero"`    // by a clock that nobody sets: tells how long the beat was on its way beside others
@@ -159,7 +160,8 @@ func ParseHeartbeat(data []byte) (Heartbeat, error) {
 		return Heartbeat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, want 0 to %d", b.Watchers, maxWatchers)}
 	}
 	b.Site, b.Prober = CleanLine(b.Site, MaxName), CleanLine(b.Prober, MaxName)
-	b.Version, b.Rejected, b.Denied = CleanLine(b.Version, MaxText), CleanLine(b.Rejected, MaxSummary), CleanLine(b.Denied, MaxSummary)
+	b.Version, b.Rejected = CleanLine(b.Version, MaxText), CleanLine(b.Rejected, MaxSummary)
+	b.Unable, b.Denied = CleanLine(b.Unable, MaxSummary), CleanLine(b.Denied, MaxSummary)
 	return b, nil
 }
 

@@ -317,7 +317,7 @@ func (o *outbox) heartbeatNow(conn *bus.Conn, leaving bool) (subject string, dat
 	o.n++
 	b := pharos.Heartbeat{
 		Incarnation: o.epoch, Seq: o.n, Version: o.p.o.Version, Missed: stats.Missed, Lag: pharos.Seconds(stats.WorstLag),
-		Roster: o.roster, Rejected: o.rejected, Leaving: leaving, At: time.Now().UTC(),
+		Roster: o.roster, Rejected: o.rejected, Unable: stats.Unable, Leaving: leaving, At: time.Now().UTC(),
 		Site: o.p.o.Config.Site, Prober: o.p.o.Config.Prober,
 		Uptime: pharos.Seconds((time.Since(o.began) + pharos.Slept() - o.slept).Round(time.Millisecond)),
 	}

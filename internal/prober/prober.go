@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -267,10 +268,10 @@ func filesOf(w *pharos.Watcher) (sum [sha256.Size]byte) {
 	return [sha256.Size]byte(all.Sum(nil))
 }
 
-// Kinds returns all kinds of watchers that a prober can run, for the file's reader.
-func Kinds() []config.Kind { return kindsOf(probe.Kinds) }
-
-func kindsOf(all []probe.Kind) []config.Kind {
+// Kinds returns all kinds of watchers that there are, and more, for the file's
+// reader.
+func Kinds(more ...probe.Kind) []config.Kind {
+	all := slices.Concat(probe.Kinds, more)
 	kinds := make([]config.Kind, len(all))
 	for i, k := range all {
 		kinds[i] = config.Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, New: func() config.Spec { return k.New() }}

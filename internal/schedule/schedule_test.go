@@ -684,6 +684,27 @@ func TestARunThatWasCancelledSaysNothing(t *testing.T) {
 	})
 }
 
+func TestTheProbersOwnFaultIsToldOfTheProber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fault := pharos.Measurement{Outcome: pharos.Unable, Reason: "the prober has too many files open"}
+		run := func(context.Context, *pharos.Trace) pharos.Measurement { return fault }
+		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, func(_ context.Context, s *Scheduler) {
+			time.Sleep(3 * time.Second)
+			if got := s.Stats().Unable; got != fault.Reason {
+				t.Errorf("it says of itself %q", got)
+			}
+			fault = pharos.Measurement{}
+			time.Sleep(unableFor + 3*time.Second)
+			if got := s.Stats().Unable; got != "" {
+				t.Errorf("long after it, it says of itself %q", got)
+			}
+		})
+		if first := reports[0].Result; first.Status != pharos.Unknown || first.Summary != "the prober has too many files open" {
+			t.Errorf("the watcher is %v %q, want unknown", first.Status, first.Summary)
+		}
+	})
+}
+
 func TestMemoryTellsFlickers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		statuses := []pharos.Status{pharos.OK, pharos.Warning, pharos.Critical, pharos.Unknown, pharos.OK, pharos.OK}
