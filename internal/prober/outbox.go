@@ -173,11 +173,8 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 			continue
 		}
 		// Rosters are what a board asks for first; they do not wait for the round.
-		// The heartbeat after it says that the roster is the newest, and that the
-		// results which follow are from a prober that is there.
 		if time.Since(told) > rosterGap && o.sendRoster(conn) {
 			told = time.Now()
-			o.sendHeartbeat(conn, false)
 		}
 		o.sendQueue(conn)
 		if len(round) > 0 {
@@ -196,6 +193,9 @@ func (o *outbox) run(ctx context.Context, conn *bus.Conn) error {
 				began = time.Now()
 			}
 			unasked = false
+			// It says which roster is the newest, and that what follows is from a prober
+			// that is there: a board believes no result that came before.
+			o.sendHeartbeat(conn, false)
 			round = o.takeAll()
 			portion = max(spreadLeast, (len(round)*int(spreadStep)+int(spread)-1)/int(spread))
 			step.Reset(0)
