@@ -48,6 +48,12 @@ const flaws = `(() => {
   const out = [], W = innerWidth, H = innerHeight;
   const say = (text) => { if (out.length < 12) out.push(text); };
   const box = (e) => e.getBoundingClientRect();
+  const ink = (e) => { // of its text, as far as it is not cut off
+    const whole = box(e), range = document.createRange();
+    range.selectNodeContents(e);
+    const text = e.textContent ? range.getBoundingClientRect() : whole;
+    return {left: Math.max(whole.left, text.left), right: Math.min(whole.right, text.right), top: Math.max(whole.top, text.top), bottom: Math.min(whole.bottom, text.bottom)};
+  };
   const seen = (e) => e && e.getClientRects().length && box(e).width > 0;
   const cross = (a, b) => a.left < b.right - 0.6 && b.left < a.right - 0.6 && a.top < b.bottom - 0.6 && b.top < a.bottom - 0.6;
   const within = (a, b) => a.left >= b.left - 0.6 && a.right <= b.right + 0.6 && a.top >= b.top - 0.6 && a.bottom <= b.bottom + 0.6;
@@ -56,7 +62,7 @@ const flaws = `(() => {
   if (el.scrollWidth > W) say("scrolls sideways: " + el.scrollWidth + " > " + W);
   if (page.bottom === H && el.scrollHeight > H) say("scrolls: " + el.scrollHeight + " > " + H);
   const tiles = [...document.querySelectorAll(".tile")].filter(seen).map((e) => [e, box(e)]);
-  const rail = document.getElementById("rail");
+  const rail = document.getElementById("problems");
   const foot = box(document.getElementById("foot")), top = box(document.getElementById("top"));
   for (const [e, b] of tiles) {
     if (!within(b, page)) say(e.id + " is outside of the page");
@@ -64,25 +70,24 @@ const flaws = `(() => {
     if (Math.abs(b.width - tiles[0][1].width) > 24 || Math.abs(b.height - tiles[0][1].height) > 1) say(e.id + " is of another size");
     if (cross(b, foot) || cross(b, top)) say(e.id + " crosses a bar");
     if (seen(rail) && cross(b, box(rail))) say(e.id + " crosses the rail");
-    const parts = [".name", ".site", ".value", ".unit", ".reading > .mark", ".note", ".line", ".dots"].map((s) => e.querySelector(s)).filter(seen);
-    if (seen(e.querySelector(".head")) && !within(box(e.querySelector(".head")), b)) say(e.id + " lets its head out");
-    for (const p of parts) if (!within(box(p), b)) say(e.id + " lets its " + p.className + " out");
+    const parts = [...e.querySelectorAll(".name span, .value, .unit, .reading > .mark, .note, .line, .dots")].filter(seen);
+    for (const p of parts) if (!within(box(p), b)) say(e.id + " lets its " + (p.className || "name") + " out");
     for (let i = 0; i < parts.length; i++) for (let j = i + 1; j < parts.length; j++) {
-      if (cross(box(parts[i]), box(parts[j]))) say(e.id + ": " + parts[i].className + " crosses " + parts[j].className + " " + parts[i].textContent);
+      if (cross(ink(parts[i]), ink(parts[j]))) say(e.id + ": " + (parts[i].className || "name") + " crosses " + (parts[j].className || "name") + " " + parts[i].textContent);
     }
     if (e.getAttribute("data-s") !== "ok" && !seen(e.querySelector(".reading > .mark"))) say(e.id + " has lost its mark");
   }
   for (let i = 0; i < tiles.length; i++) for (let j = i + 1; j < tiles.length; j++) if (cross(tiles[i][1], tiles[j][1])) say(tiles[i][0].id + " crosses " + tiles[j][0].id);
   for (const t of document.querySelectorAll(".set-name")) if (seen(t)) for (const [e, b] of tiles) if (cross(box(t), b)) say("a set's name crosses " + e.id);
-  for (const group of ["#top > *", "#hops > *", "#hops li", "#notices li", "#rail li"]) {
+  for (const group of ["#top > *", "#foot > *", "#problems li"]) {
     const list = [...document.querySelectorAll(group)].filter(seen).map((e) => [e, box(e)]);
     list.forEach(([e, b], i) => {
       if (!within(b, page)) say((e.id || group) + " is outside of the page: " + JSON.stringify(b));
       for (const [f, c] of list.slice(i + 1)) if (cross(b, c)) say(group + ": " + (e.id || e.textContent) + " crosses " + (f.id || f.textContent));
     });
   }
-  for (const li of document.querySelectorAll("#rail li")) {
-    const parts = [...li.children].filter(seen);
+  for (const li of document.querySelectorAll("#problems .row")) {
+    const parts = [...li.querySelectorAll(".mark, .name, .what, .long")].filter(seen);
     for (const p of parts) if (!within(box(p), box(li))) say("the rail lets its " + p.className + " out");
     for (let i = 0; i < parts.length; i++) for (let j = i + 1; j < parts.length; j++) if (cross(box(parts[i]), box(parts[j]))) say("the rail: " + parts[i].className + " crosses " + parts[j].className);
   }

@@ -74,6 +74,55 @@ func wallAt(n int, at float64) object {
 	return board([]string{"Shop"}, []int{n}, tiles)
 }
 
+// northwind is a shop of n watchers with the names that people give: long ones, that begin alike.
+func northwind(n int) func(at float64) object {
+	services := []string{"payments-gateway", "checkout", "catalogue", "orders", "invoice-renderer", "login", "session-store", "search", "recommendations", "inventory", "price-engine", "mail-relay", "image-proxy",
+		"kafka-bridge", "ledger", "fraud-score", "address-check", "parcel-tracking", "newsletter", "cms", "artifactory", "grafana", "vault", "keycloak", "postgres-primary", "postgres-replica", "redis", "rabbitmq",
+		"elasticsearch", "minio", "dns", "vpn", "printer 3rd floor", "coffee machine"}
+	tails := []string{"", " eu-west-1", " us-east-1 /healthz", "", " ap-southeast-2 /v2/orders", " eu-central-1", ""}
+	names := []string{"Shop", "Payments", "Login & accounts", "Search", "Warehouse", "Mail", "Infrastructure", "Databases", "Kubernetes prod", "Kubernetes staging", "Partners", "CDN"}
+	shares := []int{17, 12, 26, 10, 23, 18, 9, 22, 14, 19, 11, 16}
+	return func(at float64) object {
+		tiles := []object{}
+		for i := range n {
+			tile := object{"name": services[i%len(services)] + tails[(i*3+i/len(services))%len(tails)], "s": "ok", "v": fmt.Sprint(20 + (i*37)%170), "u": "ms", "f": at - 86400*float64(1+i%11) - 100}
+			switch i % 9 {
+			case 4:
+				tile["v"], tile["u"] = fmt.Sprintf("%.2f", 0.4+float64(i%17)/7), "s"
+			case 7:
+				tile["v"], tile["u"] = fmt.Sprint(30+i%60), "%"
+			}
+			tiles = append(tiles, tile)
+		}
+		put := func(i int, change object) {
+			if i < n {
+				maps.Copy(tiles[i], change)
+			}
+		}
+		put(3, object{"s": "critical", "m": "502, wanted 2xx", "f": at - 28})
+		put(9, object{"k": object{"s": "critical", "l": 3.1, "e": at - 65}})
+		put(14, object{"s": "warning", "v": "458", "u": "ms", "m": "over 300 ms; first byte 354 ms", "f": at - 28})
+		put(25, object{"s": "critical", "v": "", "u": "", "m": "connection refused", "f": at - 190})
+		put(33, object{"s": "critical", "v": "", "u": "", "m": "connection refused", "f": at - 2})
+		put(40, object{"s": "unknown", "v": "", "u": "", "m": "plugin exit 3: no such table", "f": at - 3900})
+		put(52, object{"s": "warning", "v": "564", "u": "ms", "m": "over 300 ms; first byte 512 ms", "f": at - 420})
+		put(77, object{"k": object{"s": "warning", "l": 2, "e": at - 210}})
+		put(130, object{"s": "critical", "m": "404, wanted 2xx", "f": at - 29})
+		put(160, object{"s": "unknown", "v": "", "u": "", "m": "no number in \"Build 4711 passed, 12 of 13\"", "f": at - 29})
+		sets, sizes := []string{}, []int{}
+		for left, k := n, 0; left > 0; k++ {
+			size := min(left, max(1, shares[k%12]*n/197))
+			if k == 11 {
+				size = left
+			}
+			sets, sizes, left = append(sets, names[k%12]), append(sizes, size), left-size
+		}
+		b := board(sets, sizes, tiles)
+		b["title"], b["tagline"] = "Northwind Operations", "Shop, payments, and everything under them"
+		return b
+	}
+}
+
 // silent is a day on which the prober of one site is not heard, and its tiles are hatched for it.
 func silent(n int) func(at float64) object {
 	return truthful(func(at float64) object {
@@ -173,9 +222,12 @@ func states(at float64) object {
 }
 
 // well is a day on which nothing happens.
-func well(n int) func(at float64) object {
+func well(n int) func(at float64) object { return calm(wall(n)) }
+
+// calm is a board on which all is well.
+func calm(board func(at float64) object) func(at float64) object {
 	return func(at float64) object {
-		b := wallAt(n, at)
+		b := board(at)
 		for _, tile := range b["tiles"].([]object) {
 			tile["s"], tile["m"], tile["k"], tile["f"] = "ok", "", nil, at-86400*3
 		}
@@ -202,6 +254,19 @@ func TestScreenshots(t *testing.T) {
 		n             int          // tiles of it
 		then          func(p *tab) // what is done before the picture
 	}{
+		{"north-18", "", 1920, 1080, truthful(northwind(18)), 18, nil},
+		{"north-a3", "", 1920, 1080, truthful(northwind(3)), 3, nil},
+		{"north-a7", "", 1920, 1080, truthful(northwind(7)), 7, nil},
+		{"north-w18", "", 1920, 1080, truthful(calm(northwind(18))), 18, nil},
+		{"north-w60", "", 1920, 1080, truthful(calm(northwind(60))), 60, nil},
+		{"north-w192", "", 1920, 1080, truthful(calm(northwind(192))), 192, nil},
+		{"north-w500", "", 1920, 1080, truthful(calm(northwind(500))), 500, nil},
+		{"north-40", "", 1920, 1080, truthful(northwind(40)), 40, nil},
+		{"north-60", "", 1920, 1080, truthful(northwind(60)), 60, nil},
+		{"north-192", "", 1920, 1080, truthful(northwind(192)), 192, nil},
+		{"north-500", "", 1920, 1080, truthful(northwind(500)), 500, nil},
+		{"north-up", "", 1080, 1920, truthful(northwind(192)), 192, nil},
+		{"north-phone", "", 390, 844, truthful(northwind(60)), 60, nil},
 		{"states", "", 1920, 1080, truthful(states), 9, nil},
 		{"states-light", "?theme=light", 1920, 1080, truthful(states), 9, nil},
 		{"states-contrast", "?theme=contrast", 1920, 1080, truthful(states), 9, nil},
@@ -264,13 +329,13 @@ func TestScreenshots(t *testing.T) {
 			})
 		}
 	}
-	if name := "veil"; strings.HasPrefix(name, *only) {
+	if name := "overlay"; strings.HasPrefix(name, *only) {
 		t.Run(name, func(t *testing.T) {
 			d.set(func(d *dashboard) { d.board = silent(18) })
 			p := open(t, d.URL, 1920, 1080)
 			shown(p, 18)
 			d.set(func(d *dashboard) { d.silent = true })
-			p.wait("!document.getElementById('veil').hidden")
+			p.wait("!document.getElementById('overlay').hidden")
 			shoot(p, name)
 		})
 	}

@@ -43,14 +43,14 @@ func TestScriptThatDoesNotStartDrawsTheVeil(t *testing.T) {
 	d := carrying(t, few)
 	d.set(func(d *dashboard) { d.bare = true })
 	p := open(t, d.URL, 1920, 1080, "404 (Not Found)", "not executable")
-	opacity := "getComputedStyle(document.getElementById('veil')).opacity"
+	opacity := "getComputedStyle(document.getElementById('overlay')).opacity"
 	p.wait(opacity + " === '0' && document.readyState === 'complete'")
 	after := eval[float64](p, "document.getAnimations()[0].effect.getComputedTiming().endTime")
 	if after != 9000 {
 		t.Errorf("the veil comes after %v ms, wanted 9,000", after)
 	}
 	p.do(chromedp.Evaluate[chromedp.Void]("document.getAnimations()[0].finish()"))
-	p.wait(opacity + " === '1' && document.getElementById('veil').textContent.startsWith('This page’s script did not load')")
+	p.wait(opacity + " === '1' && document.getElementById('overlay').textContent.startsWith('This page’s script did not load')")
 }
 
 // behind is a dashboard behind another address, where some paths answer as the test says until it is done.
@@ -147,7 +147,7 @@ func TestCarriedStateGoesOnWithoutADashboard(t *testing.T) {
 	d.set(func(d *dashboard) { d.refuse = true })
 	// Silence draws the veil after three seconds, for which a test must not race: the page itself notes what it showed before.
 	p := prepared(t, d.URL, `(function look() {
-		const line = document.querySelector("#tile-1[aria-label] .line"), veil = document.getElementById("veil");
+		const line = document.querySelector("#tile-1[aria-label] .line"), veil = document.getElementById("overlay");
 		if (line && line.textContent && veil && veil.hidden) window.showed = [line.textContent, document.getElementById("pulse").textContent];
 		else requestAnimationFrame(look);
 	})()`)
@@ -156,9 +156,9 @@ func TestCarriedStateGoesOnWithoutADashboard(t *testing.T) {
 	if got := eval[string](p, "window.showed[1]"); got != "connecting" {
 		t.Errorf("the pulse of a page that has heard nothing yet: got %q", got)
 	}
-	p.wait("!document.getElementById('veil').hidden && document.getElementById('veil').textContent.includes('still trying')")
+	p.wait("!document.getElementById('overlay').hidden && document.getElementById('overlay').textContent.includes('still trying')")
 	d.set(func(d *dashboard) { d.refuse = false })
-	p.wait("document.getElementById('veil').hidden && document.getElementById('pulse').textContent.startsWith('live')")
+	p.wait("document.getElementById('overlay').hidden && document.getElementById('pulse').textContent.startsWith('live')")
 }
 
 func TestCarriedTextsStayText(t *testing.T) {

@@ -1,391 +1,527 @@
-// The page: what was heard, and when it is painted. Messages change the tiles in memory; one animation frame paints what
-// changed; one timer a second moves what depends on time.
+// The page: one object owns what was heard, and when it is painted. Messages change the tiles in memory; one animation
+// frame paints what changed; one timer a second moves what depends on time.
 
-import {brief, said} from "./words.js";
-import {fit, scale} from "./layout.js";
+import {NAMES, brief, called, some} from "./words.js";
+import {MARK, far, fit, scale, scrolling} from "./layout.js";
 import {group, tally} from "./groups.js";
-import {build, paint, ruler, settle} from "./tiles.js";
-import {by} from "./page.js";
+import {needs, ruler, spread, wrap} from "./names.js";
+import {Clock, read} from "./options.js";
+import {by, mark, put} from "./page.js";
 import {Bars} from "./bars.js";
-import {Rail} from "./rail.js";
 import {Detail} from "./detail.js";
 import {Keys} from "./keys.js";
+import {Problems} from "./problems.js";
+import {Sound} from "./sound.js";
 import {Stream} from "./stream.js";
+import {Tiles} from "./tiles.js";
 
-const meta = (name) => document.querySelector("meta[name=pharos-" + name + "]").content;
-const query = new URLSearchParams(meta("view")); // what the address says, and the view that it names
 const root = document.documentElement;
-const wall = by("wall");
-const board = by("board");
-const veil = by("veil");
-const announcer = by("announce");
-
-const zoom = Math.max(0.5, Math.min(3, parseFloat(query.get("zoom")) || 1));
-const rotation = query.get("rotate") || "";
-const turn = Math.max(0, parseFloat(rotation) || 0) * ({m: 60, h: 3600}[rotation.slice(-1)] || 1);
-
-const folds = query.getAll("collapse").map((name) => name.toLowerCase());
-
-// What was told, the watchers of it, and the tiles that stand on the board: by number.
-let told = [], units = [], tiles = [];
-let sets = [], hops = {};
-let views = [], sections = [], plan = null, letters = 8;
-let shape = ""; // what the page was built for
-let due = false; // it is to be built anew, once it is seen
-let dirty = new Set(), urgent = new Set(), asked = false, waiting = 0, rest = 0;
-let pages = [[]], page = 0, turned = 0;
-
-const measure = ruler(getComputedStyle(document.body).fontFamily);
-const bars = new Bars();
-const rail = new Rail();
-const detail = new Detail({closed: () => keys.back(), find: find, alone: alone, now: () => stream.now()});
-const keys = new Keys({
-  views: () => views,
-  open: (i, listed) => detail.open((listed ? units : tiles)[i]),
-  close: () => detail.close(),
-});
-
-const address = "events" + passed(["set", "site"]);
-const stream = new Stream(address, {board: hearBoard, frame: hearFrame, beat: () => 0});
-
-function passed(names) {
-  const out = new URLSearchParams();
-  for (const name of names) for (const value of query.getAll(name)) out.append(name, value);
-  const text = out.toString();
-  return text ? "?" + text : "";
-}
-
-function find(id) {
-  return [tiles, units, told].reduce((found, list) => found || list.find((t) => t && t.id === id), null);
-}
-
-// alone is the address of one set, with all of its tiles.
-function alone(set) {
-  const out = new URLSearchParams(query.toString());
-  out.set("set", set);
-  out.set("collapse", "");
-  return "?" + out;
-}
-
-// boot shows what came with the page.
-function boot(state) {
-  if (!state.textContent) return;
-  const sent = performance.timing.responseStart - performance.timing.navigationStart;
-  stream.seed(sent / 1000 - state.dataset.now);
-  const carried = JSON.parse(state.textContent);
-  own = carried.build;
-  hearBoard(carried);
-  state.textContent = "";
-}
-
+const meta = (name) => document.querySelector("meta[name=pharos-" + name + "]").content;
 const EMPTY = {s: "waiting", v: "", u: "", m: "", f: 0, k: null, r: false};
+const REST = 30; // a page rests for so many times as long as it painted, before it paints mere values again
+const LONGEST = 2000; // milliseconds that it rests at most
+const CALM = 10000; // milliseconds for which the values of what is well stand, unless a change is large
 
-function hearBoard(message) {
-  const before = units;
-  told = [];
-  for (const t of message.tiles) told[t.i] = Object.assign({}, EMPTY, t);
-  const made = group(message.sets, told, query.get("merge"), (name) => folds.indexOf(name.toLowerCase()) >= 0);
-  sets = made.sets;
-  units = made.units;
-  tiles = made.faces;
-  hops = message.hops || {};
-  bars.name(message.title || "Pharos", message.tagline || "");
-  const now = JSON.stringify([message.sets, message.tiles.map((t) => [t.i, t.id, t.name, t.site])]);
-  if (now !== shape) {
-    shape = now;
-    due = true;
-    if (!document.hidden) rebuild();
-  } else {
-    units.forEach((t, i) => {
-      if (before[i].s !== t.s) announce(t);
+class Page {
+  constructor() {
+    this.options = read(meta("view"));
+    this.build = meta("build"); // or that of the state that the page carries: it knows of the views, too
+    this.clock = new Clock(this.options);
+    this.measure = ruler(getComputedStyle(document.body).fontFamily);
+    // What was told, the watchers of it, and the tiles that stand on the board: by number.
+    this.told = [];
+    this.units = [];
+    this.faces = [];
+    this.sets = [];
+    this.hops = {};
+    this.title = "Pharos";
+    this.plan = null;
+    this.pages = [[]]; // of a rotation: the numbers of its sets
+    this.turned = 0;
+    this.shape = ""; // what the page was built for
+    this.due = false; // it is to be built anew, once it is seen
+    this.behind = 0; // seconds; the overlay and the footer say the same
+    this.news = {};
+    this.painter = new Painter(this);
+    this.overlay = by("overlay");
+    this.tiles = new Tiles(this);
+    this.problems = new Problems(this);
+    this.bars = new Bars(this);
+    this.detail = new Detail(this);
+    this.keys = new Keys(this);
+    this.sound = new Sound(this.options.sound);
+    this.stream = new Stream(this.address("events") + this.passed(["set", "site"]), {
+      board: (message) => this.hearBoard(message), frame: (message) => this.hearFrame(message), beat: () => this.heard(),
     });
-    tiles.forEach((t, i) => touch(i, true));
   }
-  if (document.hidden) status(); // for the tab's title
-  veiled();
-  refresh(message.build);
-}
 
-function hearFrame(message) {
-  for (const u of message.u || []) {
-    let tile = told[u.i];
-    if (!tile) return stream.fail(); // a tile that we were never told of: ask for the whole board
-    const urgent = u.s !== undefined || u.k !== undefined;
-    let was = tile.s;
-    Object.assign(tile, u);
-    for (;;) {
-      if (tile.s !== was && units[tile.i] === tile) announce(tile);
-      if (!tile.up) break;
-      tile = tile.up;
-      was = tile.s;
-      tally(tile);
+  // address is one beside the page's, without the credentials that the page's may have: fetch refuses those.
+  address(path) {
+    const url = new URL(path, document.baseURI);
+    url.username = url.password = "";
+    return url.href;
+  }
+
+  fetch(path) {
+    return fetch(this.address(path), {cache: "no-store", credentials: "same-origin"});
+  }
+
+  passed(names) {
+    const out = new URLSearchParams();
+    for (const name of names) for (const value of this.options.query.getAll(name)) out.append(name, value);
+    const text = out.toString();
+    return text ? "?" + text : "";
+  }
+
+  now() {
+    return this.stream.now();
+  }
+
+  find(id) {
+    return [this.faces, this.units, this.told].reduce((found, list) => found || list.find((t) => t && t.id === id), null);
+  }
+
+  // problem is what a row of the problems list shows.
+  problem(id) {
+    return this.problems.bad.find((t) => t.id === id) || this.find(id);
+  }
+
+  // setOf is the name of a tile's set, where there are several.
+  setOf(t) {
+    if (this.told.named < 2) return "";
+    return (t.of ? t.of[0] : t).set || "";
+  }
+
+  // alone is the address of one set, with all of its tiles.
+  alone(set) {
+    const out = new URLSearchParams(this.options.query.toString());
+    out.set("set", set);
+    out.set("collapse", "");
+    return "?" + out;
+  }
+
+  // far is how high letters are that are read from five metres on this screen.
+  far(problems) {
+    return this.narrow ? 17 : far(this.width, this.height, problems);
+  }
+
+  // fitting returns a function that breaks a text into rows, in heights of their letters; null where they do not hold it.
+  fitting(room, most, tail, whole) {
+    return (text) => wrap(text, room, most, tail, this.measure, whole);
+  }
+
+  // cut is as much of a text as so many rows hold.
+  cut(text, room, most) {
+    return spread([text], this.fitting(room, most, 0))[0];
+  }
+
+  // boot shows what came with the page, and then listens for more.
+  boot(state) {
+    look(this.options);
+    this.size();
+    if (state.textContent) {
+      const sent = performance.timing.responseStart - performance.timing.navigationStart, carried = JSON.parse(state.textContent);
+      state.textContent = "";
+      this.build = carried.build;
+      this.stream.seed(carried.clock, sent / 1000 - state.dataset.now);
+      this.hearBoard(carried);
     }
-    touch(tile.i, urgent);
+    root.classList.remove("still");
+    this.painter.show();
+    this.live();
+    this.stream.connect();
+    this.tick();
   }
-  if (message.hops) hops = message.hops;
-  if (document.hidden) status();
-  else if (message.hops) below();
-  veiled();
-}
 
-// touch asks for a tile to be painted: in the next animation frame if that is urgent, and else once the page has rested.
-function touch(i, now) {
-  (now ? urgent : dirty).add(i);
-  const wait = now ? 0 : Math.min(2000, rest - performance.now());
-  if (wait <= 0) soon();
-  else if (!waiting) waiting = setTimeout(soon, wait);
-}
-
-function soon() {
-  clearTimeout(waiting);
-  waiting = 0;
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(show); // which does not come while the tab is hidden
-}
-
-// show paints what was touched. What it cost says how long the page rests before mere values are painted again, so that
-// they take a thirtieth of a screen's time, however slow it is, as long as none has to wait for more than two seconds.
-function show() {
-  asked = false;
-  const began = performance.now(), now = stream.now();
-  const rested = began >= rest;
-  if (rested) {
-    dirty.forEach((i) => urgent.add(i));
-    dirty.clear();
-  }
-  for (const i of urgent) if (plan && views[i]) paint(views[i], tiles[i], now, plan);
-  urgent.clear();
-  if (dirty.size && !waiting) waiting = setTimeout(soon, Math.min(2000, rest - began));
-  status();
-  rail.paint(units, now);
-  follow(now);
-  if (!rested) return;
-  setTimeout(() => {
-    const done = performance.now();
-    rest = done + Math.min(2000, (done - began) * 30);
-  }, 0);
-}
-
-function status() {
-  const counts = {};
-  for (const t of units) if (t) counts[t.s] = (counts[t.s] || 0) + 1;
-  bars.states(counts, !stream.silence());
-}
-
-function follow(now) {
-  if (!detail.id) return;
-  const tile = find(detail.id);
-  if (tile) detail.paint(tile, now);
-  else detail.gone();
-}
-
-// announce tells those who hear the board of what became red.
-let news = [];
-function announce(tile) {
-  if (tile.s === "critical" && news.length < 100) news.push(said(tile));
-}
-
-function rebuild() {
-  due = false;
-  const held = board.contains(document.activeElement);
-  const made = build(board, sets, tiles);
-  views = made.views;
-  sections = made.sections;
-  letters = usual();
-  below();
-  arrange();
-  if (held) keys.back();
-}
-
-// usual is how wide a name is here, in heights of its letters: nine of ten are no wider.
-function usual() {
-  const wide = [];
-  for (const t of tiles) if (t) wide.push(measure(t.name + (t.site ? " \u00b7 " + t.site : "")) + (t.of && t.how !== "set" ? Math.min(6, t.of.length) * 0.95 + 0.3 : 0));
-  wide.sort((a, b) => a - b);
-  return Math.max(4.5, wide[Math.floor(wide.length * 0.9)] || 8);
-}
-
-// size is how large a letter of the bars is, and no larger than leaves room for all that stands in the upper one.
-function size(width, height) {
-  return width < 600 ? 0.7 * zoom : Math.min(scale(width, height) * zoom, width / 1040);
-}
-
-// arrange measures the window and gives everything its place.
-function arrange(held) {
-  if (due) return rebuild();
-  const width = window.innerWidth, height = window.innerHeight;
-  const narrow = width < 600;
-  const unit = size(width, height);
-  root.style.fontSize = 20 * unit + "px";
-  root.classList.toggle("narrow", narrow);
-  by("empty").hidden = !shape || sets.some((s) => s.tiles.length);
-  const scrolled = window.pageYOffset;
-  root.classList.remove("scrolls"); // so that the room is measured, and not what filled it
-  board.style.height = "";
-  const ask = {
-    width: board.clientWidth, height: board.clientHeight, scale: scale(width, height), zoom: zoom,
-    sizes: sets.map((s) => s.tiles.length), named: sets.map((s) => Boolean(s.name)), letters: letters, held: held, wordy: measure("was yellow 59 s, 59 min ago"), digits: measure("412"), unit: measure("ms"), scrolls: narrow, rail: false,
-  };
-  plan = fit(ask) || (held && fit(Object.assign(ask, {held: 0})));
-  if (!plan) {
-    rail.place(null, unit);
-    return status();
-  }
-  pages = [sets.map((s, k) => k)];
-  if (turn && plan.level > 0 && sets.length > 1) rotate(ask);
-  plan.measure = measure;
-  const style = board.style;
-  for (const name of ["w", "h", "gap", "name", "value", "unit", "words", "line", "pad", "mark", "title"]) style.setProperty("--" + name, round(plan[name]) + "px");
-  style.setProperty("--lines", String(plan.lines));
-  board.dataset.level = plan.level;
-  board.dataset.note = plan.note ? "1" : "0";
-  root.classList.toggle("scrolls", Boolean(plan.scrolls));
-  style.height = plan.scrolls ? plan.bottom + "px" : "";
-  if (plan.scrolls) window.scrollTo(0, scrolled);
-  sections.forEach((section, k) => {
-    const at = plan.sections[k];
-    section.el.hidden = !at;
-    if (!at) return;
-    const s = section.el.style;
-    s.left = round(at.x) + "px";
-    s.top = round(at.y) + "px";
-    s.width = round(at.w) + "px";
-    section.el.classList.toggle("titled", at.titled);
-    section.list.style.gridTemplateColumns = "repeat(" + at.cols + ", minmax(0, 1fr))";
-  });
-  rail.place(plan, unit);
-  tiles.forEach((t, i) => {
-    if (!views[i]) return;
-    settle(views[i], t, plan);
-    touch(i, true);
-  });
-  keys.settle();
-}
-
-// rotate deals the sets to pages, each as full as its type stays large, and lays out the page whose turn it is.
-function rotate(ask) {
-  ask.rail = true;
-  ask.held = 0;
-  pages = [];
-  let at = [];
-  const only = (ks) => Object.assign({}, ask, {sizes: ask.sizes.map((n, k) => (ks.indexOf(k) < 0 ? 0 : n))});
-  for (let k = 0; k < sets.length; k++) {
-    const more = at.concat(k);
-    const p = fit(only(more));
-    if (at.length && (!p || p.level > 0)) {
-      pages.push(at);
-      at = [k];
+  hearBoard(message) {
+    const before = this.units, folds = this.options.folds;
+    this.told = [];
+    for (const t of message.tiles) this.told[t.i] = Object.assign({}, EMPTY, t);
+    for (const set of message.sets) for (const i of set.tiles) if (this.told[i]) this.told[i].set = set.name;
+    this.told.named = message.sets.filter((set) => set.name).length;
+    const made = group(message.sets, this.told, this.options.merge, (name) => folds.indexOf(name.toLowerCase()) >= 0);
+    this.sets = made.sets;
+    this.units = made.units;
+    this.faces = made.faces;
+    this.hops = message.hops || {};
+    this.title = this.options.title || message.title || "Pharos";
+    this.bars.name(this.title, message.tagline || "");
+    const shape = JSON.stringify([message.sets, message.tiles.map((t) => [t.i, t.id, t.name, t.site])]);
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.due = true;
+      if (!document.hidden) this.rebuild();
     } else {
-      at = more;
+      this.units.forEach((t, i) => this.tell(t, before[i].s));
+      this.faces.forEach((t, i) => this.painter.touch(i, true));
+    }
+    this.heard();
+    this.refresh(message.build);
+  }
+
+  hearFrame(message) {
+    for (const u of message.u || []) {
+      let tile = this.told[u.i];
+      if (!tile) return this.stream.fail(); // a tile that we were never told of: ask for the whole board
+      const urgent = u.s !== undefined || u.k !== undefined;
+      let was = tile.s;
+      Object.assign(tile, u);
+      for (;;) {
+        if (this.units[tile.i] === tile) this.tell(tile, was);
+        if (!tile.up) break;
+        tile = tile.up;
+        was = tile.s;
+        tally(tile);
+      }
+      this.painter.touch(tile.i, urgent);
+    }
+    if (message.hops) this.hops = message.hops;
+    this.heard(message.hops);
+  }
+
+  // heard is told that something came.
+  heard(hops) {
+    if (document.hidden) this.status();
+    else if (hops) this.bars.below();
+    this.live();
+  }
+
+  // tell keeps what has changed until it is announced.
+  tell(tile, was) {
+    if (tile.s === was || was === undefined) return;
+    const kind = tile.s === "critical" || tile.s === "warning" ? tile.s : tile.s === "ok" && was !== "waiting" ? "ok" : "";
+    if (!kind) return;
+    (this.news[kind] = this.news[kind] || []).push(called(tile).replace(" \u00b7 ", ", "));
+  }
+
+  announce() {
+    const parts = ["critical", "warning", "ok"].filter((s) => this.news[s]).map((s) => (s === "ok" ? "ok again" : NAMES[s]) + ": " + some(this.news[s], 5));
+    if (parts.length) put(by("announce"), parts.join("; "));
+    if (this.news.critical) this.sound.worse();
+    else if (this.news.ok && !this.units.some((t) => t && t.s === "critical")) this.sound.better();
+    this.news = {};
+  }
+
+  status() {
+    const counts = {};
+    for (const t of this.units) if (t) counts[t.s] = (counts[t.s] || 0) + 1;
+    this.bars.states(counts, !this.behind);
+  }
+
+  // follow keeps the open detail up to date.
+  follow(now) {
+    if (!this.detail.id) return;
+    const tile = this.problem(this.detail.id);
+    if (tile) this.detail.paint(tile, now);
+    else this.detail.gone();
+  }
+
+  rebuild() {
+    this.due = false;
+    const held = this.tiles.board.contains(document.activeElement);
+    this.tiles.build();
+    this.needs = widths(this.faces.filter(Boolean).map(called), this.measure);
+    this.arrange();
+    if (held) this.keys.back();
+  }
+
+  // size measures the window.
+  size() {
+    const width = this.width = window.innerWidth, height = this.height = window.innerHeight;
+    this.narrow = width < 600;
+    this.scale = scale(width, height);
+    // How large a letter of the bars is, and no larger than leaves room for all that stands in the upper one.
+    this.unit = this.narrow ? 0.7 * this.options.zoom : Math.min(this.scale * this.options.zoom, width / 1040);
+    root.style.fontSize = 20 * this.unit + "px";
+    root.classList.toggle("narrow", this.narrow);
+    root.classList.toggle("upright", !this.narrow && width < height);
+    this.floor = smallest();
+  }
+
+  // arrange gives everything its place.
+  arrange() {
+    if (this.due) return this.rebuild();
+    this.size();
+    this.nothing();
+    const scrolled = window.pageYOffset, board = this.tiles.board;
+    root.classList.remove("scrolls"); // so that the room is measured, and not what filled it
+    board.style.width = board.style.height = "";
+    const middle = by("middle");
+    const ask = {
+      width: middle.clientWidth, height: middle.clientHeight, scale: this.scale, zoom: this.options.zoom, upright: this.width < this.height,
+      sizes: this.sets.map((s) => s.tiles.length), named: this.sets.map((s) => Boolean(s.name)), needs: this.needs,
+      digits: this.measure("412"), wordy: this.measure("was critical 59 s, 1 minute ago"), dots: this.faces.some((t) => t && t.of && t.how !== "set"), unit: this.measure("ms"), far: this.far(1), floor: this.floor, list: false,
+    };
+    this.pages = [this.sets.map((s, k) => k)];
+    const problems = this.problems.find(this.now());
+    const plan = (this.narrow && this.scrolling(ask)) || fit(ask);
+    this.listed = Boolean(plan && !plan.scrolls && !plan.alone && problems);
+    this.large = Boolean(plan && (plan.scrolls || plan.alone));
+    this.plan = this.listed ? fit(Object.assign({}, ask, {list: true})) : plan;
+    if (this.options.turn && plan && plan.level > 0 && this.sets.length > 1) this.rotate(Object.assign({}, ask, {list: true}));
+    this.problems.place(this.plan);
+    if (!this.plan) return this.status();
+    root.classList.toggle("scrolls", Boolean(this.plan.scrolls));
+    this.tiles.place(this.plan);
+    if (this.plan.scrolls) window.scrollTo(0, scrolled);
+    this.faces.forEach((t, i) => this.painter.touch(i, true));
+    this.keys.settle();
+    this.bars.below();
+  }
+
+  // scrolling is the layout of a telephone, where not all fits.
+  scrolling(ask) {
+    const plan = scrolling(ask);
+    return plan && plan.bottom > ask.height ? plan : null;
+  }
+
+  // nothing says why there is no tile.
+  nothing() {
+    const wanted = this.options.query.getAll("set"), empty = by("empty");
+    empty.hidden = !this.shape || this.sets.some((s) => s.tiles.length);
+    if (empty.hidden) return;
+    const there = this.hops.sets || [];
+    put(empty, wanted.length ? "no set " + wanted.map((name) => "\u201c" + name + "\u201d").join(", ") + (there.length ? ": there are " + some(there, 8) : "") : this.options.query.get("site") ? "no watchers of site " + this.options.query.getAll("site").join(", ") : "no watchers yet");
+  }
+
+  // rotate deals the sets to pages, each as full as its letters stay large, and lays out the page whose turn it is.
+  rotate(ask) {
+    const large = 22 * this.scale * Math.sqrt(this.options.zoom);
+    this.listed = true;
+    this.pages = [];
+    let at = [];
+    const only = (ks) => Object.assign({}, ask, {sizes: ask.sizes.map((n, k) => (ks.indexOf(k) < 0 ? 0 : n))});
+    for (let k = 0; k < this.sets.length; k++) {
+      const more = at.concat(k), p = fit(only(more));
+      if (at.length && (!p || p.name < large)) {
+        this.pages.push(at);
+        at = [k];
+      } else {
+        at = more;
+      }
+    }
+    this.pages.push(at);
+    this.turned = this.turned % this.pages.length;
+    this.plan = fit(only(this.pages[this.turned]));
+  }
+
+  // relist gives the problems list its room as soon as there is a problem, and takes it back once all is well.
+  relist(now) {
+    const there = this.problems.find(now), moves = !this.large && this.plan && this.pages.length < 2 && there !== this.listed;
+    const flows = this.plan && this.plan.scrolls && this.problems.el.hidden === this.problems.bad.length > 0;
+    if (!moves && !flows) return;
+    this.arrange();
+    if (moves && !this.listed) calm(this.tiles.board);
+    this.painter.show();
+  }
+
+  // live says whether what is shown is of now, and covers it otherwise.
+  live() {
+    const behind = this.behind = this.stream.behind(), silent = this.stream.silent();
+    const blind = behind > 0 || !this.shape;
+    if (blind !== root.classList.contains("blind")) {
+      root.classList.toggle("blind", blind);
+      this.overlay.hidden = !blind;
+      if (this.shape) {
+        if (blind) this.stopped = new Date(Date.now() - behind * 1000);
+        if (by("announce").textContent || blind) put(by("announce"), blind ? "no contact with the dashboard" : "in contact with the dashboard again");
+        this.status();
+        this.bars.below();
+      }
+    }
+    if (!blind) return;
+    const lines = this.overlay.firstElementChild.children;
+    put(lines[0], !behind ? "connecting to the dashboard" : !silent ? "this screen is " + brief(behind) + " behind: its line is too slow"
+      : this.stream.ever ? "no contact with the dashboard for " + brief(behind) : "no dashboard for " + brief(behind) + ", still trying");
+    put(lines[1], this.shape ? "the board is as it was at " + this.clock.ago(this.stopped, new Date()) : "");
+    lines[1].hidden = !this.shape;
+  }
+
+  // tick comes once a second, on the second. While blind, nothing that it says about the tiles would be known to be true.
+  tick() {
+    setTimeout(() => this.tick(), 1000 - (Date.now() % 1000));
+    this.stream.tend();
+    this.live();
+    if (document.hidden) return this.status();
+    const date = new Date();
+    this.bars.tick();
+    this.keys.tick();
+    this.shift();
+    root.classList.toggle("night", this.clock.dark(date));
+    this.bars.below();
+    if (this.behind) return;
+    this.announce();
+    if (!this.plan) return;
+    this.painter.tick();
+    if (this.pages.length > 1 && performance.now() / 1000 - (this.since || 0) >= this.options.turn) {
+      this.since = performance.now() / 1000;
+      this.turned = (this.turned + 1) % this.pages.length;
+      this.arrange();
     }
   }
-  pages.push(at);
-  page = page % pages.length;
-  plan = fit(only(pages[page]));
+
+  // shift moves everything by a few pixels each minute, for screens that burn in.
+  shift() {
+    if (!this.options.shift) return;
+    const n = Math.floor(Date.now() / 60000) % 16;
+    by("wall").style.transform = "translate(" + [0, 1, 2, 3, 4, 3, 2, 1, 0, -1, -2, -3, -4, -3, -2, -1][n] + "px," + [0, 2, 4, 2, 0, -2, -4, -2][n % 8] + "px)";
+  }
+
+  // refresh reloads the page once the dashboard is newer than it, but only after the new one and its script were seen to be there.
+  refresh(wanted) {
+    if (!wanted || wanted === this.build || this.reloading) return;
+    this.reloading = true;
+    // Not at once: a thousand screens would come together, and two dashboards of different age must not make us spin.
+    setTimeout(() => {
+      this.fetch("")
+        .then((answer) => answer.text())
+        .then((text) => text.indexOf(wanted) >= 0 && this.fetch(text.split('type="module" src="')[1].split('"')[0]))
+        .catch(() => 0)
+        .then((answer) => {
+          if (answer && answer.ok) location.reload();
+          else this.reloading = false;
+        });
+    }, Math.max(0, 5000 - performance.now()) + Math.random() * 1000);
+  }
+
+  // seen is told that the tab was hidden, or is seen again.
+  seen() {
+    awake();
+    this.stream.tend();
+    this.live();
+    if (document.hidden) return;
+    if (this.due) this.rebuild();
+    this.bars.below();
+    this.painter.soon();
+  }
 }
 
-function round(n) {
-  return Math.round(n * 100) / 100;
-}
+// Painter decides when what has changed is painted: what is urgent in the next animation frame, values once the page has
+// rested, so that they take a thirtieth of a screen's time, however slow it is.
+class Painter {
+  constructor(page) {
+    this.page = page;
+    this.urgent = new Set();
+    this.dirty = new Set();
+    this.calm = new Set(); // values that may stand for a while: they are painted together
+    this.stood = 0;
+    this.asked = false;
+    this.waiting = 0;
+    this.rest = 0;
+  }
 
-function below() {
-  const where = pages.length > 1 ? "page " + (page + 1) + " of " + pages.length + " \u00b7 " : "";
-  const width = window.innerWidth, room = width / (width < 600 ? 12 : 19 * size(width, window.innerHeight));
-  if (bars.below(hops, stream.now(), stream.late, stream.silence(), where, room, measure) && plan) arrange(plan.deep && plan); // the tiles keep their places
-}
-
-function veiled() {
-  const quiet = stream.silence();
-  const blind = quiet > 0 || !shape;
-  if (blind !== root.classList.contains("blind")) {
-    root.classList.toggle("blind", blind);
-    veil.hidden = !blind;
-    if (shape) {
-      if (announcer.textContent || blind) announcer.textContent = blind ? "no contact with the dashboard" : "in contact with the dashboard again";
-      status();
-      below();
+  touch(i, now) {
+    if (!now && !this.page.tiles.due(i)) {
+      this.calm.add(i);
+      return;
     }
+    (now ? this.urgent : this.dirty).add(i);
+    const wait = now ? 0 : Math.min(LONGEST, this.rest - performance.now());
+    if (wait <= 0) this.soon();
+    else if (!this.waiting) this.waiting = setTimeout(() => this.soon(), wait);
   }
-  if (blind) {
-    const text = quiet ? (stream.heard ? "no contact with the dashboard for " + brief(quiet) : "no dashboard for " + brief(quiet) + ", still trying") : "connecting to the dashboard";
-    if (veil.firstElementChild.textContent !== text) veil.firstElementChild.textContent = text;
+
+  soon() {
+    clearTimeout(this.waiting);
+    this.waiting = 0;
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => { // which may not come while the tab is hidden
+      this.asked = false;
+      if (!document.hidden) this.show();
+    });
+  }
+
+  // tick lets all go on that depends on time.
+  tick() {
+    const page = this.page, now = page.now();
+    page.relist(now);
+    page.faces.forEach((t, i) => {
+      if (t && (t.s !== "ok" || t.k || now - t.f < 3700)) this.urgent.add(i);
+    });
+    if (performance.now() - this.stood >= CALM) {
+      this.stood = performance.now();
+      this.calm.forEach((i) => this.urgent.add(i));
+      this.calm.clear();
+    }
+    this.show();
+  }
+
+  show() {
+    const page = this.page, began = performance.now(), now = page.now();
+    const rested = began >= this.rest;
+    if (rested) {
+      this.dirty.forEach((i) => this.urgent.add(i));
+      this.dirty.clear();
+    }
+    const some = Array.from(this.urgent);
+    this.urgent.clear();
+    some.forEach((i) => page.tiles.paint(i, now));
+    if (this.dirty.size && !this.waiting) this.waiting = setTimeout(() => this.soon(), Math.min(LONGEST, this.rest - began));
+    page.status();
+    page.relist(now);
+    page.problems.paint(now);
+    page.follow(now);
+    if (!rested || !some.length) return;
+    setTimeout(() => {
+      const done = performance.now();
+      this.rest = done + Math.min(LONGEST, (done - began) * REST);
+    }, 0);
   }
 }
 
-// tick comes once a second, on the second. While blind, nothing that it says about the tiles would be known to be true.
-function tick() {
-  setTimeout(tick, 1000 - (Date.now() % 1000));
-  stream.tend();
-  veiled();
-  if (document.hidden) return status();
-  bars.tick();
-  keys.tick();
-  shift();
-  if (stream.silence()) return;
-  below();
-  if (!plan) return;
-  tiles.forEach((t, i) => dirty.add(i));
-  if (tiles.length < 100) rest = 0; // few enough to move on the second, whatever it costs
-  show();
-  if (news.length) {
-    announcer.textContent = news.slice(0, 5).join("; ") + (news.length > 5 ? " and " + (news.length - 5) + " more" : "");
-    news = [];
-  }
-  if (pages.length > 1 && performance.now() / 1000 - turned >= turn) {
-    turned = performance.now() / 1000;
-    page = (page + 1) % pages.length;
-    arrange();
-    below();
-  }
+// widths are how wide the names are, on one, two and three rows, in order, and the widest of up to 40 letters.
+function widths(names, measure) {
+  const all = names.map((name) => needs(name, MARK, measure)), short = names.map((name) => needs(name.slice(0, 40), MARK, measure));
+  const list = (kind) => [0, 1, 2].map((rows) => ({
+    list: all.map((one) => one[kind][rows]).sort((a, b) => a - b), widest: short.reduce((most, one) => Math.max(most, one[kind][rows]), 0),
+  }));
+  return {plain: list("plain"), tailed: list("tailed")};
 }
 
-// shift moves everything by a few pixels each minute, for screens that burn in.
-function shift() {
-  if (query.get("shift") !== "1") return;
-  const n = Math.floor(Date.now() / 60000) % 16;
-  wall.style.transform = "translate(" + [0, 1, 2, 3, 4, 3, 2, 1, 0, -1, -2, -3, -4, -3, -2, -1][n] + "px," + [0, 2, 4, 2, 0, -2, -4, -2][n % 8] + "px)";
+// smallest is the least height of letters that this browser draws: people set that.
+function smallest() {
+  const probe = document.createElement("span");
+  probe.style.cssText = "position:absolute;visibility:hidden;white-space:nowrap;font-size:100px";
+  probe.textContent = "mmmmmmmm";
+  document.body.appendChild(probe);
+  const large = probe.offsetWidth / 100;
+  probe.style.fontSize = "2px";
+  const least = probe.offsetWidth / large;
+  document.body.removeChild(probe);
+  return least > 4 ? least : 0;
 }
 
-// refresh reloads the page once the dashboard is newer than it, but only after the new one and its script were seen to be there.
-let own = meta("build"); // or that of the state that the page carries: it knows of the views, too
-let reloading = false;
-function refresh(wanted) {
-  if (!wanted || wanted === own || reloading) return;
-  reloading = true;
-  // Not at once: a thousand screens would come together, and two dashboards of different age must not make us spin.
-  setTimeout(() => {
-    fetch(location.href, {cache: "no-store"})
-      .then((answer) => answer.text())
-      .then((text) => text.indexOf(wanted) >= 0 && fetch(text.split('type="module" src="')[1].split('"')[0]))
-      .catch(() => 0)
-      .then((answer) => {
-        if (answer && answer.ok) location.reload();
-        else reloading = false;
-      });
-  }, Math.max(0, 5000 - performance.now()) + Math.random() * 1000);
+// calm lets the tiles move into the room that the problems list gave back.
+function calm(board) {
+  board.classList.remove("calm");
+  void board.offsetWidth;
+  board.classList.add("calm");
+}
+
+// look chooses the colours: what the address asks for, or else what the system wants.
+function look(options) {
+  const wants = (what) => window.matchMedia && matchMedia(what);
+  const more = wants("(prefers-contrast: more)"), light = wants("(prefers-color-scheme: light)");
+  const choose = () => {
+    let theme = options.theme || "dark";
+    if (theme === "auto") theme = light && light.matches ? "light" : "dark";
+    if (more && more.matches && (!options.theme || options.theme === "auto")) theme = "contrast";
+    mark(root, "data-theme", theme);
+  };
+  for (const list of [more, light]) if (list && list.addListener) list.addListener(choose);
+  choose();
 }
 
 function awake() {
   if (navigator.wakeLock && !document.hidden) navigator.wakeLock.request("screen").catch(() => 0);
 }
 
+const page = new Page();
 window.addEventListener("resize", () => {
-  arrange();
-  below();
+  page.arrange();
+  page.painter.show();
 });
-document.addEventListener("visibilitychange", () => {
-  awake();
-  veiled();
-  if (document.hidden) return;
-  if (due) rebuild();
-  below();
-});
-board.addEventListener("click", (event) => keys.click(event));
-rail.el.addEventListener("click", (event) => keys.click(event));
+document.addEventListener("visibilitychange", () => page.seen());
 awake();
-root.classList.remove("still");
-boot(by("state"));
-arrange();
-veiled();
-tick();
+page.boot(by("state"));

@@ -1,14 +1,19 @@
-// The bar above the board: title, counts and clock. The bar below: every hop that the news took to get here.
+// The bar above the board: title, counts and clock; and over it, while a hop is broken, the banner. The bar below: every
+// hop that the news took to get here, and what else is to be known.
 
-import {SIGNS, NAMES, STATES, behind, brief, clock, count} from "./words.js";
+import {NAMES, SIGNS, STATES} from "./words.js";
+import {banner, describe, together} from "./hops.js";
 import {by, item, make, put, rows} from "./page.js";
 
 const DOT = " \u00b7 ";
 
 export class Bars {
-  constructor() {
+  constructor(page) {
+    this.page = page;
+    this.top = by("top");
     this.title = by("title");
     this.tagline = document.querySelector("#tagline span");
+    this.banner = by("banner");
     this.pills = by("pills");
     this.clock = by("clock");
     this.notices = by("notices");
@@ -16,7 +21,7 @@ export class Bars {
     this.pulse = by("pulse");
     this.icon = by("icon");
     this.shown = "";
-    this.high = 0;
+    this.list = []; // all hops, in words
   }
 
   name(title, tagline) {
@@ -24,10 +29,12 @@ export class Bars {
     put(this.tagline, tagline);
   }
 
-  // states shows how many tiles are in each state: in the pills, in the tab's title and in its icon.
-  states(counts, contact) {
-    const there = STATES.filter((s) => counts[s]);
-    const key = contact + there.map((s) => s + counts[s]).join() + this.title.textContent;
+  // states shows how many watchers are in each state: in the pills, in the tab's title and in its icon.
+  states(counts, live) {
+    const page = this.page, there = STATES.filter((s) => counts[s]);
+    const well = there.length === 1 && there[0] === "ok";
+    const since = well ? Math.max.apply(null, page.units.filter(Boolean).map((t) => t.f)) : 0;
+    const key = live + there.map((s) => s + counts[s]).join() + this.title.textContent + Math.round(since) + page.clock.day.format(new Date());
     if (key === this.shown) return;
     this.shown = key;
     rows(this.pills, there.length, () => {
@@ -40,79 +47,67 @@ export class Bars {
     there.forEach((s, n) => {
       const pill = this.pills.children[n];
       pill.dataset.s = s;
-      put(pill.children[1], String(counts[s]));
-      put(pill.children[2], " " + NAMES[s]);
+      put(pill.children[1], well ? "All " + counts[s] + " ok since " + page.clock.ago(new Date(Date.now() - (page.now() - since) * 1000), new Date()) : String(counts[s]));
+      put(pill.children[2], well ? "" : " " + NAMES[s]);
     });
-    const worst = contact ? there[0] : "stale";
-    const sign = contact ? (worst ? SIGNS[worst] + " " + counts[worst] : "") : "? no contact";
+    const worst = live ? there[0] : "stale";
+    const sign = live ? (worst ? SIGNS[worst] + " " + counts[worst] : "") : "? no contact";
     document.title = (sign ? sign + DOT : "") + this.title.textContent;
     this.icon.href = icon(worst || "waiting");
   }
 
   tick() {
-    put(this.clock, clock(new Date()));
+    put(this.clock, this.page.clock.full(new Date()));
   }
 
-  // below shows the hops, in one row if they fit into that many heights of their letters. It says whether its own height
-  // has changed.
-  below(hops, now, late, silent, page, room, measure) {
-    const pulse = page + (silent ? "not live" : late < 0 ? "connecting" : "live" + DOT + behind(late) + " behind");
-    let list = [];
-    const add = (state, text, kind, n, short, title) => list.push({state: state, text: text, kind: kind, n: n, short: short, title: title || ""});
-    if (silent) add("bad", "this screen: no contact for " + brief(silent));
-    else add("up", "dashboard");
-    const nats = hops.nats || {up: true};
-    if (!nats.up) add("bad", "NATS away for " + brief(now - nats.f) + (nats.error ? DOT + nats.error : ""));
-    else if (hops.nats) add(nats.error ? "odd" : "up", (nats.store === false ? "NATS without memory" : "NATS") + (nats.error ? DOT + nats.error : ""));
-    const probers = hops.probers || [];
-    const sites = {}, versions = {};
-    for (const p of probers) {
-      sites[p.site] = (sites[p.site] || 0) + 1;
-      versions[p.version] = 1;
-    }
-    const mixed = Object.keys(versions).length > 1;
-    for (const p of probers) {
-      const name = sites[p.site] > 1 ? p.site + "/" + p.name : p.site, age = brief(now - p.f);
-      const version = mixed && p.version ? DOT + p.version : "", tail = DOT + count(p.watchers, "watcher") + version;
-      const amiss = (p.missed ? DOT + p.missed + (p.missed === 1 ? " run missed" : " runs missed") : "") + (p.offset ? DOT + "clock " + brief(Math.abs(p.offset)) + (p.offset > 0 ? " ahead" : " behind") : "");
-      const tell = (state, kind, more, short) => add(state, name + more + tail, kind, p.watchers, name + short, p.version);
-      if (p.up) tell(amiss ? "odd" : "up", amiss ? "amiss" : "up", amiss, amiss + version);
-      else if (p.left) tell("odd", "left", " left " + age + " ago", " " + age);
-      else if (!nats.up) tell("odd", "unheard", " unheard", ""); // whose fault that is, nobody knows
-      else tell("bad", "silent", " silent for " + age, " " + age);
-    }
-    if (!probers.length) add("odd", "no prober yet");
-    // Probers of a kind are told as one where there is no room for each: first those that are well.
-    const full = () => list.reduce((sum, hop) => sum + (hop.wide || measure(hop.text) * (hop.state === "bad" ? 1 : 0.9)) + 2.4, measure(pulse) + 4) > room;
-    for (const kind of ["up", "unheard", "left", "amiss", "silent"]) {
-      const of = list.filter((hop) => hop.kind === kind);
-      if (of.length < 2 || !full()) continue;
-      list = list.filter((hop) => hop.kind !== kind || hop === of[0]);
-      of[0].text = of.length + " " + kind + DOT + count(of.reduce((sum, hop) => sum + hop.n, 0), "watcher") + ": " + of.map((hop) => hop.short).join(", ");
-      of[0].title = "";
-      of[0].wide = kind === "silent" ? 0 : 12; // more of it may be cut off
-    }
-    const tall = full(), box = this.hops.parentNode;
-    box.classList.toggle("tall", tall);
-    // What is broken comes first.
-    list = list.filter((hop) => hop.state === "bad").concat(list.filter((hop) => hop.state !== "bad"));
-    rows(this.hops, list.length, item);
+  // below shows the hops, in one row: those of a kind as one where there is no room for each.
+  below() {
+    const page = this.page, behind = page.behind, late = page.stream.late;
+    const turn = page.pages.length > 1 ? "page " + (page.turned + 1) + " of " + page.pages.length + DOT : "";
+    put(this.pulse, turn + (behind ? "not live" : !page.stream.ever ? "connecting" : late < 1 ? "live" : "live" + DOT + late.toFixed(1) + " s behind"));
+    this.list = describe(page.hops, page.now(), behind, page.stream.silent());
+    const text = banner(this.list);
+    this.top.classList.toggle("alarm", Boolean(text));
+    put(this.banner, text);
+    if (text) this.banner.style.fontSize = this.large(text) + "px";
+    const notices = page.hops.notices || [];
+    put(this.notices, notices.length > 1 ? notices[0] + DOT + (notices.length - 1) + " more" : notices.join(""));
+    this.notices.hidden = !notices.length;
+    const wide = page.width / (page.narrow ? 11 : 19 * page.unit);
+    const room = wide - page.measure(this.pulse.textContent) - 12 - (notices.length ? Math.min(wide * 0.5, page.measure(this.notices.textContent)) : 0);
+    const list = page.narrow ? this.list : together(this.list, (hops) => hops.reduce((sum, hop) => sum + (hop.wide && hop.state !== "bad" ? 8 : page.measure(hop.text) * (hop.state === "bad" ? 1 : 0.9)) + 2.2, 0) > room);
+    rows(this.hops, list.length, () => {
+      const li = item();
+      li.tabIndex = 0;
+      return li;
+    });
     list.forEach((hop, n) => {
       const li = this.hops.children[n];
       if (li.className !== hop.state) li.className = hop.state;
-      li.style.flexShrink = hop.wide ? 1 : 0;
+      const shrink = hop.wide && hop.state !== "bad" ? "1" : "0";
+      if (li.style.flexShrink !== shrink) li.style.flexShrink = shrink;
       if (li.title !== hop.title) li.title = hop.title;
       put(li, hop.text);
     });
-    put(this.pulse, pulse);
-    const notices = hops.notices || [];
-    const some = notices.length > 3 ? notices.slice(0, 2).concat("and " + (notices.length - 2) + " more notices") : notices;
-    rows(this.notices, some.length, item);
-    some.forEach((text, n) => put(this.notices.children[n], text));
-    this.notices.hidden = !some.length;
-    const was = this.high;
-    this.high = some.length + (tall ? box.offsetHeight : 0);
-    return this.high !== was;
+  }
+
+  // large is how high the letters of the banner are: as high as fits beside the counts and the clock, on two rows if need be.
+  large(text) {
+    const page = this.page, u = page.unit;
+    const room = page.narrow ? page.width - 40 : page.width - this.pills.offsetWidth - this.clock.offsetWidth - 110 * u;
+    return Math.max(12, Math.min(46 * u, room / page.measure(text)) > 24 * u ? Math.min(46 * u, room / page.measure(text)) : 24 * u);
+  }
+
+  // all shows every hop and every notice.
+  all(body) {
+    make("h3", "", body, "How the news gets here");
+    const list = make("ul", "every", body);
+    for (const hop of this.list) make("li", hop.state, list, hop.text + (hop.title ? DOT + hop.title : "")).dir = "auto";
+    const notices = this.page.hops.notices || [];
+    if (!notices.length) return;
+    make("h3", "", body, "Notices");
+    const more = make("ul", "every", body);
+    for (const text of notices) make("li", "odd", more, text).dir = "auto";
   }
 }
 

@@ -1,18 +1,18 @@
 // One watcher, opened: what is behind its tile. Its text stands still so that it can be read and copied; its colour,
 // value and duration go on.
 
-import {NAMES, STATES, brief, clock, count, line, reading, spoken} from "./words.js";
-import {by, make, put} from "./page.js";
+import {NAMES, brief, called, count, flicker, glow, known, lasting, measured, rank, reading, reason} from "./words.js";
+import {button, by, make, put} from "./page.js";
+
+const DOT = " \u00b7 ";
 
 // What people call a phase, where it is not its name.
 const PHASES = {lookup: "name lookup", tls: "TLS"};
 
 export class Detail {
-  // board has functions: closed is called when the detail is; find gives a tile by its id, alone the address of a set,
-  // and now the time.
-  constructor(board) {
+  constructor(page) {
     this.root = by("detail");
-    this.board = board;
+    this.page = page;
     this.id = "";
     this.asking = 0; // which question an answer belongs to
     this.root.addEventListener("click", (event) => {
@@ -20,30 +20,35 @@ export class Detail {
     });
   }
 
-  // open shows the tile and asks the dashboard for the rest.
-  open(tile) {
-    const now = this.board.now();
-    this.id = tile.id;
+  // sheet is an empty one, with its head and body.
+  sheet(title) {
+    const root = this.root;
     this.asking++;
     this.members = null;
-    this.live = false;
-    this.asked = now;
-    const root = this.root;
+    this.id = "";
     root.textContent = "";
-    const sheet = this.sheet = make("div", "sheet", root);
+    const sheet = make("div", "sheet", root);
     sheet.setAttribute("role", "dialog");
     sheet.setAttribute("aria-modal", "true");
     sheet.setAttribute("aria-labelledby", "detail-name");
     sheet.tabIndex = -1;
-    const head = make("div", "sheet-head", sheet);
-    this.head = head;
-    const close = make("button", "close", head, "\u00d7");
-    close.type = "button";
-    close.setAttribute("aria-label", "close");
-    close.addEventListener("click", () => this.close());
-    const name = make("h2", "", head, tile.name);
+    const head = this.head = make("div", "sheet-head", sheet);
+    button("close", head, "\u00d7", () => this.close()).setAttribute("aria-label", "close");
+    const name = make("h2", "", head, title);
     name.id = "detail-name";
     name.dir = "auto";
+    this.body = make("div", "sheet-body", sheet);
+    root.hidden = false;
+    return sheet;
+  }
+
+  // open shows the tile and asks the dashboard for the rest.
+  open(tile) {
+    if (!tile) return;
+    const now = this.page.now(), sheet = this.sheet(tile.name), head = this.head;
+    this.id = tile.id;
+    this.live = false;
+    this.asked = now;
     this.where = make("p", "where", head, tile.site || "");
     this.where.dir = "auto";
     const number = make("div", "now", head);
@@ -52,8 +57,6 @@ export class Detail {
     this.unit = make("span", "unit", number);
     make("i", "mark", number);
     this.since = make("p", "since", head);
-    this.body = make("div", "sheet-body", sheet);
-    root.hidden = false;
     if (tile.of) this.list(tile);
     else this.hold(sheet);
     this.paint(tile, now);
@@ -61,13 +64,18 @@ export class Detail {
     sheet.focus();
   }
 
+  // hops shows every hop that the news took to get here, and all notices.
+  hops() {
+    const sheet = this.sheet(this.page.title);
+    this.page.bars.all(this.body);
+    sheet.focus();
+  }
+
   // hold adds the row that says since when the text stands still.
   hold(sheet) {
     const foot = make("p", "held", sheet);
     this.held = make("span", "", foot);
-    this.resume = make("button", "", foot, "resume");
-    this.resume.type = "button";
-    this.resume.addEventListener("click", () => {
+    this.resume = button("", foot, "update", () => {
       this.live = !this.live;
       if (this.live) this.fetch();
       else this.stand();
@@ -76,19 +84,18 @@ export class Detail {
 
   // list shows what a group is made of: what is not well first, and in this order for as long as it is open.
   list(group) {
-    put(this.where, group.how === "set" ? count(group.of.length, "watcher") : count(group.of.length, "site"));
+    const whole = group.how === "set" || group.how === "stale";
+    put(this.where, whole ? count(group.of.length, "watcher") : count(group.of.length, "site"));
     this.members = {};
-    const of = group.of.slice().sort((a, b) => STATES.indexOf(a.s) - STATES.indexOf(b.s) || a.i - b.i);
+    const of = group.of.slice().sort((a, b) => rank(a.s) - rank(b.s) || a.i - b.i);
     for (const t of of) {
-      const row = this.members[t.id] = make("button", "member", this.body);
-      row.type = "button";
+      const row = this.members[t.id] = button("member", this.body, "", () => this.open(this.page.find(t.id) || t));
       make("i", "mark", row);
-      make("span", "who", row, group.how === "set" ? t.name + (t.site ? " \u00b7 " + t.site : "") : t.site).dir = "auto";
+      make("span", "who", row, whole ? called(t) : t.site).dir = "auto";
       make("span", "what", row).dir = "auto";
       make("span", "long", row);
-      row.addEventListener("click", () => this.open(this.board.find(t.id) || t));
     }
-    if (group.how === "set") make("a", "", this.body, "this set alone").href = this.board.alone(group.name);
+    if (group.how === "set") make("a", "", this.body, "this set alone").href = this.page.alone(group.name);
   }
 
   close() {
@@ -97,21 +104,22 @@ export class Detail {
     this.root.textContent = "";
     this.id = "";
     this.asking++;
-    this.board.closed();
+    this.page.keys.back();
   }
 
   // paint keeps the living part up to date.
   paint(tile, now) {
     this.head.dataset.s = tile.s;
     put(this.value, reading(tile));
-    put(this.unit, tile.v === "" ? "" : tile.u);
-    put(this.since, NAMES[tile.s] + " \u00b7 " + (tile.s === "stale" ? line(tile, now, 2, false) : "for " + spoken(now - tile.f)) + (tile.s !== "ok" && tile.m && tile.v !== "" ? " \u00b7 " + tile.m : ""));
+    put(this.unit, known(tile) ? tile.u : "");
+    const why = reason(tile) === NAMES[tile.s] || !measured(tile) || tile.s === "ok" ? "" : reason(tile);
+    put(this.since, [NAMES[tile.s], lasting(now - tile.f, false), why].filter(Boolean).join(DOT));
     for (const t of tile.of || []) {
       const row = this.members[t.id];
       if (!row) continue; // it came later
       row.dataset.s = t.s;
-      put(row.children[2], reading(t) + (t.v === "" || !t.u ? "" : " " + t.u));
-      put(row.children[3], line(t, now, 0, false));
+      put(row.children[2], measured(t) || reading(t));
+      put(row.children[3], glow(t, now) ? flicker(t.k, now, 1) : lasting(now - t.f, true));
     }
     if (this.live && !this.pending && now - this.asked >= 1) this.fetch();
     this.clock = now;
@@ -127,7 +135,7 @@ export class Detail {
     this.pending = true;
     this.asked = this.clock;
     if (!this.live) put(this.held, "asking the dashboard");
-    fetch("api/v1/watchers/" + this.id.split("/").map(encodeURIComponent).join("/"), {cache: "no-store"})
+    this.page.fetch("api/v1/watchers/" + this.id.split("/").map(encodeURIComponent).join("/"))
       .then((answer) => {
         if (!answer.ok) throw new Error("the dashboard answered " + answer.status);
         return answer.json();
@@ -148,15 +156,22 @@ export class Detail {
   }
 
   stand() {
-    put(this.held, this.live ? "following" : "held since " + clock(new Date()));
-    put(this.resume, this.live ? "hold" : "resume");
+    put(this.held, this.live ? "following" : "paused at " + this.page.clock.full(new Date()));
+    put(this.resume, this.live ? "pause" : "update");
   }
 
   fill(d) {
     const body = this.body;
     body.textContent = "";
-    put(this.where, [d.set, d.site].filter(Boolean).join(" \u00b7 "));
+    put(this.where, [d.set, d.site].filter(Boolean).join(DOT));
+    if (d.description) make("p", "about", body, d.description).dir = "auto";
     if (d.target) make("p", "address", body, d.target);
+    if (/^https?:\/\//.test(d.link || "")) {
+      const link = make("a", "", make("p", "", body), d.link);
+      link.href = d.link;
+      link.rel = "noopener noreferrer";
+      link.target = "_blank";
+    }
     if (d.summary && this.since.textContent.indexOf(d.summary) < 0) make("p", "summary", body, d.summary).dir = "auto";
     phases(d.phases, body);
     const list = make("dl", "facts", body);
@@ -166,13 +181,12 @@ export class Detail {
       make("dd", "", list, String(text)).dir = "auto";
     };
     for (const f of d.facts || []) fact(f.name, f.value);
-    fact("ran at", d.at ? moment(d.at) : "");
-    if (typeof d.age === "number") fact("heard of", d.age < 1 ? "less than 1 s ago" : brief(d.age) + " ago");
+    fact("checked at", d.at ? moment(d.at, this.page.clock) : "");
+    if (typeof d.age === "number") fact("last result", d.age < 5 ? "just now" : brief(d.age) + " ago");
     fact("prober", [d.site, d.prober].filter(Boolean).join("/"));
     if (d.interval) fact("every", d.interval + " s" + (d.running ? ", running now" : ""));
-    if (d.missed) fact("missed", count(d.missed, "run"));
-    if (d.lag > 0.05) fact("began late by", d.lag.toFixed(2) + " s");
-    if (d.self > 0.05) fact("prober's own delay", d.self.toFixed(2) + " s");
+    if (d.missed) fact("too slow", count(d.missed, "check") + " skipped");
+    if (d.lag > 0.05) fact("started late by", d.lag.toFixed(2) + " s");
     const flickers = d.flickers || [];
     if (flickers.length) {
       make("h3", "", body, "Flickers");
@@ -186,6 +200,7 @@ export class Detail {
       make("h3", "", body, "Output");
       make("pre", "", body, d.detail).dir = "auto";
     }
+    fact("id", d.id);
   }
 }
 
@@ -206,7 +221,7 @@ function phases(parts, body) {
   }
 }
 
-function moment(at) {
+function moment(at, clock) {
   const date = new Date(at);
-  return isNaN(date) ? at : clock(date);
+  return isNaN(date) ? at : clock.full(date);
 }

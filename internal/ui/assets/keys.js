@@ -1,21 +1,20 @@
 // Keyboard, remote control and mouse.
 
-import {by, make} from "./page.js";
+import {button, by, make} from "./page.js";
 
-const LIST = [["arrows", "move from tile to tile"], ["Enter", "open the tile"], ["Escape", "close"], ["f", "full screen"], ["?", "this list"]];
+const LIST = [["arrows", "move from tile to tile"], ["Tab", "move on: tiles, problems, hops"], ["Enter", "open what has the focus"], ["Escape", "close"], ["f", "full screen"], ["?", "this list"]];
 const IDLE = 3000; // milliseconds after which the cursor hides
 
 export class Keys {
-  // board has functions: views gives the views of the tiles; open and close open and close the detail
-  // of one, which may be one that is listed in the rail.
-  constructor(board) {
-    this.board = board;
+  constructor(page) {
+    this.page = page;
     this.at = -1;
     this.moved = performance.now();
     this.help = by("keys");
     document.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("mousemove", () => this.awake());
-    this.help.addEventListener("click", () => this.list(false));
+    document.addEventListener("click", (event) => this.click(event.target));
+    by("ask").addEventListener("click", () => this.list(true));
   }
 
   awake() {
@@ -29,7 +28,7 @@ export class Keys {
 
   // settle makes one tile reachable by the Tab key.
   settle() {
-    const views = this.board.views(), was = views[this.at];
+    const views = this.page.tiles.views, was = views[this.at];
     if (!seen(was)) {
       if (was) was.el.tabIndex = -1;
       this.at = views.findIndex(seen);
@@ -38,7 +37,7 @@ export class Keys {
   }
 
   go(i) {
-    const views = this.board.views();
+    const views = this.page.tiles.views;
     if (!seen(views[i])) return;
     if (views[this.at]) views[this.at].el.tabIndex = -1;
     this.at = i;
@@ -51,55 +50,67 @@ export class Keys {
     this.go(this.at);
   }
 
-  click(event) {
-    const el = event.target.closest(".tile, #rail li");
-    if (!el) return;
-    const listed = el.dataset.i; // in the rail
-    const i = Number(listed || el.id.slice(5));
-    this.go(i);
-    this.board.open(i, listed);
+  // click opens what was clicked: a tile, a row of the problems list, the bar below.
+  click(target) {
+    const el = target.closest(".tile, .row, #hops li, #notices");
+    if (el && el.className === "row") {
+      this.go(Number(el.dataset.i));
+      this.page.detail.open(this.page.problem(el.dataset.id));
+    } else if (el && el.id.indexOf("tile-") === 0) {
+      const i = Number(el.id.slice(5));
+      this.go(i);
+      this.page.detail.open(this.page.faces[i]);
+    } else if (el) {
+      this.page.detail.hops();
+    }
   }
 
   list(open) {
     this.help.hidden = !open;
     this.help.textContent = "";
-    if (!open) return;
-    const sheet = make("dl", "", this.help);
+    if (!open) return this.back();
+    const sheet = make("div", "card", this.help);
+    sheet.setAttribute("role", "dialog");
+    sheet.setAttribute("aria-modal", "true");
+    sheet.setAttribute("aria-label", "Keys");
+    const keys = make("dl", "", sheet);
     for (const pair of LIST) {
-      make("dt", "", sheet, pair[0]);
-      make("dd", "", sheet, pair[1]);
+      make("dt", "", keys, pair[0]);
+      make("dd", "", keys, pair[1]);
     }
+    button("", sheet, "close", () => this.list(false)).focus();
   }
 
   key(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const open = !by("detail").hidden;
+    const open = !by("detail").hidden, listed = !this.help.hidden, has = document.activeElement;
     switch (event.key) {
       case "Escape":
       case "Backspace":
-        if (!this.help.hidden) this.list(false);
-        else if (open) this.board.close();
+        if (listed) this.list(false);
+        else if (open) this.page.detail.close();
         else return;
         break;
       case "?":
-        this.list(this.help.hidden);
+        this.list(!listed);
         break;
       case "f":
         full();
         break;
       case "Enter":
       case " ":
-        if (open || document.activeElement !== (this.board.views()[this.at] || {}).el) return;
-        this.board.open(this.at);
+        if (open || listed || !has.closest(".tile, .row, #hops li, #notices")) return;
+        this.click(has);
         break;
       case "ArrowLeft":
       case "ArrowRight":
       case "ArrowUp":
       case "ArrowDown":
-        if (open) return;
+        if (open || listed) return;
         this.step(event.key);
         break;
       case "Tab":
+        if (listed) break; // there is one button
         if (!open) return;
         this.hold(event);
         return;
@@ -111,7 +122,7 @@ export class Keys {
 
   // step goes to the nearest tile in that direction; sideways is three times as far as ahead.
   step(key) {
-    const views = this.board.views();
+    const views = this.page.tiles.views;
     const from = views[this.at];
     if (!from) return;
     if (document.activeElement !== from.el) return this.go(this.at);

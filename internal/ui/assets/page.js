@@ -18,6 +18,12 @@ export function put(el, text) {
   if (el.textContent !== text) el.textContent = text;
 }
 
+// mark sets an attribute, or takes it away.
+export function mark(el, name, value) {
+  if (!value) el.removeAttribute(name);
+  else if (el.getAttribute(name) !== value) el.setAttribute(name, value);
+}
+
 // rows makes a list exactly as long as wanted, and keeps what is there.
 export function rows(list, n, create) {
   while (list.children.length > n) list.removeChild(list.lastChild);
@@ -29,4 +35,18 @@ export function item() {
   const li = make("li");
   li.dir = "auto";
   return li;
+}
+
+// button is one that is no form's.
+export function button(name, parent, text, does) {
+  const el = make("button", name, parent, text);
+  el.type = "button";
+  el.addEventListener("click", does);
+  return el;
+}
+
+// letters shows lines of text, one element each. They are the same text as before, with breaks.
+export function letters(el, lines) {
+  rows(el, lines.length, () => make("span"));
+  lines.forEach((text, n) => put(el.children[n], text));
 }

@@ -1,6 +1,6 @@
 // The line to the dashboard: one EventSource at a time, made anew for ever, and the board's clock as heard over it.
 
-const SILENCE = 3; // seconds without a byte after which the board is no longer to be believed
+const SILENCE = 3; // seconds without a byte, or behind, after which the board is no longer to be believed
 const GIVE_UP = 6; // seconds without a byte after which the connection is thrown away
 const LONGEST = 5; // seconds between two attempts, at most
 const MEMORY = 600; // seconds after which a smallest delay is forgotten, as the two clocks drift apart
@@ -17,22 +17,25 @@ export class Stream {
     this.source = null;
     this.again = 0; // when to connect next; 0: connected or connecting
     this.failures = 0;
-    this.began = monotonic();
-    this.heard = 0; // when the last event came; 0: never
-    this.smallest = [Infinity, Infinity]; // of the present and of the past stretch of MEMORY seconds
+    this.heard = monotonic(); // when the last event came, or the page
+    this.ever = false; // whether one came
+    this.clock = ""; // which board's clock the times are of
+    this.smallest = [Infinity, Infinity]; // what an event takes at least, of the present and of the past stretch of MEMORY seconds
     this.turned = 0;
-    this.late = -1; // seconds that the newest event was slower than the fastest; -1: none came
-    this.connect();
+    this.late = 0; // seconds that the newest event was slower than the fastest
+    this.slow = 0; // since when it has been more than SILENCE
+    this.looked = [monotonic(), Date.now() / 1000];
   }
 
   connect() {
     this.close();
     this.again = 0;
     this.opened = monotonic();
+    this.fresh = false; // an event came over this connection
     const source = new EventSource(this.address);
     this.source = source;
     for (const kind of ["board", "frame", "beat"]) {
-      source.addEventListener(kind, (event) => this.hear(kind, event.data));
+      source.addEventListener(kind, (event) => source === this.source && this.hear(kind, event.data));
     }
     // The browser's own way to reconnect differs from one to the next, and some give up: ours is the only one.
     source.onerror = () => this.fail();
@@ -54,40 +57,64 @@ export class Stream {
     setTimeout(() => this.tend(), (this.again - monotonic()) * 1000 + 1);
   }
 
+  // slept notices that the machine or the page did not run for a while. What arrives then was sent before.
+  slept() {
+    const before = this.looked, now = monotonic(), wall = Date.now() / 1000;
+    this.looked = [now, wall];
+    const away = Math.max(now - before[0], wall - before[1]);
+    if (away < SILENCE) return false;
+    // Not all clocks go on meanwhile.
+    this.heard = Math.min(this.heard, now - away);
+    this.failures = 0;
+    this.connect();
+    return true;
+  }
+
   // tend is called every second, and connects again when it is time to.
   tend() {
+    if (this.slept()) return;
     const now = monotonic();
+    // A board that has not come whole yet may take longer, the more often it did not.
+    const patience = this.fresh ? GIVE_UP : GIVE_UP * Math.min(4, this.failures + 1);
     if (this.again && now >= this.again) this.connect();
-    else if (this.source && now - Math.max(this.heard, this.opened) > GIVE_UP) this.fail();
+    else if (this.source && now - Math.max(this.fresh ? this.heard : 0, this.opened) > patience) this.fail();
   }
 
   hear(kind, data) {
+    if (this.slept()) return;
     let message;
     try {
       message = JSON.parse(data);
     } catch (e) {
       return; // not ours: silence will tell
     }
-    const now = monotonic();
-    this.heard = now;
-    this.failures = 0;
-    const delta = now - message.t;
-    if (kind === "board") {
-      this.smallest = [delta, Infinity];
-      this.turned = now;
-    } else if (now - this.turned > MEMORY) {
+    const now = monotonic(), delta = now - message.t;
+    if (kind === "board") this.seed(message.clock, delta);
+    if (now - this.turned > MEMORY) {
       this.smallest = [delta, this.smallest[0]];
       this.turned = now;
     } else if (delta < this.smallest[0]) {
       this.smallest[0] = delta;
     }
+    this.heard = now;
     this.late = delta - Math.min(this.smallest[0], this.smallest[1]);
+    this.slow = this.late > SILENCE ? this.slow || now : 0;
+    this.ever = this.fresh = true;
+    if (!this.slow) this.failures = 0;
     this.on[kind](message);
+    // What is queued on a slow line is not waited for: a new connection begins with all as it is.
+    if (this.slow && now - this.slow > SILENCE && kind !== "board") {
+      this.slow = now;
+      this.fail();
+    }
   }
 
-  // seed is told by how much our clock is ahead of the board's, until that is heard from the board.
-  seed(delta) {
-    this.smallest[0] = delta;
+  // seed is told by how much our clock is ahead of a board's.
+  seed(clock, delta) {
+    if (clock && clock === this.clock) return;
+    this.clock = clock;
+    this.smallest = [delta, Infinity];
+    this.turned = monotonic();
   }
 
   // now is the time on the board's clock.
@@ -95,9 +122,14 @@ export class Stream {
     return monotonic() - Math.min(this.smallest[0], this.smallest[1]);
   }
 
-  // silence is how long nothing was heard, in seconds; 0 while all is well.
-  silence() {
-    const quiet = monotonic() - (this.heard || this.began);
-    return quiet > SILENCE ? quiet : 0;
+  // behind is how old what is shown is, in seconds: since nothing came, or because it comes late. 0 while it is live.
+  behind() {
+    const old = monotonic() - this.heard + this.late;
+    return old > SILENCE ? old : 0;
+  }
+
+  // silent says whether that is for want of news.
+  silent() {
+    return monotonic() - this.heard > SILENCE;
   }
 }

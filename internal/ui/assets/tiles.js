@@ -1,45 +1,181 @@
 // The tiles: one fixed piece of page each, touched only where what it shows has changed.
 
-import {STATES, glow, line, reading, reason, said} from "./words.js";
-import {make} from "./page.js";
+import {called, glow, isBad, known, line, rank, reading, reason, said} from "./words.js";
+import {CELLS, LINE} from "./layout.js";
+import {spread} from "./names.js";
+import {by, letters, make, mark} from "./page.js";
 
 // STEPS are the sizes of a value beside the usual one.
 const STEPS = [1, 0.87, 0.75, 0.62, 0.5, 0.4, 0.32, 0.25];
 
-// build makes the sections of a board and returns the views of its tiles, by tile number.
-export function build(board, sets, tiles) {
-  const views = [];
-  const sections = [];
-  board.textContent = "";
-  for (const set of sets) {
-    const section = make("section", "set", board);
-    const title = make("h2", "set-name", section, set.name);
-    title.dir = "auto";
-    title.hidden = !set.name;
-    const list = make("ul", "tiles", section);
-    if (set.name) list.setAttribute("aria-label", set.name);
-    for (const i of set.tiles) {
-      if (tiles[i]) views[i] = view(list, tiles[i]);
-    }
-    sections.push({el: section, list: list});
+const LARGE = 4; // times as much, or as little: such a change of a value is shown at once
+const LEAST = 0.4; // of a value's usual size that it has beside a long name
+const STAND = 5; // seconds for which it stands then at least
+
+export class Tiles {
+  constructor(page) {
+    this.page = page;
+    this.board = by("board");
+    this.views = []; // by the tile's number
+    this.sections = [];
   }
-  return {views: views, sections: sections};
+
+  // build makes the sections of the board.
+  build() {
+    const page = this.page;
+    this.views = [];
+    this.sections = [];
+    this.board.textContent = "";
+    for (const set of page.sets) {
+      const section = make("section", "set", this.board);
+      const title = make("h2", "set-name", section, set.name);
+      title.dir = "auto";
+      title.hidden = !set.name;
+      const list = make("ul", "tiles", section);
+      if (set.name) list.setAttribute("aria-label", set.name);
+      for (const i of set.tiles) {
+        if (page.faces[i]) this.views[i] = view(list, page.faces[i]);
+      }
+      this.sections.push({el: section, list: list});
+    }
+  }
+
+  // place gives all tiles their places, and their names the rows that they have there.
+  place(plan) {
+    const page = this.page, measure = page.measure, board = this.board, style = board.style;
+    for (const key of ["w", "h", "gapX", "gapY", "name", "value", "unit", "line", "pad", "mark", "title"]) style.setProperty("--" + key, round(plan[key]) + "px");
+    board.dataset.level = plan.level;
+    board.dataset.note = plan.note;
+    style.width = plan.list && plan.list.beside ? plan.list.x - plan.list.gap + "px" : "";
+    style.height = plan.scrolls ? plan.bottom + "px" : plan.list && !plan.list.beside ? plan.list.y - plan.list.gap + "px" : "";
+    this.sections.forEach((section, k) => {
+      const at = plan.sections[k];
+      section.el.hidden = !at;
+      if (!at) return;
+      const s = section.el.style;
+      s.left = round(at.x) + "px";
+      s.top = round(at.y) + "px";
+      s.width = round(at.w) + "px";
+      section.el.classList.toggle("titled", at.titled);
+      section.list.style.gridTemplateColumns = "repeat(" + at.cols + ", minmax(0, 1fr))";
+      if (plan.level === CELLS) return;
+      const of = page.sets[k].tiles.filter((i) => this.views[i]), room = plan.room / plan.name;
+      // A long name has a row more, at the cost of its value.
+      const usual = page.fitting(room, plan.rows, plan.tail), long = page.fitting(room, plan.rows + 1, plan.tail);
+      const shown = spread(of.map((i) => called(page.faces[i])), plan.more < LEAST ? usual : (text) => usual(text) || long(text));
+      of.forEach((i, n) => {
+        letters(this.views[i].name, shown[n]);
+        const most = this.views[i].most = shown[n].length > plan.rows ? plan.more : 1;
+        this.views[i].rows = shown[n].length;
+        this.views[i].el.style.setProperty("--most", String(most));
+      });
+    });
+    this.views.forEach((v) => { v.shown = {}; });
+  }
+
+  // due says whether a tile whose value has changed is to be painted soon: it is not worth a look where all is well.
+  due(i) {
+    const v = this.views[i], t = this.page.faces[i];
+    if (!v || !this.page.plan || this.page.plan.level > 1) return false;
+    if (t.s !== "ok" || !known(t)) return true;
+    if (performance.now() / 1000 - v.since < STAND) return false;
+    const was = Math.abs(parseFloat(v.shown.value)), is = Math.abs(parseFloat(t.v));
+    return v.shown.own !== t.u || (v.shown.value !== t.v && !(is < was * LARGE && was < is * LARGE));
+  }
+
+  // paint brings one tile up to date. Only what differs from what is shown touches the page.
+  paint(i, now) {
+    const v = this.views[i], tile = this.page.faces[i], plan = this.page.plan;
+    if (!v || !plan) return;
+    const shown = v.shown;
+    if (v.s !== tile.s) {
+      if (v.s && isBad(tile) && rank(tile.s) < rank(v.s)) ring(v.el);
+      v.s = tile.s;
+      v.el.dataset.s = tile.s;
+    }
+    const edge = glow(tile, now);
+    if (shown.edge !== edge || (edge && shown.ks !== tile.k.s)) {
+      shown.edge = edge;
+      shown.ks = edge ? tile.k.s : "";
+      mark(v.el, "data-was", shown.ks);
+      mark(v.el, "data-glow", String(edge || ""));
+    }
+    const label = said(tile, now);
+    if (shown.label !== label) v.el.setAttribute("aria-label", shown.label = label);
+    const of = !tile.of || tile.of.length < 7 ? tile.of : tile.of.slice().sort((a, b) => rank(a.s) - rank(b.s));
+    v.dots.forEach((dot, n) => {
+      const s = of[n].s;
+      if (shown["dot" + n] !== s) dot.dataset.s = shown["dot" + n] = s;
+    });
+    if (plan.level > 1) return;
+    this.value(v, tile, plan);
+    if (plan.level > 0) return;
+    // The reason has a row of its own, follows the duration, or stands where the value would.
+    const why = tile.s !== "ok" && known(tile);
+    write(v.note, shown, "note", plan.note && why ? reason(tile) : tile.s === "stale" ? tile.m : "");
+    const room = plan.room / plan.line;
+    let text, wordy = 3;
+    do text = line(tile, now, --wordy, !plan.note && why);
+    while (wordy && this.page.measure(text) > room);
+    write(v.line, shown, "line", text);
+  }
+
+  value(v, tile, plan) {
+    const shown = v.shown, value = reading(tile), unit = known(tile) ? tile.u : "";
+    if (shown.value === value && shown.own === unit && shown.state === tile.s) return;
+    shown.state = tile.s;
+    v.since = performance.now() / 1000;
+    write(v.value, shown, "value", value);
+    write(v.unit, shown, "own", unit);
+    const fit = this.size(v, tile, value, unit, plan), words = !fit;
+    if (words) this.words(v, tile, value, plan);
+    if (shown.fit === fit) return;
+    shown.fit = fit;
+    v.el.classList.toggle("words", words);
+    v.el.style.setProperty("--fit", String(fit || 1));
+  }
+
+  // size is by how much the value must shrink beside the others' to be read whole; 0 if it is words, which take several rows.
+  size(v, tile, value, unit, plan) {
+    const measure = this.page.measure;
+    const room = plan.room - (tile.s === "ok" ? 0 : plan.mark * 1.2);
+    const own = unit ? measure(unit) * plan.unit + plan.value * 0.1 : 0;
+    const need = measure(value) * plan.value, wraps = !known(tile) || tile.how === "set";
+    for (const step of STEPS) {
+      if (step > v.most) continue;
+      if (wraps && step < 0.8) return 0;
+      if (need * step + own <= room || (value.indexOf(" ") > 0 && step < 0.45)) return step;
+    }
+    return STEPS[STEPS.length - 1];
+  }
+
+  // words finds the largest letters in which words fit into what room the name leaves; those that do not are cut.
+  words(v, tile, value, plan) {
+    const below = plan.line * 1.3 * ((v.dots.length ? 2 : 1) + (tile.how === "set" ? plan.note : 0));
+    const high = plan.high - v.rows * plan.name * LINE - below, wide = plan.room - (tile.s === "ok" ? 0 : plan.mark * v.most * 1.2);
+    const least = Math.max(plan.line, plan.name * 0.5);
+    let size = Math.min(plan.name * 0.9, plan.value * 0.8), rows;
+    for (; ; size *= 0.93) {
+      rows = Math.max(1, Math.floor(high / (size * 1.2)));
+      if (size <= least || this.page.fitting(wide / size, rows, 0)(value)) break;
+    }
+    v.el.style.setProperty("--words", round(size) + "px");
+    v.el.style.setProperty("--lines", String(rows));
+  }
 }
 
-// view makes one tile. board.css knows this shape, and page.go makes the same.
+// view makes one tile. board.css knows this shape.
 function view(list, tile) {
   const el = make("div", "tile", make("li", "", list));
   el.id = "tile-" + tile.i;
-  el.dataset.s = tile.s; // at once, so that its colour does not fade in
   el.tabIndex = -1;
   el.setAttribute("role", "button");
   el.setAttribute("aria-haspopup", "dialog");
-  const head = make("div", "head", el);
-  head.dir = "auto";
-  make("span", "name", head, tile.name);
-  const site = tile.site ? make("span", "site", head, tile.site) : null;
+  const name = make("div", "name", el);
+  name.dir = "auto";
   const body = make("div", "reading", el);
-  const view = {el: el, site: site, dots: [], value: make("span", "value", body), unit: make("span", "unit", body), mark: make("i", "mark", body)};
+  const view = {el: el, s: "", since: 0, most: 1, rows: 1, name: name, dots: [], value: make("span", "value", body), unit: make("span", "unit", body)};
+  make("i", "mark", body);
   view.value.dir = "auto";
   view.note = make("div", "note", el);
   view.note.dir = "auto";
@@ -47,7 +183,7 @@ function view(list, tile) {
   view.line.dir = "auto";
   view.shown = {};
   if (tile.of && tile.how !== "set") {
-    const dots = make("div", "dots", head), n = tile.of.length, most = n > 6 ? 5 : n;
+    const dots = make("div", "dots", el), n = tile.of.length, most = n > 6 ? 5 : n;
     view.dots = tile.of.slice(0, most).map(() => make("i", "dot", dots));
     for (const dot of view.dots) make("i", "mark", dot);
     if (n > most) make("span", "", dots, "+" + (n - most));
@@ -55,67 +191,11 @@ function view(list, tile) {
   return view;
 }
 
-// settle is told of a new plan. A site that does not fit beside the name moves to the last row, or beside the value.
-export function settle(view, tile, plan) {
-  view.shown = {};
-  view.el.classList.remove("plain");
-  const fits = (text) => plan.measure(text) * plan.name <= plan.room * 1.001;
-  const whole = fits(tile.name + (tile.site ? " \u00b7 " + tile.site : ""));
-  if (view.site) view.site.hidden = plan.level < 3 && !whole;
-  view.tail = view.site && view.site.hidden ? " \u00b7 " + tile.site : "";
-  view.fits = (whole || (view.tail && fits(tile.name))) && !(view.dots.length && plan.level === 0);
-}
-
-// paint brings one tile up to date. Only what differs from what is shown touches the page.
-export function paint(view, tile, now, plan) {
-  const shown = view.shown;
-  if (shown.s !== tile.s) {
-    shown.s = tile.s;
-    view.el.dataset.s = tile.s;
-    view.el.setAttribute("aria-label", said(tile));
-  }
-  const edge = tile.s === "ok" ? glow(tile.k, now) : 0;
-  if (shown.edge !== edge || (edge && shown.ks !== tile.k.s)) {
-    shown.edge = edge;
-    shown.ks = edge ? tile.k.s : "";
-    if (edge) {
-      view.el.dataset.was = tile.k.s;
-      view.el.style.setProperty("--glow", String(edge));
-    } else {
-      view.el.removeAttribute("data-was");
-    }
-  }
-  const of = !tile.of || tile.of.length < 7 ? tile.of : tile.of.slice().sort((a, b) => STATES.indexOf(a.s) - STATES.indexOf(b.s));
-  view.dots.forEach((dot, n) => {
-    const s = of[n].s;
-    if (shown["dot" + n] !== s) dot.dataset.s = shown["dot" + n] = s;
-  });
-  if (plan.level > 2) return;
-  const value = reading(tile);
-  const own = plan.level < 2 && tile.v !== "" ? tile.u : "";
-  let unit, fit;
-  for (unit of [(plan.level && tile.v !== "" && view.tail.slice(3)) || own, own, ""]) {
-    fit = fitting(tile, value, unit, plan);
-    if (fit > 0.6 || (fit < 0 && unit === own)) break; // the number matters more
-  }
-  write(view.value, shown, "value", value);
-  write(view.unit, shown, "unit", unit);
-  const plain = view.fits && fit === 1 && tile.s === "ok";
-  if (shown.fit !== fit || shown.plain !== plain) {
-    shown.fit = fit;
-    shown.plain = plain;
-    view.el.classList.toggle("plain", plain);
-    view.el.classList.toggle("words", fit < 0);
-    view.el.style.setProperty("--fit", Math.abs(fit));
-  }
-  if (plan.level > 0) return;
-  // The reason has a row of its own, follows the duration, or stands where the value would.
-  const worded = tile.s === "ok" || tile.v === "";
-  write(view.note, shown, "note", plan.note && !worded ? (tile.s === "stale" || tile.s === "waiting" ? tile.m : reason(tile)) : "");
-  let text, wordy = 3;
-  do text = line(tile, now, --wordy, !plan.note && !worded) + view.tail;
-  while (wordy && plan.measure(text) * plan.line > plan.room * (edge ? 1 : 1.05));
-  write(view.line, shown, "line", text);
+// ring draws the eye, once, to what has become worse.
+function ring(el) {
+  el.classList.remove("worse");
+  void el.offsetWidth; // so that it begins anew
+  el.classList.add("worse");
 }
 
 function write(node, shown, key, text) {
@@ -125,50 +205,6 @@ function write(node, shown, key, text) {
   else node.textContent = text;
 }
 
-// fitting is by how much the value must shrink beside the others' to be read whole; below 0 it is words, which may take
-// several rows. Reasons and texts may be cut, but not what a set consists of, nor a number.
-function fitting(tile, value, unit, plan) {
-  const room = plan.room - (tile.s === "ok" ? 0 : plan.mark * 1.2);
-  const own = unit ? plan.measure(unit) * plan.unit + plan.value * 0.1 : 0;
-  const need = plan.measure(value) * plan.value;
-  const wraps = tile.v === "" || tile.how === "set";
-  for (const step of STEPS) {
-    if (wraps && plan.value * step < plan.words) {
-      return tile.how === "set" ? -STEPS.find((small) => rows(value, room / plan.words / small, plan.measure) <= plan.lines || small < 0.5) : -1;
-    }
-    if (need * step + own <= room || (value.indexOf(" ") > 0 && plan.value * step < plan.words)) return step;
-  }
-  return STEPS[STEPS.length - 1];
-}
-
-// rows is how many rows a text takes up, where room is in heights of its letters.
-function rows(text, room, measure) {
-  let n = 1, at = 0;
-  for (const word of text.split(" ")) {
-    at += measure(word + "i"); // the "i" is for a space
-    if (at > room && at > measure(word + "i")) {
-      n++;
-      at = measure(word + "i");
-    }
-  }
-  return n;
-}
-
-// ruler returns a function that says how wide a bold text is in this type, in heights of it.
-export function ruler(family) {
-  const g = document.createElement("canvas").getContext("2d");
-  g.font = "700 100px " + family;
-  const known = new Map();
-  return (text) => {
-    let wide = 0;
-    for (const c of text) {
-      let one = known.get(c);
-      if (one === undefined) {
-        one = g.measureText(c >= "0" && c <= "9" ? "0" : c).width / 100;
-        if (known.size < 1000) known.set(c, one);
-      }
-      wide += one;
-    }
-    return wide;
-  };
+function round(n) {
+  return Math.round(n * 100) / 100;
 }
