@@ -120,14 +120,14 @@ sets: [{name: Shop, watchers: [{name: Home page, page: %q, interval: 100ms}]}]`,
 	x.status.Store(500)
 	b.until(status("critical"))
 	b.until(`document.title.includes("✕ 1")`)
-	b.until(`/for (\d+ seconds|\d+ minutes?)/.test(document.querySelector(".tile").innerText)`) // no more "for a moment": it ticks by itself
+	b.until(`/for (\d+ seconds|\d+ minutes?)/.test(document.querySelector(".tile").innerText)`) // no more "just now": it ticks by itself
 	x.status.Store(200)
 	b.until(status("ok"))
-	b.until(shows("was red"))
+	b.until(shows("was critical"))
 	if err := chromedp.Do(b.ctx, chromedp.Evaluate[chromedp.Void](`document.querySelector(".tile").click()`)); err != nil {
 		t.Fatal(err)
 	}
 	b.until(`document.querySelector("#detail").innerText.includes("first byte")`)
 	p.stop()
-	b.until(`document.querySelector("#veil").innerText.includes("no contact with the dashboard")`)
+	b.until(`document.querySelector("#overlay").innerText.includes("no contact with the dashboard")`)
 }

@@ -61,7 +61,7 @@ const glance = `
 	const texts = (selector) => Array.from(document.querySelectorAll(selector)).map(text).filter(Boolean);
 	const tiles = (state) => texts(".tile" + (state ? "[data-s=" + state + "]" : ""));
 	const hop = (begin) => texts("#hops li").find((t) => t.startsWith(begin)) || "";
-	const veil = () => text(document.getElementById("veil"));
+	const overlay = () => text(document.getElementById("overlay"));
 `
 
 // await waits until the script returns a text, and returns it and when it did.
@@ -85,13 +85,13 @@ func inChromium(w *world, l *ledger) {
 	)
 	s := newSite(w, watchers, interval, 0)
 	b := openBrowser(w, "http://"+s.address+"/")
-	green := fmt.Sprintf(`!veil() && tiles("ok").length === %d && !texts("#hops .bad").length && hop("NATS") === "NATS" ? "all green" : ""`, watchers)
+	green := fmt.Sprintf(`!overlay() && tiles("ok").length === %d && !texts("#hops .bad").length && hop("NATS") === "NATS" ? "all green" : ""`, watchers)
 	// All tiles say that there is no data, and the footer why.
 	silent := func(hop string) string {
 		return fmt.Sprintf(`tiles("stale").length === %d && tiles("stale").every((t) => t.includes("no data")) && hop(%q) ? hop(%q) + "; " + tiles("stale")[0] : ""`, watchers, hop, hop)
 	}
-	// The veil hides what was true once, and says so.
-	veiled := `veil().startsWith("no contact with the dashboard for") && hop("this screen: no contact") ? veil() : ""`
+	// The overlay hides what was true once, and says so.
+	covered := `overlay().startsWith("no contact with the dashboard for") && hop("this screen: no contact") ? overlay() : ""`
 	b.await("a green board", green)
 	for range 3 {
 		s.anyMoment(interval)
@@ -104,7 +104,7 @@ func inChromium(w *world, l *ledger) {
 		s.anyMoment(interval)
 		began = time.Now()
 		s.prober.kill()
-		said, at = b.await("stale tiles and the prober named", silent("berlin silent for"))
+		said, at = b.await("stale tiles and the prober named", silent("berlin: no contact for"))
 		l.took("in Chromium: prober kill -9", said, at.Sub(began), barStale+barGlass)
 		s.prober = w.startProber("berlin", "p1", s.watchers)
 		b.await("a green board", green)
@@ -112,9 +112,9 @@ func inChromium(w *world, l *ledger) {
 		s.anyMoment(interval)
 		began = time.Now()
 		s.natsd.kill()
-		said, at = b.await("NATS named", `hop("NATS away for")`)
+		said, at = b.await("NATS named", `hop("NATS down for")`)
 		l.took("in Chromium: NATS kill -9", said, at.Sub(began), barNATS+barGlass)
-		b.await("stale tiles", silent("NATS away for"))
+		b.await("stale tiles", silent("NATS down for"))
 		s.natsd, began = w.startNATS()
 		said, at = b.await("a green board", green)
 		l.took("in Chromium: NATS back", said, at.Sub(began), barLive+barGlass)
@@ -122,7 +122,7 @@ func inChromium(w *world, l *ledger) {
 		s.anyMoment(interval)
 		began = time.Now()
 		s.dashboard.kill()
-		said, at = b.await("the veil", veiled)
+		said, at = b.await("the overlay", covered)
 		l.took("in Chromium: dashboard kill -9", said, at.Sub(began), 4*time.Second+barGlass)
 		s.anyMoment(atRest)
 		s.dashboard, began = w.startDashboard(s.address)

@@ -98,6 +98,14 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", a.Type)
 		w.Header().Set("Content-Encoding", "gzip")
 		w.Write(a.Gzip)
+	case strings.HasPrefix(r.URL.Path, "/modules/"): // one by one, as they are written
+		data, err := embedded.ReadFile("assets/" + path.Base(r.URL.Path))
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", types[".js"])
+		w.Write(data)
 	case r.URL.Path == "/events":
 		d.events(w, r)
 	case strings.HasPrefix(r.URL.Path, "/api/v1/watchers/"):

@@ -15,7 +15,7 @@ func TestGroupIsWhatItsMembersAre(t *testing.T) {
 	t.Parallel()
 	d := newDashboard(t, few)
 	p := open(t, d.URL, 1280, 720)
-	p.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`import("./assets/%s/groups.js").then((m) => { window.groups = m; }); undefined`, Build())))
+	p.do(chromedp.Evaluate[chromedp.Void](`import("./modules/groups.js").then((m) => { window.groups = m; }); undefined`))
 	p.wait("window.groups")
 	// A member is its status, when that began, and its flicker: status and end.
 	type member struct {
@@ -62,7 +62,7 @@ func TestGroupIsWhatItsMembersAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := eval[row](p, fmt.Sprintf(`((all) => { groups.tally(all); return {S: all.s, V: all.v, M: all.m, F: all.f, K: all.k ? all.k.e : 0}; })(%s)`, all))
+		got := eval[row](p, fmt.Sprintf(`((all) => { groups.regroup(all); return {S: all.s, V: all.v, M: all.m, F: all.f, K: all.k ? all.k.e : 0}; })(%s)`, all))
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}

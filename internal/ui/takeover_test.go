@@ -81,7 +81,7 @@ func TestPageWhoseScriptDidNotLoadIsLoadedAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var asked atomic.Bool
-			address, done := behind(t, carrying(t, few), "/tiles.js", func(w http.ResponseWriter, r *http.Request) {
+			address, done := behind(t, carrying(t, few), "/app.js", func(w http.ResponseWriter, r *http.Request) {
 				asked.Store(true)
 				answer(w, r)
 			})

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -73,24 +74,41 @@ func read(files fs.FS) (bundle, error) {
 		fmt.Fprintf(sum, "%s %d\n%s", e.Name(), len(data), data)
 	}
 	b := bundle{build: hex.EncodeToString(sum.Sum(nil))[:12], assets: make(map[string]Asset, len(raw))}
-	modules := ""
+	joined := map[string]bool{}
+	raw["app.js"] = join(raw, "app.js", joined)
 	for _, e := range entries {
 		name, kind := e.Name(), types[path.Ext(e.Name())]
 		switch {
 		case path.Ext(name) == ".html":
-			b.index = raw[name]
+			b.index = []byte(strings.ReplaceAll(string(raw[name]), `"assets/`, `"assets/`+b.build+"/"))
 		case kind == "":
 			return bundle{}, fmt.Errorf("reading %q: got kind %q, wanted .html, .js or .css", name, path.Ext(name))
-		default:
-			if bytes.Contains(raw[name], []byte("\nexport ")) {
-				modules += `<link rel="modulepreload" href="assets/` + name + "\">\n"
-			}
-			b.assets[b.build+"/"+name] = Asset{kind, raw[name], squeeze(raw[name])}
+		case name == "app.js" || !joined[name]:
+			data := remarks.ReplaceAll(raw[name], nil)
+			b.assets[b.build+"/"+name] = Asset{kind, data, squeeze(data)}
 		}
 	}
-	index := strings.ReplaceAll(string(b.index), "{{modules}}", modules)
-	b.index = []byte(strings.ReplaceAll(index, `"assets/`, `"assets/`+b.build+"/"))
 	return b, nil
+}
+
+var (
+	remarks = regexp.MustCompile(`(?ms)^[ \t]*//[^\n]*\n|^[ \t]*/\*.*?\*/\n|^[ \t]+|^\n`) // whole lines of them, and indentation
+	imports = regexp.MustCompile(`(?m)^import .* from "\./(.*)";\n`)
+	exports = regexp.MustCompile(`(?m)^export `)
+)
+
+// join makes one script of a module and all that it imports: a television asks
+// for one file, not for fifteen. The modules share their names then, and each has
+// its own, as a test sees to.
+func join(raw map[string][]byte, name string, joined map[string]bool) []byte {
+	var out []byte
+	joined[name] = true
+	for _, m := range imports.FindAllSubmatch(raw[name], -1) {
+		if module := string(m[1]); !joined[module] {
+			out = append(out, join(raw, module, joined)...)
+		}
+	}
+	return append(out, exports.ReplaceAll(imports.ReplaceAll(raw[name], nil), nil)...)
 }
 
 func squeeze(data []byte) []byte {

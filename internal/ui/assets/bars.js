@@ -1,11 +1,10 @@
 // The bar above the board: title, counts and clock; and over it, while a hop is broken, the banner. The bar below: every
 // hop that the news took to get here, and what else is to be known.
 
-import {NAMES, SIGNS, STATES} from "./words.js";
+import {DOT, NAMES, SIGNS, STATES} from "./words.js";
 import {banner, describe, together} from "./hops.js";
 import {by, item, make, put, rows} from "./page.js";
 
-const DOT = " \u00b7 ";
 
 export class Bars {
   constructor(page) {

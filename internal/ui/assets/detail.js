@@ -1,10 +1,9 @@
 // One watcher, opened: what is behind its tile. Its text stands still so that it can be read and copied; its colour,
 // value and duration go on.
 
-import {NAMES, brief, called, count, flicker, glow, known, lasting, measured, rank, reading, reason} from "./words.js";
+import {DOT, NAMES, brief, called, count, flicker, glow, known, lasting, measured, rank, reading, reason} from "./words.js";
 import {button, by, make, put} from "./page.js";
 
-const DOT = " \u00b7 ";
 
 // What people call a phase, where it is not its name.
 const PHASES = {lookup: "name lookup", tls: "TLS"};

@@ -1,7 +1,7 @@
 // Groups: one tile for a watcher that several sites report, and one for a whole set. A group is a tile like any other,
 // but made of its members. Nothing here touches the page.
 
-import {NAMES, STATES, rank, tally as words} from "./words.js";
+import {NAMES, STATES, rank, tally} from "./words.js";
 
 // group makes of the sets and tiles that the dashboard sent what is shown: units are the watchers, each once, faces are
 // what stands on the board. Both are listed by number; a group has the number of its first member. merge is "worst" or
@@ -37,13 +37,13 @@ export function group(sent, tiles, merge, folded) {
 function join(of, name, how) {
   const all = {i: of[0].i, id: how + " " + of[0].id, name: name, of: of, how: how};
   for (const t of of) t.up = all;
-  tally(all);
+  regroup(all);
   return all;
 }
 
-// tally brings a group up to date with its members. Of the sites of one watcher, those that are silent have no say
+// regroup brings a group up to date with its members. Of the sites of one watcher, those that are silent have no say
 // while another has one; in a set, one that is silent is one that is not known to be well.
-export function tally(all) {
+export function regroup(all) {
   const of = all.of;
   const counts = {};
   for (const t of of) counts[t.s] = (counts[t.s] || 0) + 1;
@@ -64,7 +64,7 @@ export function tally(all) {
   const ends = of.filter((t) => t.k && rank(t.k.s) < rank(s)).map((t) => t.k.e);
   all.f = s === "ok" ? Math.max.apply(null, begins) : Math.max.apply(null, ends.concat(Math.min.apply(null, begins)));
   if (all.how === "set") {
-    all.v = words(counts, STATES, ", ");
+    all.v = tally(counts, STATES, ", ");
     all.u = "";
     all.r = false;
     all.m = of.filter((t) => t.s !== "ok").sort((a, b) => rank(a.s) - rank(b.s) || a.i - b.i).map((t) => t.name).join(", ");

@@ -1,9 +1,8 @@
 // The hops that the news took to get here, in words: each is made once, and the bar below, the banner and the list of all of
 // them show it. Nothing here touches the page.
 
-import {brief, count, some} from "./words.js";
+import {DOT, brief, count, some} from "./words.js";
 
-const DOT = " \u00b7 ";
 
 // describe returns a list of hops: what is broken first. Each has a state (bad, odd or up), a kind, a text for the bar,
 // short for a list of its kind, and how many watchers are behind it.

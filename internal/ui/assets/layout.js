@@ -15,7 +15,7 @@ export const LINE = 1.17; // of a row of a name, in heights of its letters
 export const MARK = 1.15; // how wide a mark beside a name is, with the space before it
 const LARGE = 40; // what can be read from five metres, on 1080 lines
 const RICH = 0.7; // of the worth of names that a level with more to show may cost beside a list of problems
-const CALM = 0.6; // and where there is none
+const SPARE = 0.6; // and where there is none
 const WHOLE = 0.4; // of the names that a tile with names shows whole
 const STEP = 24; // to which a screen is rounded before anything is decided
 
@@ -57,7 +57,7 @@ export function fit(ask) {
     }
     if (l < CELLS && found[l]) most = Math.max(most, found[l].type.worth);
   }
-  const best = found.find((one) => one && (one.level === CELLS || (one.type.alone && one.level < 2) || one.type.worth >= most * (list ? RICH : CALM)));
+  const best = found.find((one) => one && (one.level === CELLS || (one.type.alone && one.level < 2) || one.type.worth >= most * (list ? RICH : SPARE)));
   if (!best) return null;
   return finish(best, list, s, room.width / width, room.height / height);
 }

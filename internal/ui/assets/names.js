@@ -2,7 +2,7 @@
 // Nothing here touches the page.
 
 const ELLIPSIS = "\u2026";
-const LONGEST = 300; // letters of a text that anybody looks at
+const LOOKED_AT = 300; // letters of a text that anybody looks at
 
 // ruler returns a function that says how wide a bold text is in this type. Digits are all as wide as a zero.
 export function ruler(family) {
@@ -10,7 +10,7 @@ export function ruler(family) {
   g.font = "700 100px " + family;
   let known = new Map();
   return (text) => {
-    if (text.length > LONGEST) return text.length;
+    if (text.length > LOOKED_AT) return text.length;
     let wide = known.get(text);
     if (wide === undefined) {
       wide = g.measureText(text.replace(/[0-9]/g, "0")).width / 100;
@@ -68,7 +68,7 @@ function fill(parts, room, most, tail, measure) {
 // needs are the least rooms in which a text stands on one, two and three rows without a word that is broken: plain, and
 // where the last row is shorter by tail.
 export function needs(text, tail, measure) {
-  const parts = pieces(text.slice(0, LONGEST)), bare = parts.map((part) => measure(part.trim()) * 1.005), full = parts.map((part) => measure(part) * 1.005);
+  const parts = pieces(text.slice(0, LOOKED_AT)), bare = parts.map((part) => measure(part.trim()) * 1.005), full = parts.map((part) => measure(part) * 1.005);
   const wide = (from, to) => {
     let sum = 0;
     for (let i = from; i < to - 1; i++) sum += full[i];
@@ -91,7 +91,7 @@ export function needs(text, tail, measure) {
 
 // cut is as much of a text as fits, with an ellipsis.
 function cut(text, fits) {
-  const all = letters(text.slice(0, LONGEST));
+  const all = letters(text.slice(0, LOOKED_AT));
   let least = 0, most = all.length;
   while (least < most) {
     const n = Math.ceil((least + most) / 2);

@@ -45,8 +45,8 @@ export function button(name, parent, text, does) {
   return el;
 }
 
-// letters shows lines of text, one element each. They are the same text as before, with breaks.
-export function letters(el, lines) {
+// inLines shows lines of text, one element each. They are the same text as before, with breaks.
+export function inLines(el, lines) {
   rows(el, lines.length, () => make("span"));
   lines.forEach((text, n) => put(el.children[n], text));
 }

@@ -1,10 +1,9 @@
-// The problems list: what is not well, in letters that are read from five metres, where the tiles' own are too small for
+// The problems list: what is not well, in inLines that are read from five metres, where the tiles' own are too small for
 // that; then what has recovered.
 
-import {NAMES, STATES, brief, called, count, flicker, isBad, lasting, measured, reason, said, tally} from "./words.js";
-import {by, letters, make, mark, put, rows} from "./page.js";
+import {DOT, NAMES, STATES, brief, called, count, flicker, isBad, lasting, measured, reason, said, tally} from "./words.js";
+import {by, inLines, make, mark, put, rows} from "./page.js";
 
-const DOT = " \u00b7 ";
 const MOST = 12; // rows on a telephone, whatever their height
 const FEW = 3; // more than so many without data are one row
 
@@ -71,7 +70,7 @@ export class Problems {
     put(this.more, [left.length - recovered ? left.length - recovered + " more" : "", recovered ? recovered + " recovered" : ""].filter(Boolean).join(", "));
   }
 
-  // arrange finds the largest letters in which all rows fit, down to those that are still read from afar: then fewer rows.
+  // arrange finds the largest inLines in which all rows fit, down to those that are still read from afar: then fewer rows.
   arrange(all) {
     const page = this.page, u = page.unit, box = this.box;
     const gap = 6 * u, head = 36 * u, below = 32 * u, pad = 7 * u, inset = 12 * u, mark = 1.25;
@@ -119,7 +118,7 @@ export class Problems {
     el.dataset.i = t.i;
     el.dataset.id = t.id;
     li.style.height = e.h + "px";
-    letters(el.children[1], e.lines);
+    inLines(el.children[1], e.lines);
     const group = t.how === "stale";
     const what = group ? t.of.slice(0, 12).map(called).join(", ") : [t.s === "ok" ? flicker(t.k, now, 1) : measured(t), t.s === "ok" || (t.s === "stale" && !t.m) ? "" : reason(t) === NAMES[t.s] && measured(t) ? "" : reason(t), this.page.setOf(t)];
     const long = t.s === "ok" ? (now - t.k.e < 5 ? "just now" : brief(now - t.k.e) + " ago") : lasting(now - t.f, true);

@@ -2,7 +2,7 @@
 
 const SILENCE = 3; // seconds without a byte, or behind, after which the board is no longer to be believed
 const GIVE_UP = 6; // seconds without a byte after which the connection is thrown away
-const LONGEST = 5; // seconds between two attempts, at most
+const APART = 5; // seconds between two attempts, at most
 const MEMORY = 600; // seconds after which a smallest delay is forgotten, as the two clocks drift apart
 
 function monotonic() {
@@ -51,7 +51,7 @@ export class Stream {
 
   fail() {
     this.close();
-    const wait = Math.min(LONGEST, 0.25 * Math.pow(2, this.failures));
+    const wait = Math.min(APART, 0.25 * Math.pow(2, this.failures));
     this.failures++;
     this.again = monotonic() + wait * (0.5 + Math.random() / 2);
     setTimeout(() => this.tend(), (this.again - monotonic()) * 1000 + 1);

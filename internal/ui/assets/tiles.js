@@ -3,12 +3,12 @@
 import {called, glow, isBad, known, line, rank, reading, reason, said} from "./words.js";
 import {CELLS, LINE} from "./layout.js";
 import {spread} from "./names.js";
-import {by, letters, make, mark} from "./page.js";
+import {by, inLines, make, mark} from "./page.js";
 
 // STEPS are the sizes of a value beside the usual one.
 const STEPS = [1, 0.87, 0.75, 0.62, 0.5, 0.4, 0.32, 0.25];
 
-const LARGE = 4; // times as much, or as little: such a change of a value is shown at once
+const LEAP = 4; // times as much, or as little: such a change of a value is shown at once
 const LEAST = 0.4; // of a value's usual size that it has beside a long name
 const STAND = 5; // seconds for which it stands then at least
 
@@ -64,7 +64,7 @@ export class Tiles {
       const usual = page.fitting(room, plan.rows, plan.tail), long = page.fitting(room, plan.rows + 1, plan.tail);
       const shown = spread(of.map((i) => called(page.faces[i])), plan.more < LEAST ? usual : (text) => usual(text) || long(text));
       of.forEach((i, n) => {
-        letters(this.views[i].name, shown[n]);
+        inLines(this.views[i].name, shown[n]);
         const most = this.views[i].most = shown[n].length > plan.rows ? plan.more : 1;
         this.views[i].rows = shown[n].length;
         this.views[i].el.style.setProperty("--most", String(most));
@@ -80,7 +80,7 @@ export class Tiles {
     if (t.s !== "ok" || !known(t)) return true;
     if (performance.now() / 1000 - v.since < STAND) return false;
     const was = Math.abs(parseFloat(v.shown.value)), is = Math.abs(parseFloat(t.v));
-    return v.shown.own !== t.u || (v.shown.value !== t.v && !(is < was * LARGE && was < is * LARGE));
+    return v.shown.own !== t.u || (v.shown.value !== t.v && !(is < was * LEAP && was < is * LEAP));
   }
 
   // paint brings one tile up to date. Only what differs from what is shown touches the page.
@@ -149,7 +149,7 @@ export class Tiles {
     return STEPS[STEPS.length - 1];
   }
 
-  // words finds the largest letters in which words fit into what room the name leaves; those that do not are cut.
+  // words finds the largest inLines in which words fit into what room the name leaves; those that do not are cut.
   words(v, tile, value, plan) {
     const below = plan.line * 1.3 * ((v.dots.length ? 2 : 1) + (tile.how === "set" ? plan.note : 0));
     const high = plan.high - v.rows * plan.name * LINE - below, wide = plan.room - (tile.s === "ok" ? 0 : plan.mark * v.most * 1.2);

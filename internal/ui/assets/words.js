@@ -15,7 +15,7 @@ export const rank = (s) => STATES.indexOf(s);
 // GLOW is how long a flicker is remembered on its tile, in seconds.
 export const GLOW = 300;
 
-const DOT = " \u00b7 ";
+export const DOT = " \u00b7 ";
 const UNITS = [[86400, "day", "d"], [3600, "hour", "h"], [60, "minute", "min"], [1, "second", "s"]];
 
 function split(seconds) {
