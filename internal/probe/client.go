@@ -22,7 +22,7 @@ type client struct {
 	conn    *conn
 	origin  string
 	address string
-	cert    *certificate
+	cert    *leaf
 }
 
 // close ends the connection.

@@ -203,6 +203,13 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
+// within lets something be said on the connection until ctx is done.
+func (c *conn) within(ctx context.Context, say func() error) error {
+	stop := context.AfterFunc(ctx, func() { c.SetDeadline(longAgo) })
+	defer stop()
+	return say()
+}
+
 // lastRead returns when the last read ended.
 func (c *conn) lastRead() time.Time { return c.born.Add(time.Duration(c.last.Load())) }
 

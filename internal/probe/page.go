@@ -339,7 +339,7 @@ type answer struct {
 	*http.Response
 	address   string // ip:port
 	reused    bool   // on a kept connection
-	cert      *certificate
+	cert      *leaf
 	size      int64 // bytes of the body that were read
 	truncated bool  // there was more
 	unclosed  bool  // nothing says that the body is whole

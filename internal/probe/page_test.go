@@ -557,6 +557,7 @@ func newAuthority(t testing.TB) authority {
 	a := authority{file: field.Text(filepath.Join(t.TempDir(), "ca.pem"))}
 	own := a.issue(t, func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.Subject.CommonName = true, true, x509.KeyUsageCertSign, "Test Authority"
+		c.NotAfter = time.Now().Add(10 * 365 * 24 * time.Hour)
 	})
 	a.key = own.PrivateKey.(*ecdsa.PrivateKey)
 	a.cert, _ = x509.ParseCertificate(own.Certificate[0])

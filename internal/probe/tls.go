@@ -86,20 +86,20 @@ func (k *tlsKeys) config() (*tls.Config, error) {
 	return c, nil
 }
 
-// certificate is what a fact says of a server's certificate.
-type certificate struct {
+// leaf is what a fact says of a server's certificate.
+type leaf struct {
 	ends   time.Time
 	issuer string
 }
 
-func certificateOf(chain []*x509.Certificate) *certificate {
+func certificateOf(chain []*x509.Certificate) *leaf {
 	if len(chain) == 0 {
 		return nil
 	}
-	return &certificate{chain[0].NotAfter, sayName(chain[0].Issuer)}
+	return &leaf{chain[0].NotAfter, sayName(chain[0].Issuer)}
 }
 
-func (c *certificate) say(now time.Time) string {
+func (c *leaf) say(now time.Time) string {
 	left := c.ends.Sub(now)
 	if left < 0 {
 		return "expired " + pharos.HumanDuration(-left) + " ago, by " + c.issuer
