@@ -22,7 +22,9 @@ else
     compose=(docker-compose)
 fi
 work=$(mktemp -d)
-compose+=(-p "$project" -f docker-compose.yml -f "$work/compose.yml")
+# The first generation does not know the stack's name.
+sed '/^name:/d' docker-compose.yml >"$work/stack.yml"
+compose+=(-p "$project" --project-directory . -f "$work/stack.yml" -f "$work/compose.yml")
 alone=$project-allinone # the container of the all-in-one
 official=() # names that stand-ins have
 
@@ -174,10 +176,11 @@ await 60 "all 12 watchers of 2 probers are ok" 'well'
 north=$(container prober-north) south=$(container prober-south) dashboard=$(container dashboard) nats=$(container nats)
 await_healthy "$dashboard" "the dashboard"
 await_healthy "$nats" NATS
+await_healthy "$north" "prober-north"
 
 # reaches NETWORK: whether a container of that network alone reaches NATS.
 address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$nats")
-reaches() { docker run --rm --network "$1" --entrypoint timeout pharos-dashboard 3 bash -c "</dev/tcp/$address/4222" 2>"$work/reach"; }
+reaches() { docker run --rm --network "$1" --entrypoint nc pharos-prober -z -w 3 "$address" 4222 2>"$work/reach"; }
 [[ -z $(docker port "$nats") ]] || die "NATS is published"
 reaches "${project}_nats" || die "NATS is not reached from its own network: $(<"$work/reach")"
 for network in bridge "${project}_default"; do
