@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -687,13 +686,19 @@ func TestARunThatWasCancelledSaysNothing(t *testing.T) {
 func TestTheProbersOwnFaultIsToldOfTheProber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fault := pharos.Measurement{Outcome: pharos.Unable, Reason: "the prober has too many files open"}
-		run := func(context.Context, *pharos.Trace) pharos.Measurement { return fault }
+		var healed atomic.Bool
+		run := func(context.Context, *pharos.Trace) pharos.Measurement {
+			if healed.Load() {
+				return pharos.Measurement{}
+			}
+			return fault
+		}
 		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, func(_ context.Context, s *Scheduler) {
 			time.Sleep(3 * time.Second)
 			if got := s.Stats().Unable; got != fault.Reason {
 				t.Errorf("it says of itself %q", got)
 			}
-			fault = pharos.Measurement{}
+			healed.Store(true)
 			time.Sleep(unableFor + 3*time.Second)
 			if got := s.Stats().Unable; got != "" {
 				t.Errorf("long after it, it says of itself %q", got)
