@@ -248,14 +248,13 @@ func TestForgetSaysThatThereIsNoNATS(t *testing.T) {
 	}
 	l.Close()
 	for name, url := range map[string]string{"nobody": "nats://" + l.Addr().String(), "one that says nothing": silent(t)} {
-		began := time.Now()
-		_, err := Forget(t.Context(), bus.Options{URL: url, Log: slog.New(slog.DiscardHandler)}, pharos.Forget{Prober: "a/p"})
-		if err == nil || !strings.Contains(err.Error(), "no contact with NATS at "+url+" within 3s: ") {
-			t.Errorf("%s: error %v", name, err)
-		}
-		if took := time.Since(began); took > 3*contactLimit {
-			t.Errorf("%s: it took %v", name, took)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Forget(t.Context(), bus.Options{URL: url, Log: slog.New(slog.DiscardHandler)}, pharos.Forget{Prober: "a/p"})
+			if err == nil || !strings.Contains(err.Error(), "no contact with NATS at "+url+" within 3s: ") {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"net/http"
@@ -55,6 +56,8 @@ func (a *answer) gzipped() []byte {
 
 // answers are the newest of each kind, and those that are on their way.
 type answers struct {
+	most int // bytes that are held for slow readers, or 0: maxSending
+
 	mu      sync.Mutex // guards what follows
 	newest  map[string]*makingOf
 	sending []*transfer // in the order of their beginning
@@ -120,7 +123,7 @@ func (k *answers) begin(t *transfer) {
 			seen[a] = true
 			held += len(a.body)
 		}
-		if held > maxSending && a != t.of {
+		if held > cmp.Or(k.most, maxSending) && a != t.of {
 			late := k.sending[i]
 			late.cut = true
 			_ = late.line.SetWriteDeadline(time.Unix(1, 0)) // the write under way fails

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,11 +70,19 @@ func TestAnswersAreCompressedAndShared(t *testing.T) {
 	})
 }
 
+func (k *answers) underWay() []*transfer {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.sending)
+}
+
 // TestSlowReadersHoldLittle: each of forty asks for a board of its own, and does
 // not read it.
 func TestSlowReadersHoldLittle(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.crowd(2000, 4000) // 8 MB
+		const most, size = 2 << 20, 250_000 // an eighth of what a dashboard holds
+		w.s.answers.most = most
+		w.crowd(64, 4000) // a bit more than size
 		l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 		ctx, cancel := context.WithCancel(w.Context())
 		served := make(chan error, 1)
@@ -85,16 +94,16 @@ func TestSlowReadersHoldLittle(t *testing.T) {
 			readers = append(readers, l.dial(w, "GET /poll/json HTTP/1.1\r\nHost: a\r\n\r\n"))
 			synctest.Wait()
 		}
-		held, sending := 0, w.s.answers.sending
+		held, sending := 0, w.s.answers.underWay()
 		for _, t := range sending {
 			held += len(t.of.body)
 		}
-		if held > maxSending || len(sending) < 2 || sending[len(sending)-1].of.until.Before(time.Now()) {
-			t.Errorf("%d answers of %d MB are held for slow readers, want less than %d MB and the newest", len(sending), held>>20, maxSending>>20)
+		if held < most-2*size || held > most || sending[len(sending)-1].of.until.Before(time.Now()) {
+			t.Errorf("%d answers of %d bytes are held for slow readers, want nearly %d and the newest", len(sending), held, most)
 		}
 		time.Sleep(pieceTime)
 		synctest.Wait()
-		if n := len(w.s.answers.sending); n != 0 {
+		if n := len(w.s.answers.underWay()); n != 0 {
 			t.Errorf("after %v of silence %d readers are still waited for", pieceTime, n)
 		}
 		if n, err := io.Copy(io.Discard, readers[39]); err != nil || n > 1<<10 {
@@ -111,7 +120,7 @@ func TestSlowReadersHoldLittle(t *testing.T) {
 			}
 			time.Sleep(pieceTime - time.Second)
 		}
-		if got < 8_000_000 {
+		if got < size {
 			t.Errorf("a slow reader got %d bytes", got)
 		}
 		cancel()

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-
 	"fmt"
 	"io"
 	"net"
@@ -239,7 +238,7 @@ func TestAThousandWatchersOverASlowLine(t *testing.T) {
 		{128, 1000, true, 4 * time.Second, true},
 		{32, 1000, true, 30 * time.Second, false},
 		{128, 1000, false, 15 * time.Second, false},
-		{128, 3000, true, 40 * time.Second, false},
+		{64, 1500, true, 40 * time.Second, false},
 		{100_000, 1000, false, 2 * time.Second, true},
 		{100_000, 1000, true, 2 * time.Second, true},
 	} {
@@ -273,7 +272,7 @@ func TestAThousandWatchersOverASlowLine(t *testing.T) {
 					return now.Seconds() - r.t
 				}
 				worst, live := 0.0, time.Duration(-1)
-				for time.Since(began) < tt.live+30*time.Second {
+				for time.Since(began) < tt.live+10*time.Second {
 					second()
 					a := age()
 					if a <= 3 && live < 0 {
@@ -319,8 +318,9 @@ func TestAThousandWatchersOverASlowLine(t *testing.T) {
 				}
 				// The line gets better: values come back.
 				l.rate.Store(10_000_000)
-				for range int(leanMost / time.Second) {
-					second()
+				for i := range int(leanMost / time.Second) {
+					w.apply("pharos.push.berlin.shop.watcher-number-1", fmt.Sprintf(`{"status":"ok","value":%d,"ttl":3600}`, i))
+					time.Sleep(time.Second)
 					r.mu.Lock()
 					back := r.tiles[0]["v"] != nil
 					r.mu.Unlock()
