@@ -241,6 +241,23 @@ func TestForget(t *testing.T) {
 	}
 }
 
+// What is stored of a living prober can be old, or be on its way.
+func TestForgetListensBeforeItDecides(t *testing.T) {
+	h := newHall(t)
+	url, _, _ := h.dashboard()
+	h.until(url, "the store", func(s seen) bool { return s.NATS.Store })
+	h.store("pharos.result.a.p.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
+	ended := make(chan error, 1)
+	time.AfterFunc(pharos.HeartbeatInterval, func() { ended <- h.nc.Publish("pharos.heartbeat.a.p", []byte(beat(1, 1))) })
+	n, err := Forget(t.Context(), bus.Options{InProcess: h.server, Log: slog.New(slog.DiscardHandler)}, pharos.Forget{Prober: "a/p"})
+	if err == nil || !strings.Contains(err.Error(), "a/p is alive") {
+		t.Errorf("%d deleted, error %v", n, err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestForgetSaysThatThereIsNoNATS(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -16,9 +16,13 @@ import (
 
 // What bounds Forget.
 const (
-	contactLimit = 3 * time.Second // until there is a connection
-	forgetLimit  = 10 * time.Second
-	maxNamed     = 10 // probers that an error lists
+	contactLimit = 3 * time.Second  // until there is a connection
+	readLimit    = 5 * time.Second  // until the store is read
+	forgetLimit  = 20 * time.Second // all that comes after the connection
+	// doubtLimit is how long a prober is listened to that did not say goodbye: what
+	// is stored of a living one can be old or missing where a machine is slow.
+	doubtLimit = 2 * pharos.HeartbeatTimeout
+	maxNamed   = 10 // probers that an error lists
 )
 
 // Forget has every dashboard drop a prober with all that it watches, or one
@@ -38,7 +42,7 @@ func Forget(ctx context.Context, o bus.Options, f pharos.Forget) (deleted int, e
 		}
 	}
 	err = contact(ctx, o, func(ctx context.Context, conn *bus.Conn) error {
-		all, err := take(ctx, conn)
+		all, err := take(ctx, conn, f)
 		if err == nil {
 			deleted, err = forget(ctx, conn, all, f)
 		}
@@ -55,13 +59,13 @@ func Forget(ctx context.Context, o bus.Options, f pharos.Forget) (deleted int, e
 // left there is from before its prober was renamed.
 func ForgetOthers(ctx context.Context, o bus.Options, own string) error {
 	return contact(ctx, o, func(ctx context.Context, conn *bus.Conn) error {
-		all, err := take(ctx, conn)
+		all, err := take(ctx, conn, pharos.Forget{})
 		if err != nil {
 			return err
 		}
 		for id := range all.probers {
 			if id != own {
-				all.probers[id] = false // a heartbeat of it can be from just before a restart
+				all.probers[id] = left // a heartbeat of it can be from just before a restart
 				_, failed := forget(ctx, conn, all, pharos.Forget{Prober: id})
 				err = errors.Join(err, failed)
 			}
@@ -82,7 +86,7 @@ func contact(ctx context.Context, o bus.Options, do func(context.Context, *bus.C
 		return err
 	}
 	defer func() {
-		leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetLimit/2)
+		leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 		defer cancel()
 		err = errors.Join(err, conn.Close(leave))
 	}()
@@ -97,60 +101,115 @@ func contact(ctx context.Context, o bus.Options, do func(context.Context, *bus.C
 	return do(work, conn)
 }
 
-// inventory is all that the store has.
+// inventory is all that the store has, and what was heard meanwhile.
 type inventory struct {
 	subjects map[string]pharos.Subject
-	probers  map[string]bool // by id: whether it lives
+	probers  map[string]life // by id
 	store    bool
 }
 
-// take reads the store.
-func take(ctx context.Context, conn *bus.Conn) (inventory, error) {
-	all := inventory{subjects: map[string]pharos.Subject{}, probers: map[string]bool{}}
-	read, stop := context.WithTimeout(ctx, forgetLimit/2)
+// life is what is known of a prober.
+type life uint8
+
+const (
+	unheard life = iota // no word of it, or an old one
+	left                // it said goodbye
+	alive
+)
+
+// take reads the store. Of the probers that f concerns it hears until each of
+// them is known to be alive or to have left, or was silent for long enough.
+func take(ctx context.Context, conn *bus.Conn, f pharos.Forget) (inventory, error) {
+	all := inventory{subjects: map[string]pharos.Subject{}, probers: map[string]life{}}
+	read, stop := context.WithTimeout(ctx, readLimit+doubtLimit)
 	defer stop()
+	slow := time.AfterFunc(readLimit, stop)
+	var listened *time.Timer // set once the store is read
+	enough := func() {
+		if listened != nil && !all.doubtful(f) {
+			stop()
+		}
+	}
 	err := conn.Follow(read, bus.Follow{
 		Handle: func(m bus.Message) {
-			s, err := pharos.ParseSubject(m.Subject)
-			if err != nil {
-				return
-			}
-			switch s.Type {
-			case pharos.MessageHeartbeat:
-				b, err := pharos.ParseHeartbeat(m.Data)
-				alive := err == nil && !b.Leaving && m.Age < pharos.HeartbeatTimeout
-				all.probers[s.ProberID()] = all.probers[s.ProberID()] || alive
-			case pharos.MessageRoster, pharos.MessageResult:
-				if _, known := all.probers[s.ProberID()]; !known {
-					all.probers[s.ProberID()] = false
-				}
-			case pharos.MessagePush:
-			default:
-				return
-			}
-			all.subjects[m.Subject] = s
+			all.note(m)
+			enough()
 		},
-		SnapshotDone: stop,
+		SnapshotDone: func() {
+			if listened == nil && slow.Stop() {
+				listened = time.AfterFunc(doubtLimit, stop)
+				all.store = conn.Stats().Snapshots > 0
+			}
+			enough()
+		},
 	})
-	all.store = conn.Stats().Snapshots > 0
-	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("reading what is stored: %w: %s", ctx.Err(), conn.Link().Error)
+	slow.Stop()
+	if listened != nil {
+		listened.Stop()
+	} else if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil && listened == nil {
+		err = fmt.Errorf("reading what is stored: nothing within %v: %s", readLimit, conn.Link().Error)
 	}
 	return all, err
+}
+
+// note takes what one message tells.
+func (all *inventory) note(m bus.Message) {
+	s, err := pharos.ParseSubject(m.Subject)
+	if err != nil {
+		return
+	}
+	switch s.Type {
+	case pharos.MessageHeartbeat:
+		is := unheard
+		switch b, err := pharos.ParseHeartbeat(m.Data); {
+		case err == nil && b.Leaving:
+			is = left
+		case err == nil && m.Age < pharos.HeartbeatTimeout:
+			is = alive
+		}
+		all.probers[s.ProberID()] = max(all.probers[s.ProberID()], is)
+	case pharos.MessageRoster, pharos.MessageResult:
+		all.probers[s.ProberID()] = max(all.probers[s.ProberID()], unheard)
+	case pharos.MessagePush:
+	default:
+		return
+	}
+	all.subjects[m.Subject] = s
+}
+
+// concerns reports whether a stored message is one that f takes away.
+func concerns(f pharos.Forget, s pharos.Subject) bool {
+	if f.Watcher != "" {
+		return (s.Type == pharos.MessageResult || s.Type == pharos.MessagePush) && s.ID() == f.Watcher
+	}
+	return s.Type != pharos.MessagePush && s.ProberID() == f.Prober
+}
+
+// doubtful reports whether a prober that f concerns may be alive without having
+// been heard.
+func (all *inventory) doubtful(f pharos.Forget) bool {
+	if f.Prober != "" && !all.store && all.probers[f.Prober] == unheard {
+		return true
+	}
+	for _, s := range all.subjects {
+		if s.Type != pharos.MessagePush && concerns(f, s) && all.probers[s.ProberID()] == unheard {
+			return true
+		}
+	}
+	return false
 }
 
 // forget forgets one thing of those that are stored.
 func forget(ctx context.Context, conn *bus.Conn, all inventory, f pharos.Forget) (deleted int, err error) {
 	var subjects []string
 	for subject, s := range all.subjects {
-		of := s.Type != pharos.MessagePush && s.ProberID() == f.Prober
-		if f.Watcher != "" {
-			of = (s.Type == pharos.MessageResult || s.Type == pharos.MessagePush) && s.ID() == f.Watcher
-		}
-		if !of {
+		if !concerns(f, s) {
 			continue
 		}
-		if s.Type != pharos.MessagePush && all.probers[s.ProberID()] {
+		if s.Type != pharos.MessagePush && all.probers[s.ProberID()] == alive {
 			return 0, fmt.Errorf("%s is alive and would be back with its next message: stop it first, or take the watcher out of its file", s.ProberID())
 		}
 		subjects = append(subjects, subject)
