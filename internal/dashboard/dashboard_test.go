@@ -227,14 +227,18 @@ func TestForget(t *testing.T) {
 	late, _, _ := h.dashboard()
 	h.until(late, "an empty board, also of a dashboard that comes late", none)
 
+	var looking sync.WaitGroup
 	for f, want := range map[pharos.Forget]string{
 		{Prober: "a/p"}:             `nothing is stored of prober "a/p"; no prober is known`,
 		{Watcher: "a.jobs.nightly"}: `nothing is stored of watcher "a.jobs.nightly"; no prober is known`,
 	} {
-		if _, err := forget(f); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("what is not there: error %v, want %s", err, want)
-		}
+		looking.Go(func() {
+			if _, err := forget(f); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("what is not there: error %v, want %s", err, want)
+			}
+		})
 	}
+	looking.Wait()
 	h.store("pharos.heartbeat.a.q", `{"incarnation":1,"seq":1000,"leaving":true}`)
 	if _, err := forget(pharos.Forget{Prober: "a/p"}); err == nil || !strings.Contains(err.Error(), "known probers are a/q") {
 		t.Errorf("what is not there: error %v, want one that lists who is", err)

@@ -19,8 +19,9 @@ const (
 	contactLimit = 3 * time.Second  // until there is a connection
 	readLimit    = 5 * time.Second  // until the store is read
 	forgetLimit  = 20 * time.Second // all that comes after the connection
-	// doubtLimit is how long a prober is listened to that did not say goodbye: what
-	// is stored of a living one can be old or missing where a machine is slow.
+	// doubtLimit is how long a prober is listened to that did not say goodbye, and
+	// something is looked for that is not stored: where a machine is slow, the last
+	// values of a living one are old, or are on their way.
 	doubtLimit = 2 * pharos.HeartbeatTimeout
 	maxNamed   = 10 // probers that an error lists
 )
@@ -117,8 +118,7 @@ const (
 	alive
 )
 
-// take reads the store. Of the probers that f concerns it hears until each of
-// them is known to be alive or to have left, or was silent for long enough.
+// take reads the store, and listens until nothing is doubtful, or for long enough.
 func take(ctx context.Context, conn *bus.Conn, f pharos.Forget) (inventory, error) {
 	all := inventory{subjects: map[string]pharos.Subject{}, probers: map[string]life{}}
 	read, stop := context.WithTimeout(ctx, readLimit+doubtLimit)
@@ -188,18 +188,21 @@ func concerns(f pharos.Forget, s pharos.Subject) bool {
 	return s.Type != pharos.MessagePush && s.ProberID() == f.Prober
 }
 
-// doubtful reports whether a prober that f concerns may be alive without having
-// been heard.
+// doubtful reports whether what f concerns may be alive without having been
+// heard, or be stored without having been read: NATS stores a message a moment
+// after it has passed it on.
 func (all *inventory) doubtful(f pharos.Forget) bool {
-	if f.Prober != "" && !all.store && all.probers[f.Prober] == unheard {
-		return true
-	}
+	found := f == pharos.Forget{}
 	for _, s := range all.subjects {
-		if s.Type != pharos.MessagePush && concerns(f, s) && all.probers[s.ProberID()] == unheard {
+		if !concerns(f, s) {
+			continue
+		}
+		found = true
+		if s.Type != pharos.MessagePush && all.probers[s.ProberID()] == unheard {
 			return true
 		}
 	}
-	return false
+	return !found
 }
 
 // forget forgets one thing of those that are stored.
