@@ -74,8 +74,13 @@ func (p *parser) anyKind() string {
 	for _, k := range p.kinds {
 		names = append(names, k.Key)
 	}
-	if last := len(names) - 1; last > 0 {
-		return strings.Join(names[:last], ", ") + " or " + names[last]
+	return list(names, "or")
+}
+
+// list returns "page, command or tcp".
+func list(names []string, last string) string {
+	if n := len(names) - 1; n > 0 {
+		return strings.Join(names[:n], ", ") + " " + last + " " + names[n]
 	}
 	return strings.Join(names, "")
 }
@@ -107,16 +112,8 @@ func (p *parser) foreign(kind *Kind, own Spec, k field.Pair) bool {
 	if of == nil {
 		return false
 	}
-	p.Fail(k.Value, "%s belongs to %s, and this watcher is %s", k.Name, a(strings.Join(of, ", ")), a(kind.Key))
+	p.Fail(k.Value, "%s belongs to %s, and not to %s", k.Name, list(of, "and"), kind.Key)
 	return true
-}
-
-// a returns "a page", "an imap".
-func a(word string) string {
-	if strings.ContainsRune("aeiou", rune(word[0])) {
-		return "an " + word
-	}
-	return "a " + word
 }
 
 // seenNames tells names and tokens that come twice.

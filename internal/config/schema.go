@@ -59,7 +59,7 @@ func Schema(kinds ...Kind) ([]byte, error) {
 }
 
 // quoted is what a kind's document has in the place of words between back quotes.
-var quoted = regexp.MustCompile(`\$\{((?:[^{}]|\{[^{}]*\})*)\}`)
+var quoted = regexp.MustCompile(`\$\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}`)
 
 // firstParagraph returns the first paragraph of a kind's document.
 func firstParagraph(doc string) string {

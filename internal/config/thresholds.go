@@ -79,7 +79,7 @@ func (p *parser) inherited(t *thresholds) pharos.Bounds {
 	for _, kind := range p.kinds {
 		phases = append(phases, kind.Phases...)
 	}
-	return p.thresholds(t, "defaults.thresholds", field.Measure{Unit: "s", Below: maxTimeout, Bare: t.triple}, maxTimeout, phases, "any kind")
+	return p.thresholds(t, "defaults.thresholds", field.Measure{Unit: "s", Below: maxTimeout, Bare: t.triple}, maxTimeout, phases, "")
 }
 
 // thresholds returns what thresholds come to for a value, and for phases of a kind.
@@ -100,15 +100,19 @@ func (p *parser) thresholds(t *thresholds, key string, m field.Measure, timeout 
 
 // noPhase tells of a key that is none of the phases.
 func (p *parser) noPhase(k field.Pair, key string, phases []string, kind string) {
+	var of []string
 	for _, other := range p.kinds {
 		if slices.Contains(other.Phases, k.Name) {
-			if kind == a(other.Key) {
-				p.Fail(k.Value, "%s.%s: what this watcher does has no such phase", key, k.Name)
-			} else {
-				p.Fail(k.Value, "%s.%s: a phase of %s, and this watcher is %s", key, k.Name, a(other.Key), kind)
-			}
-			return
+			of = append(of, other.Key)
 		}
+	}
+	switch {
+	case slices.Contains(of, kind):
+		p.Fail(k.Value, "%s.%s: what this watcher does has no such phase", key, k.Name)
+		return
+	case of != nil:
+		p.Fail(k.Value, "%s.%s: a phase of %s, and not of %s", key, k.Name, list(of, "and"), kind)
+		return
 	}
 	known := []string{"too_fast", "warning", "critical"}
 	for _, name := range phases {

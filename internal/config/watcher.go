@@ -114,7 +114,7 @@ func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node
 	switch {
 	case !k.Has("ssh_host"):
 	case !kind.Remote:
-		p.Fail(k.At("ssh_host"), "ssh_host: %s is not run through ssh; a prober that stands there can run it", a(kind.Key))
+		p.Fail(k.At("ssh_host"), "ssh_host: %s is not run through ssh; a prober that stands there can run it", kind.Key)
 	case !sshWord.MatchString(w.SSHHost):
 		p.Fail(k.At("ssh_host"), "ssh_host: want a host, or user@host, got %q", field.Short(w.SSHHost))
 	}
@@ -162,7 +162,7 @@ func (p *parser) bounds(k *watcherKeys, w *pharos.Watcher, inherited pharos.Boun
 		p.Fail(k.At("thresholds"), "thresholds: %s", w.Traits.Unbounded)
 		return pharos.Bounds{}
 	case k.Has("thresholds"):
-		return p.thresholds(t, "thresholds", measure, w.Timeout, w.Traits.Phases, a(w.Kind))
+		return p.thresholds(t, "thresholds", measure, w.Timeout, w.Traits.Phases, w.Kind)
 	case !w.Traits.Timed:
 		return pharos.Bounds{}
 	}

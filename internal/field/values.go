@@ -495,15 +495,24 @@ func ValidPort(port string) bool {
 type Endpoint string
 
 func (e *Endpoint) readTagged(r *Reader, n *Node, key string, tag reflect.StructTag) {
+	usual := tag.Get("port")
+	if host, port, ok := r.HostPort(n, key, usual); ok {
+		*e = Endpoint(net.JoinHostPort(host, cmp.Or(port, usual)))
+	}
+}
+
+// HostPort reads a host and a port, which can be left out where there is a usual
+// one.
+func (r *Reader) HostPort(n *Node, key, usual string) (host, port string, ok bool) {
 	s, ok := r.Text(n, key)
 	if !ok {
-		return
+		return "", "", false
 	}
-	usual := tag.Get("port")
 	example := "db.example:" + cmp.Or(usual, "5432")
 	host, port, err := net.SplitHostPort(s)
-	if err != nil && usual != "" && !strings.Contains(strings.Trim(s, "[]"), ":") || net.ParseIP(strings.Trim(s, "[]")) != nil && usual != "" {
-		host, port, err = strings.Trim(s, "[]"), usual, nil
+	bare := err != nil && !strings.Contains(strings.Trim(s, "[]"), ":") || net.ParseIP(strings.Trim(s, "[]")) != nil
+	if bare && usual != "" {
+		host, err = strings.Trim(s, "[]"), nil
 	}
 	switch {
 	case strings.Contains(s, "://"):
@@ -512,11 +521,12 @@ func (e *Endpoint) readTagged(r *Reader, n *Node, key string, tag reflect.Struct
 		r.Fail(n, "%swant a host and a port such as %q, got %s", Label(key), example, Shown(s))
 	case strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }):
 		r.Fail(n, "%sthe host is not plain ASCII: write its xn-- form, got %s", Label(key), Shown(s))
-	case port == "" || !ValidPort(port):
+	case port == "" && !(bare && usual != "") || !ValidPort(port):
 		r.Fail(n, "%swant a port from 1 to 65535, got %s", Label(key), Shown(s))
 	default:
-		*e = Endpoint(net.JoinHostPort(host, port))
+		return host, port, true
 	}
+	return "", "", false
 }
 
 func (*Endpoint) shapeTagged(tag reflect.StructTag) Shape {

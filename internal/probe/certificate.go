@@ -67,7 +67,7 @@ func (s *certificateSpec) Prepare(e *Engine, _ pharos.Watcher) (Run, error) {
 		m.AddFact("address", c.RemoteAddr().String())
 		if s.StartTLS != "" {
 			t.Enter("starttls")
-			if err := c.within(ctx, func() error { return startTLS(c, string(s.StartTLS)) }); err != nil {
+			if err := within(ctx, c, func() error { return startTLS(c, string(s.StartTLS)) }); err != nil {
 				m.Outcome, m.Cause = pharos.Failed, err
 				return m
 			}

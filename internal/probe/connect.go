@@ -203,8 +203,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// within lets something be said on the connection until ctx is done.
-func (c *conn) within(ctx context.Context, say func() error) error {
+// within lets something be said on a connection until ctx is done.
+func within(ctx context.Context, c net.Conn, say func() error) error {
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(longAgo) })
 	defer stop()
 	return say()
