@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pharos/internal/clock"
 	"pharos/internal/pharos"
 )
 
@@ -35,20 +36,16 @@ type Options struct {
 	// Elsewhere, if not nil, is called when another server of NATS should be tried:
 	// no prober is heard through this one. It must not block.
 	Elsewhere func()
-	// Slept returns for how long the machine has slept since it was started:
-	// time that Go's monotonic clock does not count. nil: pharos.Slept.
-	Slept func() time.Duration
+	Clock     *clock.Clock // nil: the machine's
 }
 
 // Board is the state of a dashboard. Make it with New, and let Run own it.
 type Board struct {
-	o      Options
-	base   time.Time
-	slept  time.Duration // before base
-	asleep atomic.Int64  // since base, nanoseconds
-	inbox  inbox
-	in     chan input // what does not come from NATS
-	ended  chan struct{}
+	o     Options
+	clock *clock.Clock
+	inbox inbox
+	in    chan input // what does not come from NATS
+	ended chan struct{}
 
 	// Owned by Run's goroutine.
 	now       time.Duration // of the input under way
@@ -115,8 +112,8 @@ func New(o Options) *Board {
 	if o.PushTTL == 0 {
 		o.PushTTL = defaultPushTTL
 	}
-	if o.Slept == nil {
-		o.Slept = pharos.Slept
+	if o.Clock == nil {
+		o.Clock = clock.New(nil)
 	}
 	if o.Refresh == nil {
 		o.Refresh = func(string) {}
@@ -125,7 +122,7 @@ func New(o Options) *Board {
 		o.Elsewhere = func() {}
 	}
 	b := &Board{
-		o: o, base: time.Now(), slept: o.Slept(), inbox: newInbox(), budget: budget{left: readBurst}, in: make(chan input, 64), ended: make(chan struct{}),
+		o: o, clock: o.Clock, inbox: newInbox(), budget: budget{left: readBurst}, in: make(chan input, 64), ended: make(chan struct{}),
 		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, feeds: map[string]*feed{},
 		unlisted: map[*tile]bool{}, conflicts: map[pharos.WatcherID]conflict{}, newcomers: bucket{left: newcomersBurst},
 	}
@@ -134,19 +131,6 @@ func New(o Options) *Board {
 	b.deriveFooter()
 	b.Name(nil)
 	return b
-}
-
-// clock returns the board's time: since it was made, that in which the machine
-// slept included.
-func (b *Board) clock() time.Duration { return time.Since(b.base) + time.Duration(b.asleep.Load()) }
-
-// noticeSleep lets the clock jump by the time that the machine has just slept.
-// The two clocks behind it are not read at the same instant, so little is
-// nothing.
-func (b *Board) noticeSleep() {
-	if d := b.o.Slept() - b.slept; (d - time.Duration(b.asleep.Load())).Abs() > 50*time.Millisecond {
-		b.asleep.Store(int64(d))
-	}
 }
 
 // Apply takes a message that arrived from NATS: age is how old it is by the
@@ -162,18 +146,18 @@ func (b *Board) Apply(subject string, data []byte, age time.Duration, live bool)
 	case len(data) > pharos.MaxMessage:
 		b.drops.count(pharos.ReasonTooLarge, subject, errTooLarge)
 	case s.Type == pharos.MessageForget && !live: // it was for those who were there
-	case !b.inbox.put(&message{s, subject, data, age, live, b.clock()}):
+	case !b.inbox.put(&message{s, subject, data, age, live, b.clock.Now()}):
 		b.drops.count(pharos.ReasonBehind, subject, errBehind)
 	}
 }
 
 // SetLink tells how this dashboard stands with NATS.
-func (b *Board) SetLink(l Link) { b.send(input{link: &l, at: b.clock()}) }
+func (b *Board) SetLink(l Link) { b.send(input{link: &l, at: b.clock.Now()}) }
 
 // SetNotice shows a line in the footer of every screen, such as why the newest
 // file was refused; empty takes it away.
 func (b *Board) SetNotice(text string) {
-	b.send(input{at: b.clock(), do: func() {
+	b.send(input{at: b.clock.Now(), do: func() {
 		b.notice = pharos.CleanLine(text, pharos.MaxSummary)
 		b.footer.soon = true
 	}})
@@ -181,7 +165,7 @@ func (b *Board) SetNotice(text string) {
 
 // Describe changes the title, the tagline and the build of the page.
 func (b *Board) Describe(title, tagline, build string) {
-	b.send(input{at: b.clock(), do: func() {
+	b.send(input{at: b.clock.Now(), do: func() {
 		if b.o.Title != title || b.o.Tagline != tagline || b.o.Build != build {
 			b.o.Title, b.o.Tagline, b.o.Build, b.unsorted = title, tagline, build, true
 		}
@@ -200,7 +184,7 @@ func (b *Board) send(in input) {
 func (b *Board) ask(ctx context.Context, f func()) bool {
 	done := make(chan struct{})
 	select {
-	case b.in <- input{at: b.clock(), do: func() { f(); close(done) }}:
+	case b.in <- input{at: b.clock.Now(), do: func() { f(); close(done) }}:
 	case <-b.ended:
 		return false
 	case <-ctx.Done():
@@ -233,15 +217,15 @@ func (b *Board) Run(ctx context.Context) error {
 				b.take(<-b.in)
 			}
 		case <-sweep.C:
-			b.noticeSleep()
-			b.now = b.clock()
+			b.clock.Notice()
+			b.now = b.clock.Now()
 			b.takeMessages()
-			b.now = b.clock()
+			b.now = b.clock.Now()
 			b.sweep()
 		case <-flush.C:
 		}
 		b.sendAsks()
-		b.now = b.clock()
+		b.now = b.clock.Now()
 		if wait := b.flush(); wait > 0 {
 			flush.Reset(wait)
 		} else {

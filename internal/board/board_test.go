@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"pharos/internal/clock"
 	"pharos/internal/pharos"
 )
 
@@ -98,10 +99,11 @@ func (s *screen) status(name string) any { return s.tile(name)["s"] }
 // world is a board that runs on a fake clock, and one screen.
 type world struct {
 	*testing.T
-	b       *Board
-	ctx     context.Context
-	s       *screen
-	screens []*screen
+	b         *Board
+	ctx       context.Context
+	s         *screen
+	screens   []*screen
+	suspended atomic.Int64 // for how long the machine was, nanoseconds
 }
 
 // settle waits until nothing moves, and lets the screens read what came.
@@ -120,12 +122,11 @@ func (w *world) settle() {
 
 func in(t *testing.T, o Options, play func(w *world)) {
 	t.Helper()
-	if o.Slept == nil { // keeps the machine's own clocks out
-		o.Slept = func() time.Duration { return 0 }
-	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		w := &world{T: t, b: New(o), ctx: ctx}
+		w := &world{T: t, ctx: ctx}
+		o.Clock = clock.New(func() time.Duration { return time.Duration(w.suspended.Load()) })
+		w.b = New(o)
 		ended := make(chan error, 1)
 		go func() { ended <- w.b.Run(ctx) }()
 		w.s = w.join(Filter{})
@@ -681,12 +682,11 @@ func TestStateIsWhatTheScreensSee(t *testing.T) {
 }
 
 func TestSleepCounts(t *testing.T) {
-	var slept atomic.Int64
-	in(t, Options{Slept: func() time.Duration { return time.Duration(slept.Load()) }}, func(w *world) {
+	in(t, Options{}, func(w *world) {
 		w.live("pharos.push.a.b.c", `{"status":"ok","ttl":60}`)
 		w.pass(time.Second)
 		w.wantStatus("c", "ok")
-		slept.Store(int64(time.Hour))
+		w.suspended.Store(int64(time.Hour))
 		w.pass(2 * sweepEvery)
 		w.wantStatus("c", "stale")
 	})

@@ -182,7 +182,7 @@ func (b *Board) frame() {
 		}
 	}
 	b.scratch = whole.bytes
-	sent := b.clock()
+	sent := b.clock.Now()
 	for _, t := range b.dirty {
 		if t.changed&(fieldStatus|fieldFlicker) != 0 && t.arrived > 0 {
 			b.delay.observe(sent - t.arrived)

@@ -128,7 +128,7 @@ func (x *inbox) empty() bool {
 // takeMessages reads some of what waits, within the budget of bytes.
 func (b *Board) takeMessages() {
 	for range batch {
-		b.now = b.clock()
+		b.now = b.clock.Now()
 		m := b.inbox.take(b.budget.has(b.now))
 		if m == nil {
 			return // the sweep goes on once there is a budget again

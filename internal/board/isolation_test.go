@@ -3,13 +3,14 @@ package board
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 func TestAServerThroughWhichNobodyIsHeardIsNamedAndLeft(t *testing.T) {
-	tried := 0
-	in(t, Options{Elsewhere: func() { tried++ }}, func(w *world) {
+	var tried atomic.Int32
+	in(t, Options{Elsewhere: func() { tried.Add(1) }}, func(w *world) {
 		named := func() bool {
 			return strings.Contains(fmt.Sprint(w.s.Hops["notices"]), "no prober is heard through it")
 		}
@@ -21,24 +22,24 @@ func TestAServerThroughWhichNobodyIsHeardIsNamedAndLeft(t *testing.T) {
 		w.pass(10 * time.Second)
 		stop()
 		w.pass(10 * time.Second)
-		if tried != 0 || named() {
-			t.Errorf("one of three is silent, and the server is blamed; tried %d times", tried)
+		if tried.Load() != 0 || named() {
+			t.Errorf("one of three is silent, and the server is blamed; tried %d times", tried.Load())
 		}
 		other()
 	})
-	in(t, Options{Elsewhere: func() { tried++ }}, func(w *world) {
+	in(t, Options{Elsewhere: func() { tried.Add(1) }}, func(w *world) {
 		w.b.SetLink(Link{Up: true, Store: true})
 		stop, other := w.beat("a", "q", 1), w.beat("b", "p", 1)
 		w.pass(5 * time.Second)
 		stop()
 		other()
 		w.pass(4 * time.Second)
-		if !strings.Contains(fmt.Sprint(w.s.Hops["notices"]), "no prober is heard through it") || tried != 1 {
-			t.Errorf("the notices are %v, another server was tried %d times", w.s.Hops["notices"], tried)
+		if !strings.Contains(fmt.Sprint(w.s.Hops["notices"]), "no prober is heard through it") || tried.Load() != 1 {
+			t.Errorf("the notices are %v, another server was tried %d times", w.s.Hops["notices"], tried.Load())
 		}
 		w.pass(time.Minute)
-		if tried != 3 {
-			t.Errorf("another server was tried %d times in a minute, want 3", tried)
+		if tried.Load() != 3 {
+			t.Errorf("another server was tried %d times in a minute, want 3", tried.Load())
 		}
 		w.beat("a", "q", 1)
 		w.pass(time.Second)

@@ -114,7 +114,7 @@ func (s *Screen) Behind() time.Duration {
 	if next := s.at.next.Load(); next != nil {
 		at = next.at
 	}
-	return max(1, s.b.clock()-at)
+	return max(1, s.b.clock.Now()-at)
 }
 
 // Backlog returns how many bytes of events, as they are, wait for the screen. It

@@ -78,7 +78,7 @@ func TestABacklogIsAsOldAsItIs(t *testing.T) {
 					return
 				}
 				w.wantStatus("x", "stale")
-				if silent := (w.b.clock() - p.heard).Round(time.Second); p.up || silent != 16*time.Second {
+				if silent := (w.b.clock.Now() - p.heard).Round(time.Second); p.up || silent != 16*time.Second {
 					t.Errorf("the dead prober: up %t, silent for %v, want 16 s", p.up, silent)
 				}
 				w.pass(footerEvery)

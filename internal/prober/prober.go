@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pharos/internal/bus"
+	"pharos/internal/clock"
 	"pharos/internal/config"
 	"pharos/internal/field"
 	"pharos/internal/pharos"
@@ -35,8 +36,7 @@ type Options struct {
 // Prober runs one file's watchers.
 type Prober struct {
 	o         Options
-	site      string // token
-	name      string // token
+	self      identity
 	scheduler *schedule.Scheduler
 	engine    *probe.Engine
 	outbox    *outbox
@@ -62,12 +62,14 @@ type change struct {
 // New returns a prober that Run sets going. The error says which watcher cannot
 // be prepared.
 func New(o Options) (*Prober, error) {
+	c := o.Config
 	p := &Prober{
-		o: o, site: pharos.Token(o.Config.Site), name: pharos.Token(o.Config.Prober),
+		o: o, self: identity{c.Site, c.Prober, pharos.Token(c.Site), pharos.Token(c.Prober), o.Version},
 		engine: probe.New(probe.Options{Version: o.Version, Log: o.Log}),
 	}
-	p.outbox = newOutbox(p, time.Now().UnixMilli())
-	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put})
+	ticking := clock.New(nil)
+	p.outbox = newOutbox(ticking, time.Now().UnixMilli())
+	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put, Clock: ticking})
 	if err := p.apply(o.Config); err != nil {
 		return nil, fmt.Errorf("starting the prober: %w", p.closeAfter(err))
 	}
@@ -132,7 +134,7 @@ func (p *Prober) closeAfter(err error) error {
 // Run probes and publishes until ctx is done, then says goodbye.
 func (p *Prober) Run(ctx context.Context) error {
 	o := p.o.Bus
-	o.Name = "pharos-prober/" + p.site + "/" + p.name
+	o.Name = "pharos-prober/" + p.self.String()
 	o.Log = p.o.Log
 	g, work := errgroup.WithContext(ctx)
 	// Probing waits for nobody.
@@ -171,14 +173,15 @@ func (p *Prober) publish(ctx context.Context, o bus.Options) error {
 	g, work := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return conn.Listen(work, func(m bus.Message) {
-			if who := pharos.ParseRefresh(m.Data).Prober; who == "" || who == p.site+"/"+p.name {
+			if who := pharos.ParseRefresh(m.Data).Prober; who == "" || who == p.self.String() {
 				p.outbox.refresh()
 			}
 		}, pharos.SubjectRefresh)
 	})
-	g.Go(func() error { return p.outbox.run(work, conn) })
+	out := &publisher{self: p.self, outbox: p.outbox, scheduler: p.scheduler, conn: conn, log: p.o.Log}
+	g.Go(func() error { return out.run(work) })
 	err = g.Wait()
-	p.outbox.goodbye(conn)
+	out.sendHeartbeat(true)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if closing := conn.Close(leave); closing != nil {

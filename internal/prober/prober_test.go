@@ -18,6 +18,7 @@ import (
 
 	"pharos/internal/bus"
 	"pharos/internal/bus/embedded"
+	"pharos/internal/clock"
 	"pharos/internal/config"
 	"pharos/internal/pharos"
 	"pharos/internal/schedule"
@@ -387,15 +388,21 @@ func TestTheOutboxHoldsTheNewestOfEachWatcherOnce(t *testing.T) {
 	}
 	defer conn.Close(t.Context())
 	<-conn.Connected()
-	o := newOutbox(&Prober{site: "local", name: "p1", o: Options{Log: slog.New(slog.DiscardHandler)}}, 1)
+	o := newOutbox(clock.New(nil), 1)
+	out := &publisher{self: identity{siteToken: "local", proberToken: "p1"}, outbox: o, conn: conn, log: slog.New(slog.DiscardHandler)}
+	sendNews := func() {
+		for _, it := range o.takeNews() {
+			out.send(it)
+		}
+	}
 	for _, status := range []pharos.Status{pharos.OK, pharos.Warning, pharos.Critical} {
-		o.put(schedule.Report{ID: "local.set.a", Result: pharos.Result{Status: status}, At: time.Now()})
-		o.put(schedule.Report{ID: "local.set.gone", Result: pharos.Result{Status: status}, At: time.Now()})
+		o.put(schedule.Report{ID: "local.set.a", Result: pharos.Result{Status: status}})
+		o.put(schedule.Report{ID: "local.set.gone", Result: pharos.Result{Status: status}})
 	}
 	o.adopt(nil, []pharos.WatcherID{"local.set.gone"})
-	o.sendQueue(conn)
-	o.put(schedule.Report{ID: "local.set.last", Result: pharos.Result{Status: pharos.OK}, At: time.Now()})
-	o.sendQueue(conn)
+	sendNews()
+	o.put(schedule.Report{ID: "local.set.last", Result: pharos.Result{Status: pharos.OK}})
+	sendNews()
 	var got []string
 	e.until("the last", func(s pharos.Subject, data []byte) bool {
 		r, err := pharos.ParseResult(data)

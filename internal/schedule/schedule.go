@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"pharos/internal/clock"
 	"pharos/internal/pharos"
 )
 
@@ -61,7 +62,7 @@ type Job struct {
 type Report struct {
 	ID     pharos.WatcherID
 	Result pharos.Result
-	At     time.Time
+	At     time.Duration
 }
 
 // Options are what a Scheduler needs. Report is called by one goroutine at a
@@ -72,9 +73,7 @@ type Options struct {
 	// CoarseTimer keeps to Go's own timers, which are up to a millisecond late,
 	// where a better clock is to be had.
 	CoarseTimer bool
-	// Slept returns for how long the machine has slept since it was started:
-	// time that Go's monotonic clock does not count. nil: pharos.Slept.
-	Slept func() time.Duration
+	Clock       *clock.Clock // of the times in reports; nil: the machine's
 }
 
 // Stats are counters since the start, but for WorstLag.
@@ -90,9 +89,7 @@ type Stats struct {
 // each run's end to a goroutine that owned it cost two wake-ups a run.
 type Scheduler struct {
 	o       Options
-	base    time.Time
-	slept   time.Duration   // before base
-	asleep  atomic.Int64    // since base, nanoseconds
+	clock   *clock.Clock
 	mu      sync.Mutex      // guards all below, and the entries; whatever touches them is called with it held
 	ctx     context.Context // of Run; nil before it
 	wake    waker           // nil before Run
@@ -173,11 +170,11 @@ func New(o Options) *Scheduler {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits
 	}
-	if o.Slept == nil {
-		o.Slept = pharos.Slept
+	if o.Clock == nil {
+		o.Clock = clock.New(nil)
 	}
 	s := &Scheduler{
-		o: o, base: time.Now(), slept: o.Slept(),
+		o: o, clock: o.Clock,
 		armed:   never,
 		entries: map[pharos.WatcherID]*entry{}, rings: map[time.Duration]*ring{},
 	}
@@ -214,7 +211,7 @@ func (s *Scheduler) Restore(past map[pharos.WatcherID]pharos.Result) {
 func (s *Scheduler) Stats() Stats {
 	s.mu.Lock()
 	unable := s.unable
-	if s.now()-s.unableAt > unableFor {
+	if s.clock.Now()-s.unableAt > unableFor {
 		unable = ""
 	}
 	s.mu.Unlock()
@@ -258,7 +255,7 @@ func (s *Scheduler) turn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.doubtLocked()
-	s.fireLocked(s.now())
+	s.fireLocked(s.clock.Now())
 	s.armed = never
 	s.armLocked()
 }
@@ -270,7 +267,7 @@ func (s *Scheduler) armLocked() {
 	if s.wake == nil || len(s.queue) == 0 {
 		return
 	}
-	next, now := s.queue[0].wake(), s.now()
+	next, now := s.queue[0].wake(), s.clock.Now()
 	if s.running.Load() > 0 {
 		next = min(next, now+stall)
 	}
@@ -280,11 +277,11 @@ func (s *Scheduler) armLocked() {
 	}
 }
 
-// doubtLocked looks whether the machine slept or this process was stopped: then
+// doubtLocked looks whether the machine was suspended or this process was stopped: then
 // what the runs under way measure is not their targets' doing. Those that come
 // out well are believed all the same.
 func (s *Scheduler) doubtLocked() {
-	if slept := s.noticeSleep(); !slept && s.now()-s.armed <= stall {
+	if !s.clock.Notice() && s.clock.Now()-s.armed <= stall {
 		return
 	}
 	for _, e := range s.entries {
@@ -295,21 +292,6 @@ func (s *Scheduler) doubtLocked() {
 	}
 }
 
-// now returns the time since the base, that in which the machine slept included.
-func (s *Scheduler) now() time.Duration { return time.Since(s.base) + time.Duration(s.asleep.Load()) }
-
-// noticeSleep lets now jump by the time that the machine has just slept, and
-// reports whether it has. The two clocks behind it are not read at the same
-// instant, so little is nothing.
-func (s *Scheduler) noticeSleep() bool {
-	d := s.o.Slept() - s.slept
-	if (d - time.Duration(s.asleep.Load())).Abs() <= 50*time.Millisecond {
-		return false
-	}
-	s.asleep.Store(int64(d))
-	return true
-}
-
 func (s *Scheduler) close(e *entry) {
 	if e.gone && e.job.Close != nil {
 		e.job.Close()
@@ -318,7 +300,7 @@ func (s *Scheduler) close(e *entry) {
 }
 
 func (s *Scheduler) restoreLocked(past map[pharos.WatcherID]pharos.Result) {
-	now := s.now()
+	now := s.clock.Now()
 	for id, r := range past {
 		if e := s.entries[id]; e != nil {
 			e.memory.restore(now, &r)
@@ -349,7 +331,7 @@ func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
 		}
 		return 0
 	})
-	now := s.now()
+	now := s.clock.Now()
 	for _, job := range put {
 		w := &job.Watcher
 		e := &entry{job: job, index: -1}
@@ -501,15 +483,15 @@ func (s *Scheduler) start(e *entry) {
 	if len(e.job.Watcher.Bounds.Parts) > 0 {
 		entered = func() { s.entered(e) }
 	}
-	e.early = s.now() + e.after(0) + early
+	e.early = s.clock.Now() + e.after(0) + early
 	s.runs.Add(1)
 	go func() {
 		defer s.runs.Done()
 		trace, at := pharos.NewTrace(entered), time.Now()
-		e.started.Store(int64(s.now()))
+		e.started.Store(int64(s.clock.Now()))
 		e.trace.Store(trace)
 		m := e.job.Run(run, trace)
-		end, cancelled := s.now(), run.Err() == context.Canceled
+		end, cancelled := s.clock.Now(), run.Err() == context.Canceled
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.doubtLocked()
@@ -525,7 +507,7 @@ func (s *Scheduler) entered(e *entry) {
 	if !e.running || e.stalled || e.gone {
 		return
 	}
-	if next := e.nextPart(s.now()); next < e.early {
+	if next := e.nextPart(s.clock.Now()); next < e.early {
 		e.early = next
 		heap.Fix(&s.queue, e.index)
 		s.armLocked()
@@ -705,7 +687,7 @@ func (s *Scheduler) finish(e *entry, m *pharos.Measurement, at time.Time, end ti
 		}
 	}
 	e.last = sight{true, r.Value, r.Unit, r.Text, r.Detail, r.Facts, r.Summary}
-	s.report(e, s.now(), r, true)
+	s.report(e, s.clock.Now(), r, true)
 }
 
 // report judges a result by the watcher's memory and sends it. A run that has
@@ -736,7 +718,7 @@ func (s *Scheduler) tell(e *entry, now time.Duration, r pharos.Result) {
 	r.TTL = pharos.Seconds(max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack)
 	r.Missed = e.missed
 	e.told = r
-	s.o.Report(Report{ID: w.ID, Result: r, At: time.Now()})
+	s.o.Report(Report{ID: w.ID, Result: r, At: s.clock.Now()})
 }
 
 func btoi(b bool) int {

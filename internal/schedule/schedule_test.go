@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"pharos/internal/clock"
 	"pharos/internal/pharos"
 )
 
@@ -54,9 +55,9 @@ func takes(d time.Duration, s pharos.Status) run {
 
 // play runs jobs on a fake clock while then lasts, and returns all reports and
 // the scheduler's start.
-func play(t *testing.T, limits Limits, jobs []Job, then func(ctx context.Context, s *Scheduler)) (reports []Report, base time.Time) {
+func play(t *testing.T, limits Limits, jobs []Job, then func(ctx context.Context, s *Scheduler)) (reports []Report) {
 	t.Helper()
-	s := New(Options{Limits: limits, CoarseTimer: true, Slept: awake, Report: func(r Report) { reports = append(reports, r) }})
+	s := New(Options{Limits: limits, CoarseTimer: true, Clock: clock.New(clock.Never), Report: func(r Report) { reports = append(reports, r) }})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
@@ -66,11 +67,8 @@ func play(t *testing.T, limits Limits, jobs []Job, then func(ctx context.Context
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	return reports, s.base
+	return reports
 }
-
-// awake is the sleep of a machine whose clock is a fake one.
-func awake() time.Duration { return 0 }
 
 func wait(d time.Duration) func(context.Context, *Scheduler) {
 	return func(context.Context, *Scheduler) { time.Sleep(d) }
@@ -79,13 +77,13 @@ func wait(d time.Duration) func(context.Context, *Scheduler) {
 func TestEveryWatcherRunsOnceAnIntervalAndTheyAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 500
-		began := make(map[string][]time.Time)
+		began := map[string][]time.Duration{}
 		var jobs []Job
 		for i := range n {
 			name := fmt.Sprintf("w%03d", i)
 			jobs = append(jobs, Job{Watcher: page(name, nil), Run: takes(10*time.Millisecond, pharos.OK)})
 		}
-		reports, base := play(t, Limits{}, jobs, wait(10*time.Second+500*time.Millisecond))
+		reports := play(t, Limits{}, jobs, wait(10*time.Second+500*time.Millisecond))
 		perSlot := map[time.Duration]int{}
 		for _, r := range reports {
 			began[string(r.ID)] = append(began[string(r.ID)], r.At)
@@ -97,15 +95,15 @@ func TestEveryWatcherRunsOnceAnIntervalAndTheyAreSpread(t *testing.T) {
 			t.Fatalf("%d watchers ran, want %d", len(began), n)
 		}
 		for id, at := range began {
-			if first := at[0].Sub(base); first > 2*time.Second+20*time.Millisecond {
+			if first := at[0]; first > 2*time.Second+20*time.Millisecond {
 				t.Errorf("%s first ran after %v, want within its interval", id, first)
 			}
 			for i := 1; i < len(at); i++ {
-				if gap := at[i].Sub(at[i-1]); gap != 2*time.Second {
+				if gap := at[i] - at[i-1]; gap != 2*time.Second {
 					t.Fatalf("%s: %v between runs, want 2 s", id, gap)
 				}
 			}
-			perSlot[at[0].Sub(base).Truncate(20*time.Millisecond)]++
+			perSlot[at[0].Truncate(20*time.Millisecond)]++
 		}
 		for slot, count := range perSlot {
 			if count > 10 { // 5 each if perfectly even
@@ -167,10 +165,10 @@ func TestLongIntervalsAreSpreadAfterTheFirstRun(t *testing.T) {
 		for i := range 100 {
 			jobs = append(jobs, Job{Watcher: page(fmt.Sprint("w", i), func(w *pharos.Watcher) { w.Interval = 20 * time.Second }), Run: takes(0, pharos.OK)})
 		}
-		reports, base := play(t, Limits{}, jobs, wait(60*time.Second-time.Millisecond))
+		reports := play(t, Limits{}, jobs, wait(60*time.Second-time.Millisecond))
 		third := map[int]int{}
 		for _, r := range reports {
-			if at := r.At.Sub(base); at >= 40*time.Second {
+			if at := r.At; at >= 40*time.Second {
 				third[int(at/(2*time.Second))]++
 			}
 		}
@@ -216,7 +214,7 @@ func TestAHungCheckDoesNotStayGreen(t *testing.T) {
 			return pharos.Measurement{}
 		}
 		w := page("w", func(w *pharos.Watcher) { w.Timeout = 10 * time.Minute })
-		reports, _ := play(t, Limits{}, []Job{{Watcher: w, Run: run}}, wait(5*time.Minute))
+		reports := play(t, Limits{}, []Job{{Watcher: w, Run: run}}, wait(5*time.Minute))
 		var hung []Report
 		for _, r := range reports {
 			if r.Result.Running {
@@ -248,10 +246,10 @@ func TestSleepDoesNotTurnARunRed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var slept atomic.Int64
+				var suspended atomic.Int64
 				var said []string
-				s := New(Options{CoarseTimer: true, Slept: func() time.Duration { return time.Duration(slept.Load()) }, Report: func(r Report) {
-					if slept.Load() > 0 && strings.HasSuffix(string(r.ID), ".w") {
+				s := New(Options{CoarseTimer: true, Clock: clock.New(func() time.Duration { return time.Duration(suspended.Load()) }), Report: func(r Report) {
+					if suspended.Load() > 0 && strings.HasSuffix(string(r.ID), ".w") {
 						said = append(said, r.Result.Status.String())
 					}
 				}})
@@ -260,7 +258,7 @@ func TestSleepDoesNotTurnARunRed(t *testing.T) {
 				go func() { ended <- s.Run(ctx) }()
 				w := page("w", func(w *pharos.Watcher) { w.Bounds.Value.Critical = pharos.Num(1) })
 				run := func(ctx context.Context, trace *pharos.Trace) pharos.Measurement {
-					slept.CompareAndSwap(0, int64(time.Hour)) // while it is under way
+					suspended.CompareAndSwap(0, int64(time.Hour)) // while it is under way
 					return c.run(ctx, trace)
 				}
 				other := page("other", func(w *pharos.Watcher) { w.Interval = 100 * time.Millisecond })
@@ -290,7 +288,7 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var said []string
-				s := New(Options{Slept: awake, Report: func(r Report) { said = append(said, r.Result.Status.String()) }})
+				s := New(Options{Clock: clock.New(clock.Never), Report: func(r Report) { said = append(said, r.Result.Status.String()) }})
 				s.ctx, s.wake = t.Context(), newTimerWaker() // nobody waits for it: the process is stopped but for its turns
 				defer s.wake.Close()
 				w := page("w", func(w *pharos.Watcher) { w.Interval, w.Timeout = time.Minute, 2*time.Second })
@@ -326,7 +324,7 @@ func TestAStoppedProcessDoesNotTurnARunRed(t *testing.T) {
 
 func TestWhatComesAfterTheEndIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New(Options{CoarseTimer: true, Slept: awake, Report: func(Report) {}})
+		s := New(Options{CoarseTimer: true, Clock: clock.New(clock.Never), Report: func(Report) {}})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := s.Run(ctx); err != nil {
@@ -346,7 +344,7 @@ func TestLongIntervalsRunSoon(t *testing.T) {
 		for i := range 20 {
 			jobs = append(jobs, Job{Watcher: page(fmt.Sprint("w", i), func(w *pharos.Watcher) { w.Interval = time.Hour }), Run: takes(0, pharos.OK)})
 		}
-		reports, _ := play(t, Limits{}, jobs, wait(2*time.Second))
+		reports := play(t, Limits{}, jobs, wait(2*time.Second))
 		if len(reports) != 20 {
 			t.Errorf("%d of 20 watchers with an interval of an hour ran in the first 2 s", len(reports))
 		}
@@ -362,7 +360,7 @@ func TestNoOverlapAndMissedTicksAreCounted(t *testing.T) {
 			return takes(5*time.Second, pharos.OK)(ctx, trace)
 		}
 		var missed uint64
-		reports, _ := play(t, Limits{}, []Job{{Watcher: page("slow", nil), Run: run}}, func(ctx context.Context, s *Scheduler) {
+		reports := play(t, Limits{}, []Job{{Watcher: page("slow", nil), Run: run}}, func(ctx context.Context, s *Scheduler) {
 			time.Sleep(12500 * time.Millisecond) // ticks at 0, 2, 4 (missed), 6, 8, 10 (missed), 12
 			missed = s.Stats().Missed
 		})
@@ -386,11 +384,11 @@ type seen struct {
 	Summary string
 }
 
-func show(reports []Report, base time.Time) []seen {
+func show(reports []Report, offset time.Duration) []seen {
 	var out []seen
 	for _, r := range reports {
 		v := math.Round(r.Result.Value.V*100) / 100
-		out = append(out, seen{r.At.Sub(base).Round(10 * time.Millisecond), r.Result.Status, r.Result.Running, v, r.Result.Summary})
+		out = append(out, seen{(r.At - offset).Round(10 * time.Millisecond), r.Result.Status, r.Result.Running, v, r.Result.Summary})
 	}
 	return out
 }
@@ -452,8 +450,8 @@ func TestEarlyVerdicts(t *testing.T) {
 				if i := jobs[0].Watcher.Interval; i > firstRun {
 					offset = time.Duration(float64(offset) * float64(firstRun) / float64(i))
 				}
-				reports, base := play(t, Limits{}, jobs, wait(offset+3600*time.Millisecond))
-				got := show(reports, base.Add(offset))
+				reports := play(t, Limits{}, jobs, wait(offset+3600*time.Millisecond))
+				got := show(reports, offset)
 				got = slices.DeleteFunc(got, func(s seen) bool { return s.After > 3550*time.Millisecond })
 				if len(got) > len(c.want) && c.want[len(c.want)-1].After < 3*time.Second {
 					got = got[:len(c.want)]
@@ -534,11 +532,11 @@ func TestEarlyVerdictsOnPhases(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				jobs := first("w", c.change, c.run)
 				offset := time.Duration(float64(phase(jobs[0].Watcher)) * float64(firstRun) / float64(jobs[0].Watcher.Interval))
-				reports, base := play(t, Limits{}, jobs, wait(offset+3*time.Second))
+				reports := play(t, Limits{}, jobs, wait(offset+3*time.Second))
 				for i := range c.want {
 					c.want[i].After = c.want[i].After.Round(10 * ms)
 				}
-				if diff := cmp.Diff(c.want, show(reports, base.Add(offset))); diff != "" {
+				if diff := cmp.Diff(c.want, show(reports, offset)); diff != "" {
 					t.Error("reports, want -, got +\n" + diff)
 				}
 			})
@@ -555,7 +553,7 @@ func TestAHungClassTakesNothingFromAnother(t *testing.T) {
 			jobs = append(jobs, Job{Watcher: w, Run: takes(time.Hour, pharos.OK)})
 		}
 		jobs = append(jobs, Job{Watcher: page("page", nil), Run: takes(time.Millisecond, pharos.OK)})
-		reports, _ := play(t, Limits{1, 1, 8, 1}, jobs, wait(8500*time.Millisecond))
+		reports := play(t, Limits{1, 1, 8, 1}, jobs, wait(8500*time.Millisecond))
 		pages, busy := 0, 0
 		for _, r := range reports {
 			switch {
@@ -587,16 +585,16 @@ func TestHungRunsTakeNothingFromThoseOfTheirClass(t *testing.T) {
 		for i := range 4 {
 			jobs = append(jobs, Job{Watcher: page(fmt.Sprint("well", i), nil), Run: takes(time.Millisecond, pharos.OK)})
 		}
-		reports, base := play(t, Limits{10, 1, 1, 1}, jobs, wait(5*time.Minute))
+		reports := play(t, Limits{10, 1, 1, 1}, jobs, wait(5*time.Minute))
 		well, hung := 0, map[pharos.Status]int{}
 		for _, r := range reports {
 			switch {
 			case strings.Contains(string(r.ID), "well"):
 				well++
 				if r.Result.Status != pharos.OK {
-					t.Errorf("one that is well is %v %q after %v", r.Result.Status, r.Result.Summary, r.At.Sub(base))
+					t.Errorf("one that is well is %v %q after %v", r.Result.Status, r.Result.Summary, r.At)
 				}
-			case r.At.Sub(base) > 30*time.Second:
+			case r.At > 30*time.Second:
 				hung[r.Result.Status]++
 			}
 		}
@@ -611,11 +609,11 @@ func TestHungRunsTakeNothingFromThoseOfTheirClass(t *testing.T) {
 
 func TestARunThatAlwaysTakesLongerThanItsIntervalIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reports, base := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: takes(8*time.Second, pharos.OK)}}, wait(5*time.Minute))
+		reports := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: takes(8*time.Second, pharos.OK)}}, wait(5*time.Minute))
 		last := reports[len(reports)-1].Result
 		for _, r := range reports {
-			if r.At.Sub(base) > 12*time.Second && r.Result.Status != pharos.OK {
-				t.Errorf("after %v it is %v %q", r.At.Sub(base), r.Result.Status, r.Result.Summary)
+			if r.At > 12*time.Second && r.Result.Status != pharos.OK {
+				t.Errorf("after %v it is %v %q", r.At, r.Result.Status, r.Result.Summary)
 			}
 			if !r.Result.Running {
 				last = r.Result
@@ -634,7 +632,7 @@ func TestWhoWaitsForAPlaceGetsTheNextOne(t *testing.T) {
 			w := page(fmt.Sprint("w", i), func(w *pharos.Watcher) { w.Interval = 10 * time.Second })
 			jobs = append(jobs, Job{Watcher: w, Run: takes(3*time.Second, pharos.OK)})
 		}
-		reports, _ := play(t, Limits{1, 1, 1, 1}, jobs, wait(11*time.Second))
+		reports := play(t, Limits{1, 1, 1, 1}, jobs, wait(11*time.Second))
 		ran := map[pharos.WatcherID]bool{}
 		for _, r := range reports {
 			if r.Result.Status == pharos.OK {
@@ -659,7 +657,7 @@ func TestEachReportSaysByWhenTheNextIsDue(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", c.change), Run: takes(c.takes, pharos.OK)}}, wait(4*time.Second))
+				reports := play(t, Limits{}, []Job{{Watcher: page("w", c.change), Run: takes(c.takes, pharos.OK)}}, wait(4*time.Second))
 				if got := reports[0].Result.TTL.Duration(); got < c.atLeast || got > c.atLeast+c.notMuchGap {
 					t.Errorf("the next is due within %v, want %v to %v", got, c.atLeast, c.atLeast+c.notMuchGap)
 				}
@@ -676,7 +674,7 @@ func TestARunThatWasCancelledSaysNothing(t *testing.T) {
 			return takes(time.Hour, pharos.OK)(ctx, trace)
 		}
 		w := page("w", func(w *pharos.Watcher) { w.Interval = 20 * time.Second })
-		reports, _ := play(t, Limits{}, []Job{{Watcher: w, Run: run}}, wait(firstRun+100*time.Millisecond))
+		reports := play(t, Limits{}, []Job{{Watcher: w, Run: run}}, wait(firstRun+100*time.Millisecond))
 		if len(reports) > 0 || !began {
 			t.Errorf("it said %v", reports)
 		}
@@ -693,7 +691,7 @@ func TestTheProbersOwnFaultIsToldOfTheProber(t *testing.T) {
 			}
 			return fault
 		}
-		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, func(_ context.Context, s *Scheduler) {
+		reports := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, func(_ context.Context, s *Scheduler) {
 			time.Sleep(3 * time.Second)
 			if got := s.Stats().Unable; got != fault.Reason {
 				t.Errorf("it says of itself %q", got)
@@ -719,7 +717,7 @@ func TestMemoryTellsFlickers(t *testing.T) {
 			i++
 			return pharos.Measurement{Outcome: outcome(s)}
 		}
-		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(13*time.Second))
+		reports := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(13*time.Second))
 		last := reports[5].Result
 		want := []pharos.Flicker{{Status: pharos.Critical, Lasted: pharos.Seconds(6 * time.Second), Ago: pharos.Seconds(2 * time.Second)}}
 		if diff := cmp.Diff(want, last.Flickers); diff != "" {
@@ -786,23 +784,23 @@ func TestMemoryGoesOnAfterARestart(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := page("w", nil)
-		reports, base := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
+		reports := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
 			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: pharos.Seconds(time.Hour)}, "not.one.ofours": {}})
 			time.Sleep(2 * time.Second)
 		})
-		if got, want := reports[0].Result.For.Duration(), time.Hour+reports[0].At.Sub(base); got != want {
+		if got, want := reports[0].Result.For.Duration(), time.Hour+reports[0].At; got != want {
 			t.Errorf("ok for %v, want %v", got, want)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		w := page("w", nil)
-		reports, base := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
+		reports := play(t, Limits{}, []Job{{Watcher: w, Run: takes(0, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
 			time.Sleep(3 * time.Second)
 			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: {Status: pharos.OK, For: pharos.Seconds(time.Hour), Flickers: []pharos.Flicker{flicker}}})
 			synctest.Wait()
 		})
 		last := reports[len(reports)-1]
-		if at := last.At.Sub(base); at != 3*time.Second {
+		if at := last.At; at != 3*time.Second {
 			t.Errorf("what is remembered was told %v after the start, want at once, after 3 s", at)
 		}
 		if diff := cmp.Diff([]pharos.Flicker{flicker}, last.Result.Flickers); diff != "" {
@@ -875,7 +873,7 @@ func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
 			}
 			return pharos.Measurement{Outcome: outcome(s)}
 		}
-		reports, _ := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(15*time.Second))
+		reports := play(t, Limits{}, []Job{{Watcher: page("w", nil), Run: run}}, wait(15*time.Second))
 		var got []pharos.Outage
 		for _, r := range reports[:7] {
 			got = append(got, r.Result.Outage)
@@ -887,7 +885,7 @@ func TestASpellUnderWayIsToldWhereItIsMoreThanItsEnd(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		w := page("w", nil)
-		reports, _ := play(t, Limits{}, []Job{{Watcher: w, Run: takes(3*time.Second, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
+		reports := play(t, Limits{}, []Job{{Watcher: w, Run: takes(3*time.Second, pharos.OK)}}, func(ctx context.Context, s *Scheduler) {
 			s.Restore(map[pharos.WatcherID]pharos.Result{w.ID: *redThenYellow()})
 			time.Sleep(5 * time.Second)
 		})
@@ -963,7 +961,7 @@ func TestUpdate(t *testing.T) {
 			{Watcher: w, Run: takes(0, pharos.OK), Close: closes("w, old")},
 			{Watcher: gone, Run: takes(time.Hour, pharos.OK), Close: closes("gone")},
 		}
-		reports, _ := play(t, Limits{}, jobs, func(ctx context.Context, s *Scheduler) {
+		reports := play(t, Limits{}, jobs, func(ctx context.Context, s *Scheduler) {
 			time.Sleep(5 * time.Second)
 			s.Update([]Job{{Watcher: w, Run: takes(0, pharos.OK), Close: closes("w, new")}}, []pharos.WatcherID{gone.ID})
 			synctest.Wait()
@@ -973,10 +971,10 @@ func TestUpdate(t *testing.T) {
 			time.Sleep(5 * time.Second)
 		})
 		var last Report
-		var at []time.Time
+		var at []time.Duration
 		for _, r := range reports {
 			if r.ID == gone.ID {
-				if r.At.Sub(at0(reports)) > 6*time.Second {
+				if r.At-at0(reports) > 6*time.Second {
 					t.Errorf("a report of the watcher that was dropped: %+v", r)
 				}
 				continue
@@ -988,7 +986,7 @@ func TestUpdate(t *testing.T) {
 			t.Errorf("ok for %v: the changed watcher lost its memory", last.Result.For)
 		}
 		for i := 1; i < len(at); i++ {
-			if gap := at[i].Sub(at[i-1]); gap != 2*time.Second {
+			if gap := at[i] - at[i-1]; gap != 2*time.Second {
 				t.Errorf("%v between runs: the change moved the ticks", gap)
 			}
 		}
@@ -998,19 +996,19 @@ func TestUpdate(t *testing.T) {
 	})
 }
 
-func at0(r []Report) time.Time { return r[0].At }
+func at0(r []Report) time.Duration { return r[0].At }
 
 func TestASleepIsMissedTicksNotABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var runs, slept atomic.Int64
-		s := New(Options{CoarseTimer: true, Report: func(Report) {}, Slept: func() time.Duration { return time.Duration(slept.Load()) }})
+		var runs, suspended atomic.Int64
+		s := New(Options{CoarseTimer: true, Report: func(Report) {}, Clock: clock.New(func() time.Duration { return time.Duration(suspended.Load()) })})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
 		s.Update([]Job{{Watcher: page("w", nil), Run: func(context.Context, *pharos.Trace) pharos.Measurement { runs.Add(1); return pharos.Measurement{} }}}, nil)
 		time.Sleep(5 * time.Second)
 		before := runs.Load()
-		slept.Store(int64(time.Minute))
+		suspended.Store(int64(time.Minute))
 		time.Sleep(2 * time.Second)
 		if got := runs.Load() - before; got < 1 || got > 2 {
 			t.Errorf("%d runs in the two seconds after the sleep", got)
@@ -1025,15 +1023,15 @@ func TestASleepIsMissedTicksNotABurst(t *testing.T) {
 
 func TestSleepCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var slept atomic.Int64
+		var suspended atomic.Int64
 		var reports []Report
-		s := New(Options{CoarseTimer: true, Report: func(r Report) { reports = append(reports, r) }, Slept: func() time.Duration { return time.Duration(slept.Load()) }})
+		s := New(Options{CoarseTimer: true, Report: func(r Report) { reports = append(reports, r) }, Clock: clock.New(func() time.Duration { return time.Duration(suspended.Load()) })})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
 		s.Update([]Job{{Watcher: page("w", nil), Run: takes(0, pharos.OK)}}, nil)
 		time.Sleep(3 * time.Second)
-		slept.Store(int64(time.Hour))
+		suspended.Store(int64(time.Hour))
 		time.Sleep(3 * time.Second)
 		cancel()
 		<-ended

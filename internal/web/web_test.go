@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pharos/internal/board"
+	"pharos/internal/clock"
 	"pharos/internal/pharos"
 	"pharos/internal/ui"
 )
@@ -36,9 +37,6 @@ type world struct {
 	log *bytes.Buffer
 }
 
-// awake keeps the machine's own clocks out of tests with a fake one.
-func awake() time.Duration { return 0 }
-
 // testGuard knows the names that the tests' requests are for.
 var testGuard = Guard{Hosts: []string{"example.com", "a"}}
 
@@ -49,7 +47,7 @@ func start(t testing.TB, o Options) (*world, func()) {
 	w := &world{TB: t, log: &bytes.Buffer{}}
 	o.Log = slog.New(slog.NewTextHandler(w.log, nil))
 	o.Version = "1.0"
-	w.b = board.New(board.Options{Title: "Pharos", Tagline: "Watching", Build: ui.Build(), Log: slog.New(slog.DiscardHandler), Slept: awake})
+	w.b = board.New(board.Options{Title: "Pharos", Tagline: "Watching", Build: ui.Build(), Log: slog.New(slog.DiscardHandler), Clock: clock.New(clock.Never)})
 	o.Board = w.b
 	w.s = New(o)
 	w.s.Apply(Settings{Guard: testGuard})
