@@ -54,6 +54,11 @@ const flaws = `(() => {
     const text = e.textContent ? range.getBoundingClientRect() : whole;
     return {left: Math.max(whole.left, text.left), right: Math.min(whole.right, text.right), top: Math.max(whole.top, text.top), bottom: Math.min(whole.bottom, text.bottom)};
   };
+  const wide = (e) => { // as far as it is not cut off
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    return range.getBoundingClientRect().width;
+  };
   const seen = (e) => e && e.getClientRects().length && box(e).width > 0;
   const cross = (a, b) => a.left < b.right - 0.6 && b.left < a.right - 0.6 && a.top < b.bottom - 0.6 && b.top < a.bottom - 0.6;
   const within = (a, b) => a.left >= b.left - 0.6 && a.right <= b.right + 0.6 && a.top >= b.top - 0.6 && a.bottom <= b.bottom + 0.6;
@@ -70,7 +75,8 @@ const flaws = `(() => {
     if (Math.abs(b.width - tiles[0][1].width) > 24 || Math.abs(b.height - tiles[0][1].height) > 1) say(e.id + " is of another size");
     if (cross(b, foot) || cross(b, top)) say(e.id + " crosses a bar");
     if (seen(rail) && cross(b, box(rail))) say(e.id + " crosses the rail");
-    const parts = [...e.querySelectorAll(".name span, .value, .unit, .reading > .mark, .note, .line, .dots")].filter(seen);
+    const parts = [...e.querySelectorAll(".name span:not(:empty), .value, .unit, .reading > .mark, .note, .line, .dots")].filter(seen);
+    for (const p of parts) if (p.parentNode.className === "name" && !/[\u0000-\u001f\u007f-\u009f\u2026]/.test(p.textContent) && wide(p) > box(p).width) say(e.id + " has its name cut without a sign: " + p.textContent);
     for (const p of parts) if (!within(box(p), b)) say(e.id + " lets its " + (p.className || "name") + " out");
     for (let i = 0; i < parts.length; i++) for (let j = i + 1; j < parts.length; j++) {
       if (cross(ink(parts[i]), ink(parts[j]))) say(e.id + ": " + (parts[i].className || "name") + " crosses " + (parts[j].className || "name") + " " + parts[i].textContent);

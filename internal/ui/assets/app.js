@@ -4,7 +4,7 @@
 import {NAMES, brief, called, some} from "./words.js";
 import {MARK, far, fit, scale, scrolling} from "./layout.js";
 import {group, regroup} from "./groups.js";
-import {needs, ruler, spread, wrap} from "./names.js";
+import {ANYWHERE, needs, ruler, spread, wrap} from "./names.js";
 import {Clock, read} from "./options.js";
 import {by, mark, put} from "./page.js";
 import {Bars} from "./bars.js";
@@ -106,8 +106,8 @@ class Page {
   }
 
   // fitting returns a function that breaks a text into rows, in heights of their letters; null where they do not hold it.
-  fitting(room, most, tail, whole) {
-    return (text) => wrap(text, room, most, tail, this.measure, whole);
+  fitting(room, most, tail, where) {
+    return (text) => wrap(text, room, most, tail, this.measure, where === undefined ? ANYWHERE : where);
   }
 
   // cut is as much of a text as so many rows hold.
@@ -234,7 +234,8 @@ class Page {
     this.unit = this.narrow ? 0.7 * this.options.zoom : Math.min(this.scale * this.options.zoom, width / 1040);
     root.style.fontSize = 20 * this.unit + "px";
     root.classList.toggle("narrow", this.narrow);
-    root.classList.toggle("upright", !this.narrow && width < height);
+    this.upright = !this.narrow && width < height;
+    root.classList.toggle("upright", this.upright);
     this.floor = smallest();
   }
 
@@ -333,7 +334,7 @@ class Page {
     const lines = this.overlay.firstElementChild.children;
     put(lines[0], !behind ? "connecting to the dashboard" : !silent ? "this screen is " + brief(behind) + " behind: its line is too slow"
       : this.stream.ever ? "no contact with the dashboard for " + brief(behind) : "no dashboard for " + brief(behind) + ", still trying");
-    put(lines[1], this.shape ? "the board is as it was at " + this.clock.ago(this.stopped, new Date()) : "");
+    put(lines[1], this.shape ? "the board is as it was at " + this.clock.ago(this.stopped, new Date(), true) : "");
     lines[1].hidden = !this.shape;
   }
 

@@ -64,11 +64,8 @@ export class Bars {
     const page = this.page, behind = page.behind, late = page.stream.late;
     const turn = page.pages.length > 1 ? "page " + (page.turned + 1) + " of " + page.pages.length + DOT : "";
     put(this.pulse, turn + (behind ? "not live" : !page.stream.ever ? "connecting" : late < 1 ? "live" : "live" + DOT + late.toFixed(1) + " s behind"));
-    this.list = describe(page.hops, page.now(), behind, page.stream.silent());
-    const text = banner(this.list);
-    this.top.classList.toggle("alarm", Boolean(text));
-    put(this.banner, text);
-    if (text) this.banner.style.fontSize = this.large(text) + "px";
+    this.list = describe(page.hops, page.now() - behind, behind, page.stream.silent());
+    this.alarm();
     const notices = page.hops.notices || [];
     put(this.notices, notices.length > 1 ? notices[0] + DOT + (notices.length - 1) + " more" : notices.join(""));
     this.notices.hidden = !notices.length;
@@ -90,11 +87,24 @@ export class Bars {
     });
   }
 
-  // large is how high the letters of the banner are: as high as fits beside the counts and the clock, on two rows if need be.
-  large(text) {
-    const page = this.page, u = page.unit;
-    const room = page.narrow ? page.width - 40 : page.width - this.pills.offsetWidth - this.clock.offsetWidth - 110 * u;
-    return Math.max(12, Math.min(46 * u, room / page.measure(text)) > 24 * u ? Math.min(46 * u, room / page.measure(text)) : 24 * u);
+  // alarm shows what is broken in letters that are read from afar: beside the counts and the clock, or in place of the
+  // counts where more of the names can be told so.
+  alarm() {
+    const page = this.page, u = page.unit, list = this.top.classList, texts = banner(this.list);
+    list.toggle("alarm", texts.length > 0);
+    list.remove("tight");
+    if (!texts.length) return put(this.banner, "");
+    const rows = page.narrow || page.upright, least = Math.min(page.far(1), 50 * u);
+    const all = rows ? page.width - 48 * u : page.width - this.clock.offsetWidth - 80 * u, beside = rows ? all : all - this.pills.offsetWidth;
+    const fitting = (room) => {
+      const n = texts.findIndex((text) => page.narrow || page.measure(text) * least <= room);
+      return n < 0 ? texts.length - 1 : n;
+    };
+    const first = fitting(beside), second = fitting(all), tight = first > 1 && second < first;
+    list.toggle("tight", tight);
+    const text = texts[tight ? second : first];
+    put(this.banner, text);
+    this.banner.style.fontSize = Math.max(least, Math.min(46 * u, (tight ? all : beside) / page.measure(text))) + "px";
   }
 
   // all shows every hop and every notice.

@@ -55,13 +55,15 @@ export function together(list, full) {
   return list;
 }
 
-// banner is what is broken, to be read from afar; "" while nothing is.
+// banner says what is broken, in as many words as there may be: a list, the longest first; empty while nothing is. The
+// first two name all that there are few of.
 export function banner(list) {
   const nats = list.find((hop) => hop.kind === "nats" && hop.state === "bad");
-  if (nats) return nats.short + ": nothing on this board is known to be true";
-  const silent = list.filter((hop) => hop.kind === "silent");
-  if (!silent.length) return "";
-  const n = silent.reduce((sum, hop) => sum + hop.n, 0);
-  const age = Math.max.apply(null, silent.map((hop) => hop.age));
-  return some(silent.map((hop) => hop.name), 4) + ": no contact for " + brief(age) + ", " + count(n, "watcher");
+  if (nats) return [nats.short + ": nothing on this board is known to be true", nats.short];
+  const silent = list.filter((hop) => hop.kind === "silent"), names = silent.map((hop) => hop.name);
+  if (!silent.length) return [];
+  const behind = ", " + count(silent.reduce((sum, hop) => sum + hop.n, 0), "watcher");
+  const age = ": no contact for " + brief(Math.max.apply(null, silent.map((hop) => hop.age)));
+  const many = silent.length > 1 ? count(silent.length, "prober") : names[0];
+  return [some(names, 4) + age + behind, some(names, 4) + age, some(names, 2) + age + behind, many + age + behind, many + age];
 }

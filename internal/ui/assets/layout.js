@@ -66,7 +66,7 @@ export function fit(ask) {
 function finish(best, list, s, x, y) {
   const less = Math.min(x, y);
   const plan = Object.assign({}, best.type, {level: best.level, list: list, cols: best.pack.cols, sections: []});
-  for (const key of ["name", "value", "unit", "high", "line", "pad", "mark"]) plan[key] *= less;
+  for (const key of ["name", "value", "unit", "high", "line", "reason", "pad", "mark"]) plan[key] *= less;
   plan.w = best.pack.w * x;
   plan.h = best.pack.h * y;
   plan.gap = best.pack.gap * less;
@@ -216,7 +216,7 @@ function letter(pack, level, ask) {
   const w = pack.w, h = pack.h;
   if (!level.rows) {
     const cell = Math.min(w, h);
-    return {name: 0, value: 0, unit: 0, line: 0, rows: 0, more: 0, high: 0, pad: 0, mark: cell * 0.62, note: 0, tail: 0, alone: false};
+    return {name: 0, value: 0, unit: 0, line: 0, reason: 0, rows: 0, more: 0, high: 0, pad: 0, mark: cell * 0.62, note: 0, tail: 0, alone: false};
   }
   const pad = Math.max(3, Math.min(20, Math.min(w, h) * 0.08));
   const inner = w - 2 * pad, high = h - 1.7 * pad;
@@ -251,10 +251,12 @@ function letter(pack, level, ask) {
   if (level.value) value = Math.min(room / 1.12, inner / (wide + ask.unit * 0.5), Math.max(name * 2.2, 34), 300);
   // A name that needs one row more takes it from its value.
   const more = level.value ? Math.max(0, Math.min(1, (room - name * LINE) / (value * 1.12))) : 0;
-  const notes = note ? (room - value * 1.12 >= line * 1.3 ? 2 : 1) : 0;
+  // The reason has one row, or two of letters as large as there is room for.
+  const spare = room - value * 1.12, notes = note ? (spare >= line * 1.3 ? 2 : 1) : 0;
+  const reason = notes > 1 ? Math.max(line, Math.min((spare + line * 1.3) / 2.7, name * 0.6)) : line;
   return {
     name: name, rows: rows, more: more, value: value, unit: Math.max(value * 0.45, Math.min(name * 0.62, value)),
-    high: high, line: line, pad: pad, note: notes, mark: level.value ? value * mark : name * 0.95, tail: tail, alone: name * ask.scale >= ask.far - 0.01 && name * needs[rows - 1].widest <= inner,
+    high: high, line: line, reason: reason, pad: pad, note: notes, mark: level.value ? value * mark : name * 0.95, tail: tail, alone: name * ask.scale >= ask.far - 0.01 && name * needs[rows - 1].widest <= inner,
     whole: whole, worth: worth(name, whole, ask),
   };
 }

@@ -3,6 +3,7 @@
 
 const ELLIPSIS = "\u2026";
 const LOOKED_AT = 300; // letters of a text that anybody looks at
+const SLACK = 1.004; // what is drawn is a little wider than what is measured
 
 // ruler returns a function that says how wide a bold text is in this type. Digits are all as wide as a zero.
 export function ruler(family) {
@@ -13,7 +14,7 @@ export function ruler(family) {
     if (text.length > LOOKED_AT) return text.length;
     let wide = known.get(text);
     if (wide === undefined) {
-      wide = g.measureText(text.replace(/[0-9]/g, "0")).width / 100;
+      wide = g.measureText(text.replace(/[0-9]/g, "0")).width / 100 * SLACK;
       if (known.size > 20000) known = new Map();
       known.set(text, wide);
     }
@@ -22,8 +23,8 @@ export function ruler(family) {
 }
 
 // words are what a text is broken into first, and pieces second: at the signs of addresses.
-const words = (text) => text.match(/\S*\s*/g).filter(Boolean);
-const pieces = (text) => text.match(/\/?[^\s\-_.:,\/]*[\s\-_.:,]*/g).filter(Boolean);
+const words = (text) => text.match(/(\S|\u00a0)*[^\S\u00a0]*/g).filter(Boolean);
+const pieces = (text) => text.match(/\/?([^\s\-_.:,\/]|\u00a0)*([\-_.:,]|[^\S\u00a0])*/g).filter(Boolean);
 
 // letters are what a piece may be broken into: signs that combine stay together.
 function letters(text) {
@@ -35,15 +36,17 @@ function letters(text) {
   }, []);
 }
 
+// What wrap may break: only between words, also at the signs of addresses, or anywhere.
+export const WORDS = 0, SIGNS_TOO = 1, ANYWHERE = 2;
+
 // wrap breaks a text into at most so many lines of this room, the last of which is shorter by tail. It is null where they
-// do not hold it. One word that leaves no room for the tail has it on a line of its own. A line keeps the space that it ends with. A word is broken only where it is longer than a line; not at
-// all, where whole words are asked for.
-export function wrap(text, room, most, tail, measure, whole) {
+// do not hold it. A text that leaves no room for the tail has it on a line of its own. A line keeps the space that it
+// ends with. A word is broken only where it is longer than a line.
+export function wrap(text, room, most, tail, measure, where) {
   if (measure(text) <= room - tail + 0.01) return [text];
   if (most < 2 || measure(text) > room * most) return null;
-  const lines = fill(words(text), room, most, tail, measure) || (whole ? null : fill(pieces(text), room, most, tail, measure));
-  if (lines || whole) return lines;
-  if (measure(text) <= room + 0.01) return [text, ""];
+  const lines = fill(words(text), room, most, tail, measure) || (where === WORDS ? null : fill(pieces(text), room, most, tail, measure));
+  if (lines || where !== ANYWHERE) return lines;
   const parts = [];
   for (const piece of pieces(text)) parts.push.apply(parts, measure(piece.trim()) > room - tail ? letters(piece) : [piece]);
   return fill(parts, room, most, tail, measure);
@@ -62,13 +65,13 @@ function fill(parts, room, most, tail, measure) {
     line += part;
     if (lines.length >= most || measure(line.trim()) > (lines.length === most - 1 ? room - tail : room) + 0.01) return null;
   }
-  return lines.concat(line);
+  return lines.concat(lines.length < most - 1 && measure(line.trim()) > room - tail + 0.01 ? [line, ""] : line);
 }
 
 // needs are the least rooms in which a text stands on one, two and three rows without a word that is broken: plain, and
 // where the last row is shorter by tail.
 export function needs(text, tail, measure) {
-  const parts = pieces(text.slice(0, LOOKED_AT)), bare = parts.map((part) => measure(part.trim()) * 1.005), full = parts.map((part) => measure(part) * 1.005);
+  const parts = pieces(text.slice(0, LOOKED_AT)), bare = parts.map((part) => measure(part.trim())), full = parts.map(measure);
   const wide = (from, to) => {
     let sum = 0;
     for (let i = from; i < to - 1; i++) sum += full[i];

@@ -49,9 +49,9 @@ export class Clock {
     return this.seconds.format(date).replace(/^24/, "00");
   }
 
-  // ago is the time, with the day where that is not today's.
-  ago(date, now) {
-    const time = this.minutes.format(date).replace(/^24/, "00");
+  // ago is the time to the minute, or to the second, with the day where that is not today's.
+  ago(date, now, exact) {
+    const time = exact ? this.full(date) : this.minutes.format(date).replace(/^24/, "00");
     if (this.day.format(date) === this.day.format(now)) return time;
     return (now - date < 6 * 86400000 ? this.week : this.date).format(date) + " " + time;
   }

@@ -1,7 +1,8 @@
-// The problems list: what is not well, in inLines that are read from five metres, where the tiles' own are too small for
+// The problems list: what is not well, in letters that are read from five metres, where the tiles' own are too small for
 // that; then what has recovered.
 
-import {DOT, NAMES, STATES, brief, called, count, flicker, isBad, lasting, measured, reason, said, tally} from "./words.js";
+import {DOT, NAMES, STATES, brief, called, count, flicker, isBad, lasting, measured, reason, said, some, tally} from "./words.js";
+import {WORDS} from "./names.js";
 import {by, inLines, make, mark, put, rows} from "./page.js";
 
 const MOST = 12; // rows on a telephone, whatever their height
@@ -70,20 +71,20 @@ export class Problems {
     put(this.more, [left.length - recovered ? left.length - recovered + " more" : "", recovered ? recovered + " recovered" : ""].filter(Boolean).join(", "));
   }
 
-  // arrange finds the largest inLines in which all rows fit, down to those that are still read from afar: then fewer rows.
+  // arrange finds the largest letters in which all rows fit, down to those that are still read from afar: then fewer rows.
   arrange(all) {
     const page = this.page, u = page.unit, box = this.box;
     const gap = 6 * u, head = 36 * u, below = 32 * u, pad = 7 * u, inset = 12 * u, mark = 1.25;
     const least = page.far(this.bad.length);
-    const high = (f) => Math.min(Math.max(f * 0.56, 20 * u), 29 * u, f) * 1.3; // of the second row
-    const rowsOf = (t, f, most, words) => page.fitting((box.w - inset * 2) / f - mark, most, 0, words)(called(t));
-    const whole = (t, f) => rowsOf(t, f, 2, true) || (f <= least ? rowsOf(t, f, 2) || rowsOf(t, f, 3) : null);
-    const size = (t, f, lines) => lines.length * f * 1.15 + high(f) + pad;
+    const small = (f) => Math.min(Math.max(f * 0.56, 20 * u), 36 * u, f), high = (f) => small(f) * 1.3; // of the row below a name
+    const rowsOf = (t, f, most, where) => page.fitting((box.w - inset * 2) / f - mark, most, 0, where)(called(t));
+    const whole = (t, f) => rowsOf(t, f, 2, WORDS) || (f <= least ? rowsOf(t, f, 2) || rowsOf(t, f, 3) : null);
+    const size = (f, lines) => lines.length * f * 1.15 + high(f) + pad;
     const fits = (f) => {
       let total = head - gap;
       for (const t of all) {
         const lines = whole(t, f);
-        if (!lines || (total += size(t, f, lines) + gap) > box.h) return false;
+        if (!lines || (total += size(f, lines) + gap) > box.h) return false;
       }
       return true;
     };
@@ -94,18 +95,20 @@ export class Problems {
     this.entries = [];
     for (const t of all) {
       const lines = whole(t, f) || rowsOf(t, f, 1) || page.cut(called(t), (box.w - inset * 2) / f - mark, 2);
-      const h = size(t, f, lines);
+      const h = size(f, lines);
       if (used + h + gap > room && this.entries.length && !(box.flows && isBad(t) && this.entries.length < MOST)) break;
       used += h + gap;
       this.entries.push({lines: lines, h: h});
     }
-    // What room is left goes to the rows, up to half of the list for one.
-    const spare = Math.max(0, Math.min((room - used) / this.entries.length, 0.5 * box.h - (this.entries[0] || {h: 0}).h, 3 * f));
-    for (const e of this.entries) e.h += box.flows ? 0 : spare;
-    this.room = (box.w - inset * 2 - mark * f) / (high(f) / 1.3);
+    // What room is left goes to the rows, up to half of the list for one: first to a second row below the name.
+    let spare = box.flows || !all.length ? 0 : (room - used) / this.entries.length;
+    this.deep = spare >= high(f);
+    spare = Math.max(0, Math.min(spare, 0.5 * box.h - (this.entries[0] || {h: 0}).h, 3 * f));
+    for (const e of this.entries) e.h += spare;
+    this.room = (box.w - inset * 2 - mark * f) / small(f);
     const style = this.el.style;
     style.setProperty("--name", f + "px");
-    style.setProperty("--below", high(f) / 1.3 + "px");
+    style.setProperty("--below", small(f) + "px");
     style.setProperty("--inset", inset + "px");
     style.setProperty("--gap", gap + "px");
     style.setProperty("--head", head + "px");
@@ -119,20 +122,29 @@ export class Problems {
     el.dataset.id = t.id;
     li.style.height = e.h + "px";
     inLines(el.children[1], e.lines);
-    const group = t.how === "stale";
-    const what = group ? t.of.slice(0, 12).map(called).join(", ") : [t.s === "ok" ? flicker(t.k, now, 1) : measured(t), t.s === "ok" || (t.s === "stale" && !t.m) ? "" : reason(t) === NAMES[t.s] && measured(t) ? "" : reason(t), this.page.setOf(t)];
     const long = t.s === "ok" ? (now - t.k.e < 5 ? "just now" : brief(now - t.k.e) + " ago") : lasting(now - t.f, true);
-    put(el.children[2].children[0], group ? what : this.fitting(what.filter(Boolean), long));
-    put(el.children[2].children[1], long);
-    mark(el, "aria-label", group ? t.name : said(t, now));
+    const why = this.why(t, now), where = t.how === "stale" ? sites(t.of) : this.page.setOf(t);
+    const all = [why, where].filter(Boolean).join(DOT), room = this.room - this.page.measure(long) - 1.1;
+    const beside = this.deep ? where : this.page.measure(all) <= room ? all : (t.how === "stale" && where) || why || where;
+    put(el.children[2], this.deep ? why : "");
+    put(el.children[3].children[0], beside);
+    put(el.children[3].children[1], long);
+    mark(el, "aria-label", t.how === "stale" ? t.name : said(t, now));
   }
 
-  // fitting is as much of what there is to say as stands beside the duration.
-  fitting(parts, long) {
-    const measure = this.page.measure, room = this.room - measure(long) - 1.1;
-    while (parts.length > 1 && measure(parts.join(DOT)) > room) parts.pop();
-    return parts.join(DOT);
+  // why is what a problem's value and its reason say, or what has been.
+  why(t, now) {
+    if (t.how === "stale") return some(t.of.map(called), 6);
+    if (t.s === "ok") return flicker(t.k, now, 1);
+    const value = measured(t), text = t.s === "stale" && !t.m ? "" : reason(t);
+    return [value, value && text === NAMES[t.s] ? "" : text].filter(Boolean).join(DOT);
   }
+}
+
+// sites are those of tiles, in order.
+function sites(tiles) {
+  const names = tiles.map((t) => t.site).filter(Boolean);
+  return some(names.filter((name, n) => names.indexOf(name) === n), 4);
 }
 
 function row() {
@@ -141,6 +153,7 @@ function row() {
   el.setAttribute("role", "button");
   make("i", "mark", el);
   make("div", "name", el).dir = "auto";
+  make("div", "what", el).dir = "auto";
   const more = make("div", "more", el);
   make("span", "what", more).dir = "auto";
   make("span", "long", more);

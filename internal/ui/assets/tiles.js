@@ -2,7 +2,7 @@
 
 import {called, glow, isBad, known, line, rank, reading, reason, said} from "./words.js";
 import {CELLS, LINE} from "./layout.js";
-import {spread} from "./names.js";
+import {ANYWHERE, SIGNS_TOO, spread} from "./names.js";
 import {by, inLines, make, mark} from "./page.js";
 
 // STEPS are the sizes of a value beside the usual one.
@@ -10,6 +10,8 @@ const STEPS = [1, 0.87, 0.75, 0.62, 0.5, 0.4, 0.32, 0.25];
 
 const LEAP = 4; // times as much, or as little: such a change of a value is shown at once
 const LEAST = 0.4; // of a value's usual size that it has beside a long name
+const SMALLER = 0.84; // than other names is one that is not shown whole otherwise
+const LEGIBLE = 10; // the height of the smallest letters of a name, on 1080 lines
 const STAND = 5; // seconds for which it stands then at least
 
 export class Tiles {
@@ -43,7 +45,7 @@ export class Tiles {
   // place gives all tiles their places, and their names the rows that they have there.
   place(plan) {
     const page = this.page, measure = page.measure, board = this.board, style = board.style;
-    for (const key of ["w", "h", "gapX", "gapY", "name", "value", "unit", "line", "pad", "mark", "title"]) style.setProperty("--" + key, round(plan[key]) + "px");
+    for (const key of ["w", "h", "gapX", "gapY", "name", "value", "unit", "line", "reason", "pad", "mark", "title"]) style.setProperty("--" + key, round(plan[key]) + "px");
     board.dataset.level = plan.level;
     board.dataset.note = plan.note;
     style.width = plan.list && plan.list.beside ? plan.list.x - plan.list.gap + "px" : "";
@@ -59,18 +61,37 @@ export class Tiles {
       section.el.classList.toggle("titled", at.titled);
       section.list.style.gridTemplateColumns = "repeat(" + at.cols + ", minmax(0, 1fr))";
       if (plan.level === CELLS) return;
-      const of = page.sets[k].tiles.filter((i) => this.views[i]), room = plan.room / plan.name;
-      // A long name has a row more, at the cost of its value.
-      const usual = page.fitting(room, plan.rows, plan.tail), long = page.fitting(room, plan.rows + 1, plan.tail);
-      const shown = spread(of.map((i) => called(page.faces[i])), plan.more < LEAST ? usual : (text) => usual(text) || long(text));
+      const of = page.sets[k].tiles.filter((i) => this.views[i]);
+      const shown = spread(of.map((i) => called(page.faces[i])), this.fitting(plan));
       of.forEach((i, n) => {
-        inLines(this.views[i].name, shown[n]);
-        const most = this.views[i].most = shown[n].length > plan.rows ? plan.more : 1;
-        this.views[i].rows = shown[n].length;
-        this.views[i].el.style.setProperty("--most", String(most));
+        const v = this.views[i], size = shown[n].size || 1;
+        inLines(v.name, shown[n]);
+        v.most = shown[n].length > plan.rows ? plan.more : 1;
+        v.rows = shown[n].length * size;
+        v.el.style.setProperty("--most", String(v.most));
+        v.el.style.setProperty("--less", String(size));
       });
     });
     this.views.forEach((v) => { v.shown = {}; });
+  }
+
+  // fitting returns a function that breaks a name into the rows that a tile has. A long name has a row more, at the cost of
+  // its value, or else smaller letters; and only then is a word of it broken.
+  fitting(plan) {
+    const page = this.page, ways = [];
+    for (const where of [SIGNS_TOO, ANYWHERE]) {
+      for (const size of [1, SMALLER]) {
+        if (size < 1 && plan.name * size < Math.max(page.floor, LEGIBLE * page.scale)) continue;
+        for (const rows of plan.more < LEAST ? [0] : [0, 1]) ways.push({size: size, fits: page.fitting(plan.room / plan.name / size, plan.rows + rows, plan.tail / size, where)});
+      }
+    }
+    return (text) => {
+      for (const way of ways) {
+        const lines = way.fits(text);
+        if (lines) return Object.assign(lines, {size: way.size});
+      }
+      return null;
+    };
   }
 
   // due says whether a tile whose value has changed is to be painted soon: it is not worth a look where all is well.
@@ -85,7 +106,7 @@ export class Tiles {
 
   // paint brings one tile up to date. Only what differs from what is shown touches the page.
   paint(i, now) {
-    const v = this.views[i], tile = this.page.faces[i], plan = this.page.plan;
+    const page = this.page, v = this.views[i], tile = page.faces[i], plan = page.plan;
     if (!v || !plan) return;
     const shown = v.shown;
     if (v.s !== tile.s) {
@@ -112,12 +133,20 @@ export class Tiles {
     if (plan.level > 0) return;
     // The reason has a row of its own, follows the duration, or stands where the value would.
     const why = tile.s !== "ok" && known(tile);
-    write(v.note, shown, "note", plan.note && why ? reason(tile) : tile.s === "stale" ? tile.m : "");
+    const note = plan.note && why ? reason(tile) : tile.s === "stale" ? tile.m : "";
+    if (shown.note !== note) v.el.classList.toggle("wordy", this.noted(note, plan).size < plan.reason);
+    write(v.note, shown, "note", note);
     const room = plan.room / plan.line;
     let text, wordy = 3;
     do text = line(tile, now, --wordy, !plan.note && why);
-    while (wordy && this.page.measure(text) > room);
+    while (wordy && page.measure(text) > room);
     write(v.line, shown, "line", text);
+  }
+
+  // noted is how large a reason's letters are, and how many rows it has.
+  noted(text, plan) {
+    const long = this.page.measure(text), size = long * plan.reason > plan.room * 1.8 ? plan.line : plan.reason;
+    return {size: size, rows: Math.min(plan.note, long * size > plan.room ? 2 : 1)};
   }
 
   value(v, tile, plan) {
@@ -149,9 +178,9 @@ export class Tiles {
     return STEPS[STEPS.length - 1];
   }
 
-  // words finds the largest inLines in which words fit into what room the name leaves; those that do not are cut.
+  // words finds the largest letters in which words fit into what room the name leaves; those that do not are cut.
   words(v, tile, value, plan) {
-    const below = plan.line * 1.3 * ((v.dots.length ? 2 : 1) + (tile.how === "set" ? plan.note : 0));
+    const noted = this.noted(reason(tile), plan), below = 1.3 * (plan.line * (v.dots.length ? 2 : 1) + (tile.how === "set" ? plan.note * plan.reason : 0));
     const high = plan.high - v.rows * plan.name * LINE - below, wide = plan.room - (tile.s === "ok" ? 0 : plan.mark * v.most * 1.2);
     const least = Math.max(plan.line, plan.name * 0.5);
     let size = Math.min(plan.name * 0.9, plan.value * 0.8), rows;
