@@ -1,14 +1,9 @@
-// Package board knows what is true now: every watcher's tile, whether it is
-// still to be believed, and who is watching it. One goroutine owns all of it;
-// results, heartbeats and the clock go in, frames come out.
 package board
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"pharos/internal/clock"
@@ -39,7 +34,8 @@ type Options struct {
 	Clock     *clock.Clock // nil: the machine's
 }
 
-// Board is the state of a dashboard. Make it with New, and let Run own it.
+// Board is the state of a dashboard. Make it with New, and let Run own it. It is
+// the sum of its parts; each of them has a file.
 type Board struct {
 	o     Options
 	clock *clock.Clock
@@ -48,46 +44,22 @@ type Board struct {
 	ended chan struct{}
 
 	// Owned by Run's goroutine.
-	now       time.Duration // of the input under way
-	tiles     map[pharos.WatcherID]*tile
-	order     []*tile // by number
-	sets      []section
-	probers   map[string]*prober
-	link      Link
-	notice    string         // of this dashboard itself
-	unlisted  map[*tile]bool // that no roster names
+	now     time.Duration // of the input under way
+	tiles   map[pharos.WatcherID]*tile
+	probers map[string]*prober // by "<site>/<prober>"
+	contact
+	limits
+	layout
+	sending
 	conflicts map[pharos.WatcherID]conflict
-	refused   refusal
-	unsorted  bool // the structure has changed
 	footer    footer
-	dirty     []*tile
-	urgent    bool
-	n         uint64
-	feeds     map[string]*feed // by the key of their filter
-	pictured  *picture
-	pace      pace
-	linkSince time.Duration
-	lost      bool          // NATS was there before, and is not now
-	hearing   time.Duration // when NATS was there again after a silence
-	newcomers bucket
-	budget    budget
-	isolation isolation
-	behind    time.Duration // when messages last waited for too long; 0: not lately
-	asking    bool          // some prober is to be asked to publish again
-	state     *State
-	scratch   []byte
+	asking    bool   // some prober is to be asked to publish again
+	notice    string // of this dashboard itself
+	state     *State // that was handed out last
 
-	named   atomic.Pointer[map[string]bool] // keys of filters that always have room
-	screens atomic.Int64
-	drops   drops
-	delay   delays
-}
-
-// Link is how this dashboard stands with NATS.
-type Link struct {
-	Up    bool
-	Store bool   // a last-value store is there
-	Error string // why not, or a missing permission with its subject
+	// Safe for concurrent use.
+	drops drops
+	delay delays
 }
 
 // input is one thing that happened. Just one of its parts is set.
@@ -122,9 +94,10 @@ func New(o Options) *Board {
 		o.Elsewhere = func() {}
 	}
 	b := &Board{
-		o: o, clock: o.Clock, inbox: newInbox(), budget: budget{left: readBurst}, in: make(chan input, 64), ended: make(chan struct{}),
-		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, feeds: map[string]*feed{},
-		unlisted: map[*tile]bool{}, conflicts: map[pharos.WatcherID]conflict{}, newcomers: bucket{left: newcomersBurst},
+		o: o, clock: o.Clock, inbox: newInbox(), in: make(chan input, 64), ended: make(chan struct{}),
+		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, conflicts: map[pharos.WatcherID]conflict{},
+		limits: limits{newcomers: bucket{left: newcomersBurst}, budget: budget{left: readBurst}},
+		layout: layout{unlisted: map[*tile]bool{}}, sending: sending{feeds: map[string]*feed{}},
 	}
 	b.drops.log = o.Log
 	b.pace = pace{frame: -time.Hour, urgent: -time.Hour, structure: -time.Hour}
@@ -260,10 +233,6 @@ func (b *Board) take(in input) {
 	}
 }
 
-// deaf reports whether NATS has been away for so long that what was heard
-// before may not hold any more.
-func (b *Board) deaf() bool { return b.lost && b.now-b.linkSince >= pharos.HeartbeatTimeout }
-
 // sweep judges what only the passing of time changes.
 func (b *Board) sweep() {
 	for _, p := range b.probers {
@@ -294,52 +263,4 @@ func (b *Board) sweep() {
 		b.refused = refusal{}
 	}
 	b.dropFeeds()
-}
-
-// bucket lets through so many a second.
-type bucket struct {
-	left float64
-	at   time.Duration
-}
-
-func (u *bucket) take(now time.Duration, perSecond, burst float64) bool {
-	u.left = min(burst, u.left+(now-u.at).Seconds()*perSecond)
-	u.at = now
-	if u.left < 1 {
-		return false
-	}
-	u.left--
-	return true
-}
-
-// delays sums up how long results waited from their arrival to their frame.
-type delays struct {
-	mu      sync.Mutex // guards buckets, count and sum
-	buckets [len(DelayBounds)]uint64
-	count   uint64
-	sum     time.Duration
-}
-
-// DelayBounds are the upper bounds of the histogram of Delays, in seconds.
-var DelayBounds = [...]float64{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25}
-
-func (d *delays) observe(v time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.count++
-	d.sum += v
-	for i, bound := range DelayBounds {
-		if v.Seconds() <= bound {
-			d.buckets[i]++
-		}
-	}
-}
-
-// Delays returns how long changes of status waited from their arrival here to
-// their frame: their number, their sum, and how many took at most each of
-// DelayBounds.
-func (b *Board) Delays() (count uint64, sum time.Duration, atMost [len(DelayBounds)]uint64) {
-	b.delay.mu.Lock()
-	defer b.delay.mu.Unlock()
-	return b.delay.count, b.delay.sum, b.delay.buckets
 }

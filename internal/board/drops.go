@@ -2,7 +2,6 @@ package board
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -37,37 +36,6 @@ func (d *drops) count(reason, subject string, err error) {
 	if now := time.Now(); d.log != nil && now.Sub(d.logged[reason]) >= time.Minute {
 		d.logged[reason] = now
 		d.log.Warn("dropping a message", "reason", reason, "subject", pharos.CleanLine(subject, pharos.MaxText), "error", err, "so_far", d.counts[reason])
-	}
-}
-
-// refusedFor is how long the board says that it had no room for something.
-const refusedFor = time.Minute
-
-// refusal is what the board says of whom it had no room for.
-type refusal struct {
-	text string
-	seen time.Duration // last
-}
-
-func (b *Board) full() bool { return len(b.tiles) >= b.o.MaxWatchers }
-
-// refuseWatcher counts and tells a watcher that has no room; the roster's
-// are told with their prober.
-func (b *Board) refuseWatcher(id pharos.WatcherID) {
-	b.drops.count(pharos.ReasonFull, string(id), fmt.Errorf("%d watchers are on the board, max_watchers allows no more", len(b.tiles)))
-	b.refuse(fmt.Sprintf("%q is not shown: max_watchers is %d", id, b.o.MaxWatchers))
-}
-
-func (b *Board) refuseProber(id string) {
-	b.drops.count(pharos.ReasonFull, id, errTooMany)
-	b.refuse(fmt.Sprintf("prober %q and its watchers are not shown: a board has room for %d", id, maxProbers))
-}
-
-// refuse keeps the first of several.
-func (b *Board) refuse(text string) {
-	b.refused.seen = b.now
-	if b.refused.text == "" {
-		b.refused.text = text
 	}
 }
 

@@ -87,6 +87,19 @@ func (f *frames) publish(e *Event, now time.Duration) {
 	}
 }
 
+// sending is what goes out to screens.
+type sending struct {
+	dirty    []*tile          // that have changed since the last frame
+	urgent   bool             // what has changed is not to wait
+	n        uint64           // of the last frame
+	feeds    map[string]*feed // by the key of their filter
+	pictured *picture
+	pace     pace
+	scratch  []byte
+	named    atomic.Pointer[map[string]bool] // keys of filters that always have room
+	screens  atomic.Int64
+}
+
 // pace remembers when frames went out last.
 type pace struct {
 	frame, urgent, structure time.Duration

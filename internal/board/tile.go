@@ -1,7 +1,6 @@
 package board
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,8 +22,16 @@ type tile struct {
 	i     int     // its number in frames
 	site  string  // token
 	owner *prober // of the last result; nil: a sender without a name
+	listing
+	last
+	memory
+	rival   rival
+	shown   shown
+	changed field // of shown, not yet in a frame
+}
 
-	// Of the roster, or of the result where there is none.
+// listing is what the rosters say of a tile, or its result where none names it.
+type listing struct {
 	setName, name, siteName string
 	kind, address           string
 	interval                pharos.Seconds
@@ -32,69 +39,18 @@ type tile struct {
 	network, reference      bool
 	announcers              []*prober // whose rosters name it
 	manySites               bool
+}
 
-	result   pharos.Result // the last, its durations true at heard
-	heard    time.Duration // when the result was sent, by the board's clock
-	deadline time.Duration // when the next is due; only where there is a result
-	known    bool          // there is a result
-	since    time.Duration // of the result's status
-	flickers []flicker     // newest first
-	before   []flicker     // those that the board saw before the process that has the tile now
-	outage   outage        // under way; zero while ok
-	rival    rival
-	shown    shown
-	changed  field // not yet in a frame
+// last is the last result of a tile.
+type last struct {
+	result   pharos.Result // its durations were true at heard
+	known    bool          // there is one
+	live     bool          // it came as it was published, and not out of the store
+	heard    time.Duration // when it was sent, by the board's clock
 	arrived  time.Duration
-	live     bool          // the result came as it was published, and not out of the store
+	deadline time.Duration // when the next is due
+	since    time.Duration // of its status
 	held     time.Duration // when the store had nothing newer, for a sender without a name
-}
-
-// outage is a time in which a tile is not ok, and that goes on.
-type outage struct {
-	status pharos.Status // the worst so far
-	began  time.Duration // board's clock
-	ours   bool          // its beginning is known to the board, and perhaps not to the sender
-}
-
-type flicker struct {
-	status pharos.Status
-	lasted time.Duration
-	ended  time.Duration // board's clock
-}
-
-// shown is what the screens have been told, or are about to be.
-type shown struct {
-	status  pharos.Status
-	stale   bool
-	value   string
-	unit    string
-	summary string
-	since   time.Duration
-	flicker flicker // zero: none
-	running bool
-}
-
-// field is a set of the parts of shown.
-type field uint8
-
-const (
-	fieldStatus field = 1 << iota
-	fieldValue
-	fieldUnit
-	fieldSummary
-	fieldSince
-	fieldFlicker
-	fieldRunning
-)
-
-// lean returns what of a set a screen on a slow line is told: what is not well,
-// and since when. The reason comes with the status.
-func (f field) lean() field {
-	out := f & (fieldStatus | fieldSince | fieldFlicker)
-	if f&fieldStatus != 0 {
-		out |= f & fieldSummary
-	}
-	return out
 }
 
 func (b *Board) applyResult(in *input) {
@@ -166,67 +122,6 @@ func (b *Board) applyResult(in *input) {
 	b.show(t)
 }
 
-// remember adds to a result what its sender does not know: of one that keeps no
-// memory, for how long the status and the outage last and what is over; of a
-// process that has just taken over, what the board saw before.
-func (t *tile) remember(p *prober, r *pharos.Result, sent time.Duration) {
-	took := p == nil || p != t.owner || r.Incarnation != t.result.Incarnation
-	if took {
-		t.before = append(t.before[:0], t.flickers...)
-	}
-	if p == nil && t.known && r.For == 0 && r.Status == t.result.Status {
-		r.For = pharos.Seconds(sent - t.since)
-	}
-	t.continueOutage(r, sent, took)
-	told := r.Flickers
-	for _, f := range t.before {
-		ago := sent - f.ended
-		if ago > pharos.FlickerSpan {
-			continue
-		}
-		// Two that overlap are one: a watcher has one outage at a time.
-		same := slices.IndexFunc(told, func(g pharos.Flicker) bool {
-			return ago <= (g.Ago+g.Lasted).Duration()+sameMoment && g.Ago.Duration() <= ago+f.lasted+sameMoment
-		})
-		switch {
-		case same < 0:
-			r.Flickers = append(r.Flickers, pharos.Flicker{Status: f.status, Lasted: pharos.Seconds(f.lasted), Ago: pharos.Seconds(max(0, ago))})
-		case f.status > r.Flickers[same].Status: // its worse part was over when the sender came
-			g := &r.Flickers[same]
-			g.Status, g.Lasted = f.status, max(g.Ago+g.Lasted, pharos.Seconds(ago+f.lasted))-g.Ago
-		}
-	}
-	slices.SortStableFunc(r.Flickers, func(f, g pharos.Flicker) int { return cmp.Compare(f.Ago, g.Ago) })
-	r.Flickers = r.Flickers[:min(len(r.Flickers), pharos.MaxFlickers)]
-}
-
-// continueOutage takes a result into the outage under way, begins one or ends it. Of one
-// that began with another sender, or with one that keeps no memory, the board
-// tells how long and how bad it was.
-func (t *tile) continueOutage(r *pharos.Result, sent time.Duration, took bool) {
-	s := &t.outage
-	if r.Status == pharos.Waiting { // nobody has looked: it goes on, or has ended since
-		s.ours = s.ours || took
-		return
-	}
-	if !r.Status.Bad() {
-		if s.status.Bad() && (took || s.ours) {
-			t.before = append([]flicker{{s.status, sent - s.began, sent}}, t.before...)
-		}
-		*s = outage{}
-		return
-	}
-	told := r.OpenOutage()
-	now := outage{status: told.Status, began: sent - told.Lasted.Duration()}
-	if s.status.Bad() && (took || s.ours) {
-		now = outage{pharos.Worst(s.status, now.status), min(s.began, now.began), true}
-		if all := (pharos.Outage{Status: now.status, Lasted: pharos.Seconds(sent - now.began)}); all.Status != r.Status || all.Lasted > r.For+pharos.Seconds(sameMoment) {
-			r.Outage = all
-		}
-	}
-	*s = now
-}
-
 // defaultPushTTL is for how long a push is believed at the most.
 const defaultPushTTL = 8 * 24 * time.Hour
 
@@ -269,7 +164,7 @@ func (b *Board) newer(t *tile, p *prober, r *pharos.Result, in *input, sent time
 }
 
 func (b *Board) newTile(id pharos.WatcherID, s pharos.Subject) *tile {
-	t := &tile{id: id, i: -1, site: s.Site, setName: s.Set, name: s.Watcher, siteName: s.Site, since: b.now, heard: b.now}
+	t := &tile{id: id, i: -1, site: s.Site, listing: listing{setName: s.Set, name: s.Watcher, siteName: s.Site}, last: last{since: b.now, heard: b.now}}
 	t.shown.since = b.now
 	b.tiles[id] = t
 	b.unlisted[t] = true
@@ -289,19 +184,6 @@ func (b *Board) rename(t *tile, r *pharos.Result) {
 	set(&t.name, strings.TrimPrefix(t.key(), t.setToken()+"."), r.Name)
 	set(&t.setName, t.setToken(), r.Set)
 	set(&t.siteName, t.site, r.Site)
-}
-
-// evict makes room for a watcher of a prober with a roster, at the cost of one
-// that nobody has announced.
-func (b *Board) evict(p *prober) bool {
-	if p == nil || p.roster == nil {
-		return false
-	}
-	for t := range b.unlisted {
-		b.remove(t)
-		return true
-	}
-	return false
 }
 
 func (b *Board) remove(t *tile) {
@@ -338,95 +220,4 @@ func (b *Board) stale(t *tile) bool {
 		}
 	}
 	return len(t.announcers) > 0 // and nobody is there to look
-}
-
-// show brings what the screens are told up to date with the tile.
-func (b *Board) show(t *tile) {
-	s, r := &t.shown, &t.result
-	var changed field
-	stale := b.stale(t)
-	status, summary := b.verdict(t)
-	since := t.since
-	if stale {
-		since = t.heard
-	}
-	if s.status != status || s.stale != stale {
-		s.status, s.stale = status, stale
-		changed |= fieldStatus
-	}
-	if s.since != since {
-		s.since = since
-		changed |= fieldSince
-	}
-	var unit string
-	b.scratch, unit = pharos.AppendDisplay(b.scratch[:0], r.Value, r.Unit, r.Text)
-	if string(b.scratch) != s.value {
-		s.value = string(b.scratch)
-		changed |= fieldValue
-	}
-	if unit != s.unit {
-		s.unit = unit
-		changed |= fieldUnit
-	}
-	if summary != s.summary {
-		s.summary = summary
-		changed |= fieldSummary
-	}
-	if r.Running != s.running {
-		s.running = r.Running
-		changed |= fieldRunning
-	}
-	var f flicker
-	if len(t.flickers) > 0 {
-		f = t.flickers[0]
-	}
-	if !sameFlicker(f, s.flicker) {
-		s.flicker = f
-		changed |= fieldFlicker
-	}
-	if changed == 0 {
-		return
-	}
-	if t.changed == 0 && t.i >= 0 {
-		b.dirty = append(b.dirty, t)
-	}
-	t.changed |= changed
-	if changed&(fieldStatus|fieldFlicker) != 0 {
-		b.urgent = true
-	}
-}
-
-func sameFlicker(a, b flicker) bool {
-	near := func(x, y time.Duration) bool { return x-y <= sameMoment && y-x <= sameMoment }
-	return a.status == b.status && near(a.lasted, b.lasted) && near(a.ended, b.ended)
-}
-
-// conflict is a watcher that two probers publish.
-type conflict struct {
-	owner, other string // other is empty for a sender without a name
-	until        time.Duration
-}
-
-// conflict names two senders of a watcher for as long as the next message of the
-// one that is not shown may take.
-func (b *Board) conflict(t *tile, owner, other *prober, due time.Duration) {
-	d := conflict{owner: owner.id, until: b.now + max(conflictFor, due)}
-	if other != nil {
-		d.other = other.id
-	}
-	b.conflicts[t.id] = d
-}
-
-func (b *Board) forgetConflicts() {
-	for id, d := range b.conflicts {
-		if b.now > d.until || b.handedOver(d.owner, id) || b.handedOver(d.other, id) {
-			delete(b.conflicts, id)
-		}
-	}
-}
-
-// handedOver reports whether a prober is known to publish a watcher no more.
-func (b *Board) handedOver(owner string, id pharos.WatcherID) bool {
-	p := b.probers[owner]
-	return p != nil && (p.left || p.roster != nil && p.watches[id] == nil)
 }
