@@ -92,6 +92,10 @@ func bench(b *testing.B, look func() error) {
 func benchPage(b *testing.B, keep bool) {
 	w := pageAt(pageServer(b))
 	pageOf(w).KeepAlive = field.YesNo(keep)
+	benchRun(b, w)
+}
+
+func benchRun(b *testing.B, w pharos.Watcher) {
 	e := New(Options{Version: "bench"})
 	defer e.Close()
 	p, err := e.Prepare(w, nil)

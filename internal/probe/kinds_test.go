@@ -41,7 +41,7 @@ func TestEveryKindIsWhole(t *testing.T) {
 				t.Errorf("its first key is %q, want %q, required", first.Get("yaml"), kind.Key)
 			}
 			for f := range of.Elem().Fields() {
-				if f.Name != "Section" && (f.Tag.Get("yaml") == "" || len(f.Tag.Get("doc")) < 10) {
+				if f.IsExported() && f.Name != "Section" && (f.Tag.Get("yaml") == "" || len(f.Tag.Get("doc")) < 10) {
 					t.Errorf("%s has no key, or no sentence for the document", f.Name)
 				}
 			}
