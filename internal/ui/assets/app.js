@@ -2,7 +2,7 @@
 // frame paints what changed; one timer a second moves what depends on time.
 
 import {NAMES, brief, called, some} from "./words.js";
-import {MARK, far, fit, scale, scrolling} from "./layout.js";
+import {HELD, MARK, far, fit, scale, scrolling} from "./layout.js";
 import {group, regroup} from "./groups.js";
 import {ANYWHERE, needs, ruler, spread, wrap} from "./names.js";
 import {Clock, read} from "./options.js";
@@ -102,7 +102,7 @@ class Page {
 
   // far is how high letters are that are read from five metres on this screen.
   far(problems) {
-    return this.narrow ? 17 : far(this.width, this.height, problems);
+    return this.narrow ? HELD : far(this.width, this.height, problems);
   }
 
   // fitting returns a function that breaks a text into rows, in heights of their letters; null where they do not hold it.
@@ -249,9 +249,9 @@ class Page {
     board.style.width = board.style.height = "";
     const middle = by("middle");
     const ask = {
-      width: middle.clientWidth, height: middle.clientHeight, scale: this.scale, zoom: this.options.zoom, upright: this.width < this.height,
+      width: middle.clientWidth, height: middle.clientHeight, window: {width: this.width, height: this.height}, zoom: this.options.zoom, upright: this.width < this.height,
       sizes: this.sets.map((s) => s.tiles.length), named: this.sets.map((s) => Boolean(s.name)), needs: this.needs,
-      digits: this.measure("412"), wordy: this.measure("was critical 59 s, 1 minute ago"), dots: this.faces.some((t) => t && t.of && t.how !== "set"), unit: this.measure("ms"), far: this.far(1), floor: this.floor, list: false,
+      digits: this.measure("412"), wordy: this.measure("was critical 59 s, 1 minute ago"), dots: this.faces.some((t) => t && t.of && t.how !== "set"), unit: this.measure("ms"), floor: this.floor, narrow: this.narrow, list: false,
     };
     this.pages = [this.sets.map((s, k) => k)];
     const problems = this.problems.find(this.now());

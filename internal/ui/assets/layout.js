@@ -14,10 +14,13 @@ export const CELLS = LEVELS.length - 1;
 export const LINE = 1.17; // of a row of a name, in heights of its letters
 export const MARK = 1.15; // how wide a mark beside a name is, with the space before it
 const LARGE = 40; // what can be read from five metres, on 1080 lines
+export const HELD = 17; // and on a telephone
 const RICH = 0.7; // of the worth of names that a level with more to show may cost beside a list of problems
 const SPARE = 0.6; // and where there is none
 const WHOLE = 0.4; // of the names that a tile with names shows whole
-const STEP = 24; // to which a screen is rounded before anything is decided
+const STEP = 48; // to which a screen is rounded before anything is decided
+const FINE = 8; // and the room for the tiles on it
+const SURE = 1.02; // letters that need no list are so much larger than they must be, for what was rounded
 
 // scale is how large this screen is beside one of 1920x1080.
 export function scale(width, height) {
@@ -30,17 +33,22 @@ export function far(width, height, problems) {
   return (problems < 8 ? LARGE : 32) * Math.max(0.5, Math.min(width, height) / 1080);
 }
 
-// fit finds the layout for sets of the given sizes. ask has: width and height of the room, sizes and named (one of each for
-// every set), needs (how wide names are on 1, 2 and 3 rows, in order; and the widest of up to 40 letters), digits and unit (the widths of
-// "412" and of "ms"), wordy (that of a long last row), dots (tiles have a row of them), scale, zoom, far (the least height of letters of a name that needs no list),
-// list (whether there is one beside the tiles), floor (the least height of letters that the browser draws), upright.
+// fit finds the layout for sets of the given sizes. ask has: width and height of the room, those of the window that it is in,
+// sizes and named (one of each for every set), needs (how wide names are on 1, 2 and 3 rows, in order; and the widest of up
+// to 40 letters), digits and unit (the widths of "412" and of "ms"), wordy (that of a long last row), dots (tiles have a row
+// of them), zoom, list (whether there is one beside the tiles), floor (the least height of letters that the browser draws),
+// upright, narrow (it is a telephone).
 export function fit(ask) {
-  const s = ask.scale, list = ask.list ? aside(ask) : null;
+  const s = scale(ask.window.width, ask.window.height), list = ask.list ? aside(ask, s) : null;
+  // The screen that all is decided on, and how much larger it is than this one.
+  const screen = {width: steps(ask.window.width / s, STEP), height: steps(ask.window.height / s, STEP)};
+  const large = {width: screen.width / ask.window.width, height: screen.height / ask.window.height};
+  ask = Object.assign({}, ask, {far: (ask.narrow ? HELD / s : far(screen.width, screen.height, 1)) * SURE, floor: ask.floor / s});
   const room = {
     width: ask.width - (list && list.beside ? list.w + list.gap : 0),
     height: ask.height - (list && !list.beside ? list.h + list.gap : 0),
   };
-  const width = Math.max(STEP, Math.round(room.width / s / STEP) * STEP), height = Math.max(STEP, Math.round(room.height / s / STEP) * STEP);
+  const width = steps(room.width * large.width, FINE), height = steps(room.height * large.height, FINE);
   const total = ask.sizes.reduce((sum, n) => sum + n, 0);
   if (!total) return null;
   const packs = candidates(ask, {width: width, height: height}, total);
@@ -59,11 +67,16 @@ export function fit(ask) {
   }
   const best = found.find((one) => one && (one.level === CELLS || (one.type.alone && one.level < 2) || one.type.worth >= most * (list ? RICH : SPARE)));
   if (!best) return null;
-  return finish(best, list, s, room.width / width, room.height / height);
+  return finish(best, list, room.width / width, room.height / height);
+}
+
+// steps rounds a length to so many, and at least one.
+function steps(length, step) {
+  return Math.max(1, Math.round(length / step)) * step;
 }
 
 // finish puts a plan into the pixels of this screen.
-function finish(best, list, s, x, y) {
+function finish(best, list, x, y) {
   const less = Math.min(x, y);
   const plan = Object.assign({}, best.type, {level: best.level, list: list, cols: best.pack.cols, sections: []});
   for (const key of ["name", "value", "unit", "high", "line", "reason", "pad", "mark"]) plan[key] *= less;
@@ -82,8 +95,8 @@ function finish(best, list, s, x, y) {
 }
 
 // aside takes a share of the board for the problems list: beside the tiles, or below them on an upright screen.
-function aside(ask) {
-  const gap = Math.round(18 * ask.scale);
+function aside(ask, s) {
+  const gap = Math.round(18 * s);
   if (!ask.upright) {
     const w = Math.round(ask.width * 0.38);
     return {beside: true, gap: gap, x: ask.width - w, y: 0, w: w, h: ask.height};
@@ -220,7 +233,7 @@ function letter(pack, level, ask) {
   }
   const pad = Math.max(3, Math.min(20, Math.min(w, h) * 0.08));
   const inner = w - 2 * pad, high = h - 1.7 * pad;
-  const floor = ask.floor / ask.scale, below = level.below && level.below + (ask.dots ? 0.73 : 0);
+  const floor = ask.floor, below = level.below && level.below + (ask.dots ? 0.73 : 0);
   const tail = level.value ? 0 : MARK, needs = tail ? ask.needs.tailed : ask.needs.plain;
   // Letters are as large as the height allows, or smaller, where that lets more names be shown whole.
   let name = 0, rows = 1, most = 0;
@@ -256,7 +269,7 @@ function letter(pack, level, ask) {
   const reason = notes > 1 ? Math.max(line, Math.min((spare + line * 1.3) / 2.7, name * 0.6)) : line;
   return {
     name: name, rows: rows, more: more, value: value, unit: Math.max(value * 0.45, Math.min(name * 0.62, value)),
-    high: high, line: line, reason: reason, pad: pad, note: notes, mark: level.value ? value * mark : name * 0.95, tail: tail, alone: name * ask.scale >= ask.far - 0.01 && name * needs[rows - 1].widest <= inner,
+    high: high, line: line, reason: reason, pad: pad, note: notes, mark: level.value ? value * mark : name * 0.95, tail: tail, alone: name >= ask.far && name * needs[rows - 1].widest <= inner,
     whole: whole, worth: worth(name, whole, ask),
   };
 }
@@ -297,7 +310,7 @@ export function scrolling(ask) {
     y += space.title + Math.ceil(n / cols) * (h + space.gap);
   });
   pack.bottom = y - space.gap;
-  const type = letter(pack, Object.assign({}, LEVELS[0], {rows: 2, least: 13}), Object.assign({}, ask, {scale: 1}));
+  const type = letter(pack, Object.assign({}, LEVELS[0], {rows: 2, least: 13}), ask);
   if (!type) return null;
-  return Object.assign(finish({type: type, pack: pack, level: 0}, null, 1, 1, 1), {scrolls: true});
+  return Object.assign(finish({type: type, pack: pack, level: 0}, null, 1, 1), {scrolls: true});
 }
