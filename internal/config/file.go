@@ -63,7 +63,7 @@ type watcherKeys struct {
 	Thresholds thresholds `yaml:"thresholds" also:"warning critical warn crit threshold" doc:"Bounds of the value and of phases; instead of those of defaults, not on top of them."`
 	Fall       count      `yaml:"fall" also:"failures failure_threshold max_check_attempts" doc:"Bad runs in a row until it is critical; before, warning." default:"defaults, or 1"`
 	Rise       count      `yaml:"rise" also:"successes success_threshold" doc:"Good runs in a row until it is ok again; before, warning." default:"defaults, or 1"`
-	SSHHost    text       `yaml:"ssh_host" also:"ssh via jump host" doc:"Run there, through the system's ssh."`
+	SSHHost    text       `yaml:"ssh_host" also:"via jump" doc:"Run there, through the system's ssh."`
 	Reference  yesNo      `yaml:"reference" doc:"Part of the prober's own network: when it fails too, the prober is what is cut off." default:"false"`
 }
 

@@ -108,10 +108,14 @@ type Key struct {
 // Sections returns the keys of a struct under which there are sections.
 func Sections(t reflect.Type) (keys []Key) {
 	for f := range t.Fields() {
-		if f.Type.Kind() == reflect.Struct && f.Tag.Get("yaml") != "" {
-			if _, ok := reflect.New(f.Type).Interface().(interface{ section() *Section }); ok {
-				keys = append(keys, Key{f.Tag.Get("yaml"), f.Type})
-			}
+		if f.Type.Kind() != reflect.Struct || f.Tag.Get("yaml") == "" {
+			continue
+		}
+		switch v := reflect.New(f.Type).Interface().(type) {
+		case interface{ Keys() reflect.Type }: // a section, or something in short
+			keys = append(keys, Key{f.Tag.Get("yaml"), v.Keys()})
+		case interface{ section() *Section }:
+			keys = append(keys, Key{f.Tag.Get("yaml"), f.Type})
 		}
 	}
 	return keys

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -51,6 +52,35 @@ func (k *tlsKeys) files() (names []string) {
 	}
 	return names
 }
+
+// optionalTLS is true, or how a certificate is checked: either wants TLS.
+type optionalTLS struct {
+	tlsKeys
+	on bool
+}
+
+// Read implements field.Value.
+func (o *optionalTLS) Read(r *field.Reader, n *field.Node, key string) {
+	if field.IsMapping(n) || field.IsNull(n) {
+		o.on = true
+		r.Read(n, key, &o.tlsKeys)
+		return
+	}
+	var yes field.YesNo
+	yes.Read(r, n, key)
+	o.on = bool(yes)
+}
+
+// Nested implements the field's schema: there is a section within.
+func (o optionalTLS) Nested(s *field.Schemas) field.Shape {
+	return field.Shape{Word: "true, section", Schema: field.AnyOf(field.YesNo(false).Shape().Schema, s.Section(o.Keys()))}
+}
+
+// Keys is the type of the section, for the document.
+func (optionalTLS) Keys() reflect.Type { return reflect.TypeFor[tlsKeys]() }
+
+// Shape implements field.Value.
+func (o optionalTLS) Shape() field.Shape { return o.Nested(&field.Schemas{Defs: field.Object{}}) }
 
 // maxPEM is the longest file of certificates, in bytes.
 const maxPEM = 4 << 20
