@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -50,12 +51,13 @@ type Options struct {
 	URL       string // one address or more, with commas: "nats://a:4222,nats://b:4222"
 	InProcess nats.InProcessConnProvider
 	Name      string // for the server's lists: "pharos-prober/berlin/p1"
-	Inbox     string // a token: answers come to "_INBOX_<Inbox>.>", so that no one else can be allowed to read them; empty: "_INBOX.>"
+	Inbox     string // tokens, with dots: answers come to "_INBOX_<Inbox>.>", so that no one else can be allowed to read them; empty: "_INBOX.>"
 
 	User, Password    string
 	Token             string
 	Credentials, NKey string // files
 	CAFile            string // PEM; setting it demands TLS
+	OwnCA             bool   // the CA signs nothing but servers of this NATS: any name of them will do
 	CertFile, KeyFile string // PEM; setting them demands TLS
 	ServerCert        string // PEM file: the server has this certificate, whatever its name is; setting it demands TLS
 
@@ -153,8 +155,10 @@ func (c *Conn) options(o Options, d *dialer) ([]nats.Option, error) {
 		opts = append(opts, nats.InProcessServer(o.InProcess))
 	}
 	if o.Inbox != "" {
-		if !pharos.ValidToken(o.Inbox) {
-			return nil, fmt.Errorf("inbox %q is not a token", o.Inbox)
+		for token := range strings.SplitSeq(o.Inbox, ".") {
+			if !pharos.ValidToken(token) {
+				return nil, fmt.Errorf("inbox %q: %q is not a token", o.Inbox, token)
+			}
 		}
 		opts = append(opts, nats.CustomInboxPrefix("_INBOX_"+o.Inbox))
 	}
@@ -183,7 +187,10 @@ func (c *Conn) options(o Options, d *dialer) ([]nats.Option, error) {
 	} else if travels {
 		opts = append(opts, nats.Secure())
 	}
-	if o.CAFile != "" {
+	switch {
+	case o.CAFile != "" && o.OwnCA:
+		opts = append(opts, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, VerifyConnection: signedBy(o.CAFile)})) // but for the name it is the same check
+	case o.CAFile != "":
 		opts = append(opts, nats.RootCAs(o.CAFile))
 	}
 	if o.ServerCert != "" {
@@ -196,6 +203,26 @@ func (c *Conn) options(o Options, d *dialer) ([]nats.Option, error) {
 		opts = append(opts, nats.ClientCert(o.CertFile, o.KeyFile))
 	}
 	return opts, nil
+}
+
+// signedBy returns what accepts a server whose certificate the CA of a file has
+// signed.
+func signedBy(file string) func(tls.ConnectionState) error {
+	return func(s tls.ConnectionState) error {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		o := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool()}
+		if !o.Roots.AppendCertsFromPEM(data) {
+			return fmt.Errorf("there is no certificate in %q", file)
+		}
+		for _, c := range s.PeerCertificates[1:] {
+			o.Intermediates.AddCert(c)
+		}
+		_, err = s.PeerCertificates[0].Verify(o)
+		return err
+	}
 }
 
 // isServer returns what accepts a server that has the certificate of a file.
@@ -397,13 +424,14 @@ type Stats struct {
 	Unpublished uint64 // messages that could not be
 	Received    uint64 // live messages handled
 	Dropped     uint64 // live messages lost because Handle was too slow
+	Diverted    uint64 // messages that the server sent for somebody who may not send them
 	Snapshots   uint64 // snapshots taken
 	Refreshes   uint64 // times that probers were asked to publish again
 	Denied      uint64 // times that the server refused a right
 }
 
 type counters struct {
-	connects, published, unpublished, received, dropped, snapshots, refreshes, denied atomic.Uint64
+	connects, published, unpublished, received, dropped, diverted, snapshots, refreshes, denied atomic.Uint64
 }
 
 // Stats returns the counts.
@@ -411,7 +439,7 @@ func (c *Conn) Stats() Stats {
 	n := &c.counters
 	return Stats{
 		Connects: n.connects.Load(), Published: n.published.Load(), Unpublished: n.unpublished.Load(),
-		Received: n.received.Load(), Dropped: n.dropped.Load(), Snapshots: n.snapshots.Load(),
+		Received: n.received.Load(), Dropped: n.dropped.Load(), Diverted: n.diverted.Load(), Snapshots: n.snapshots.Load(),
 		Refreshes: n.refreshes.Load(), Denied: n.denied.Load(),
 	}
 }

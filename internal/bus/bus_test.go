@@ -206,7 +206,7 @@ func TestConnectSaysWhichOptionIsBad(t *testing.T) {
 		"nkey missing":           {bus.Options{URL: "nats://a", NKey: "/nowhere/nkey"}, "/nowhere/nkey"},
 		"CA missing":             {bus.Options{URL: "nats://a", CAFile: "/nowhere/ca.pem"}, "/nowhere/ca.pem"},
 		"certificate and no key": {bus.Options{URL: "nats://a", CertFile: "cert.pem"}, "want both or none"},
-		"inbox is no token":      {bus.Options{URL: "nats://a", Inbox: "a.>"}, `inbox "a.>" is not a token`},
+		"inbox is no token":      {bus.Options{URL: "nats://a", Inbox: "a.>"}, `inbox "a.>": ">" is not a token`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			row.options.Log = quiet

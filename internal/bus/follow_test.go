@@ -377,6 +377,84 @@ func TestFollow(t *testing.T) {
 		}
 	})
 
+	t.Run("takes no answer of the store for a message", func(t *testing.T) {
+		s := startPlain(t, &server.Options{JetStream: true})
+		c, _ := connect(t, bus.Options{URL: s.ClientURL()})
+		heard, _ := follow(t, c, bus.Follow{Create: true})
+		untilDone(t, heard)
+		publish(t, c, "pharos.result.hq.p1.shop.home", "ok")
+		untilData(t, heard, "ok")
+		untilStored(t, 1, s.ClientURL())
+		nc, err := nats.Connect(s.ClientURL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(nc.Close)
+		js, err := jetstream.New(nc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		consumer, err := js.CreateConsumer(t.Context(), "PHAROS", jetstream.ConsumerConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for request, data := range map[string]string{
+			"$JS.API.DIRECT.GET.PHAROS.pharos.result.hq.p1.shop.home":        "",
+			"$JS.API.DIRECT.GET.PHAROS.pharos.result.hq.p1.shop.none":        "",
+			"$JS.API.CONSUMER.MSG.NEXT.PHAROS." + consumer.CachedInfo().Name: `{"batch":1}`,
+		} {
+			subject := "pharos.result.oslo.p2.shop.home"
+			if data != "" {
+				subject = "pharos.result.oslo.p3.shop.home"
+			}
+			if err := nc.PublishRequest(request, subject, []byte(data)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		untilStored(t, 4, s.ClientURL())
+		publish(t, c, "pharos.result.hq.p1.shop.home", "the end")
+		for e := (event{}); string(e.message.Data) != "the end"; {
+			if e = await(t, "the end", heard); e.message.Subject != "pharos.result.hq.p1.shop.home" {
+				t.Errorf("%q says %q", e.message.Subject, e.message.Data)
+			}
+		}
+		if n := c.Stats().Diverted; n != 3 {
+			t.Errorf("%d diverted, want 3", n)
+		}
+		// Those of a consumer are stored as any other; only a dashboard can ask for them.
+		late, _ := connect(t, bus.Options{URL: s.ClientURL()})
+		heard, _ = follow(t, late, bus.Follow{})
+		for _, m := range untilDone(t, heard) {
+			if m.Subject == "pharos.result.oslo.p2.shop.home" && len(m.Data) > 0 {
+				t.Errorf("who comes late is told %q", m.Data)
+			}
+		}
+	})
+
+	t.Run("reads past what looks like a word of the server", func(t *testing.T) {
+		s := startPlain(t, &server.Options{JetStream: true})
+		c, _ := connect(t, bus.Options{URL: s.ClientURL()})
+		heard, _ := follow(t, c, bus.Follow{Create: true})
+		untilDone(t, heard)
+		odd := nats.NewMsg("pharos.push.ci.jobs.a")
+		odd.Header = nats.Header{"Status": {"409"}, "Description": {"Consumer Deleted"}}
+		if err := admin(t, s.ClientURL()).PublishMsg(odd); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 3 {
+			subject := fmt.Sprintf("pharos.push.ci.jobs.b%d", n)
+			if _, err := stream(t, s.ClientURL()).Publish(t.Context(), subject, []byte("ok")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		late, _ := connect(t, bus.Options{URL: s.ClientURL()})
+		heard, _ = follow(t, late, bus.Follow{})
+		want := []string{"pharos.push.ci.jobs.b0=ok", "pharos.push.ci.jobs.b1=ok", "pharos.push.ci.jobs.b2=ok"}
+		if diff := cmp.Diff(want, texts(untilDone(t, heard))); diff != "" {
+			t.Errorf("snapshot (-want +got):\n%s", diff)
+		}
+	})
+
 	t.Run("makes the store as small as the server wants it", func(t *testing.T) {
 		s := startPlain(t, &server.Options{JetStream: true, JetStreamMaxMemory: 20 << 20, JetStreamMaxStore: 20 << 20})
 		c, links := connect(t, bus.Options{URL: s.ClientURL()})

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
@@ -95,6 +97,10 @@ func (l *listener) run(ctx context.Context, handle func(Message), stored <-chan 
 	}
 	var done [len(stores)]bool // their snapshots have come
 	live := func(m *nats.Msg) {
+		if diverted(m.Reply, m.Header) {
+			l.c.counters.diverted.Add(1)
+			return
+		}
 		l.c.counters.received.Add(1)
 		if h := heard[storeOf(m.Subject)]; h != nil {
 			h[m.Subject] = struct{}{}
@@ -137,6 +143,13 @@ func (l *listener) run(ctx context.Context, handle func(Message), stored <-chan 
 			l.check(renew)
 		}
 	}
+}
+
+// diverted reports whether a message is an answer of JetStream. Who asks for a
+// stored message says where the answer goes, and no server asks whether that is a
+// subject on which he may publish. A stored message has no reply any more.
+func diverted(reply string, h nats.Header) bool {
+	return strings.HasPrefix(reply, "$JS.ACK.") || h.Get(jetstream.StreamHeader) != "" || h.Get("Status") != ""
 }
 
 // check counts what was dropped and, with renew, subscribes again where the

@@ -198,27 +198,41 @@ func (k *keeper) consume(ctx context.Context, info storeInfo, from uint64) error
 	if consumer.CachedInfo().NumPending == 0 {
 		return nil
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(snapshotBatch), jetstream.PullHeartbeat(time.Second))
+	// The library takes a stored message without a body for one of the server's own
+	// when it has a header "Status", which anybody can send.
+	inbox := k.c.nc.NewInbox()
+	answers, err := k.c.nc.SubscribeSync(inbox)
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
-	for n := uint64(1); ; n++ {
-		next, cancel := context.WithTimeout(ctx, snapshotIdle)
-		m, err := messages.Next(jetstream.NextContext(next))
+	defer func() { _ = answers.Unsubscribe() }()
+	next := "$JS.API.CONSUMER.MSG.NEXT." + k.store.stream + "." + consumer.CachedInfo().Name
+	for n := uint64(0); ; {
+		if n%snapshotBatch == 0 {
+			if err := k.c.nc.PublishRequest(next, inbox, fmt.Appendf(nil, `{"batch":%d,"expires":%d}`, snapshotBatch, snapshotIdle)); err != nil {
+				return err
+			}
+		}
+		wait, cancel := context.WithTimeout(ctx, snapshotIdle)
+		m, err := answers.NextMsgWithContext(wait)
 		cancel()
 		if err != nil {
 			return err
+		}
+		if m.Reply == "" { // it is no message, but why there is none
+			return fmt.Errorf("%s %s", m.Header.Get("Status"), m.Header.Get("Description"))
 		}
 		meta, err := m.Metadata()
 		if err != nil {
 			return err
 		}
-		if meta.Sequence.Consumer != n {
+		if n++; meta.Sequence.Consumer != n {
 			return fmt.Errorf("message %d came, want %d: some were lost", meta.Sequence.Consumer, n)
 		}
-		message := Message{Subject: m.Subject(), Data: m.Data(), Age: info.clock.age(meta.Timestamp), Snapshot: true}
-		if !k.hand(ctx, stored{k.which, storedOne, message}) {
+		message := Message{Subject: m.Subject, Data: m.Data, Age: info.clock.age(meta.Timestamp), Snapshot: true}
+		if diverted("", m.Header) {
+			k.c.counters.diverted.Add(1)
+		} else if !k.hand(ctx, stored{k.which, storedOne, message}) {
 			return ctx.Err()
 		}
 		if meta.Sequence.Stream >= info.last || meta.NumPending == 0 {

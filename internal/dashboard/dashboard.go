@@ -169,7 +169,7 @@ func (d *Dashboard) counters() map[string]uint64 {
 	n := conn.Stats()
 	return map[string]uint64{
 		"connects": n.Connects, "received": n.Received, "lost": n.Dropped, "snapshots": n.Snapshots,
-		"refreshes": n.Refreshes, "denied": n.Denied, "unpublished": n.Unpublished,
+		"refreshes": n.Refreshes, "denied": n.Denied, "diverted": n.Diverted, "unpublished": n.Unpublished,
 	}
 }
 
