@@ -68,28 +68,39 @@ type Options struct {
 }
 
 // Conn is a connection that never gives up. Its methods may be called from any
-// goroutine.
+// goroutine. It has more fields than ten: it joins the library's callbacks, which
+// may come at any time, with what reads them.
 type Conn struct {
 	nc         *nats.Conn
 	js         jetstream.JetStream
 	log        *slog.Logger
-	onLink     func(Link)
+	serversURL string
 	stopDials  context.CancelFunc
 	up         atomic.Bool
 	anew       atomic.Bool   // the next connection is on its way: subscriptions were refused
 	connected  chan struct{} // holds one signal
-	linkWake   chan struct{} // holds one signal
-	linkDone   chan struct{} // closed when the link goroutine has ended
 	closed     chan struct{} // closed when nc is
 	counters   counters
-	serversURL string
+	telling
 
 	mu      sync.Mutex // guards what follows
 	state   linkState
 	session *session
-	began   chan struct{}        // closed when the next session begins
+	began   chan struct{} // closed when the next session begins
+	complaints
+}
+
+// telling is the goroutine that calls OnLink.
+type telling struct {
+	onLink   func(Link)
+	linkWake chan struct{} // holds one signal
+	linkDone chan struct{} // closed when it has ended
+}
+
+// complaints are what the server refused, so that each is logged once.
+type complaints struct {
 	tried   map[string]bool      // why there was no connection since the last one
-	refused map[string]time.Time // subscriptions that the server denied, and not yet tried again
+	refused map[string]time.Time // subscriptions that were denied, and not yet tried again
 	logged  map[string]time.Time // denied subjects, and when that was logged
 }
 
@@ -110,10 +121,10 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	}
 	dials, stopDials := context.WithCancel(context.Background())
 	c := &Conn{
-		log: o.Log, onLink: o.OnLink, stopDials: stopDials, serversURL: shown,
-		connected: make(chan struct{}, 1), linkWake: make(chan struct{}, 1), linkDone: make(chan struct{}),
-		closed: make(chan struct{}), began: make(chan struct{}),
-		tried: make(map[string]bool), refused: make(map[string]time.Time), logged: make(map[string]time.Time),
+		log: o.Log, stopDials: stopDials, serversURL: shown,
+		connected: make(chan struct{}, 1), closed: make(chan struct{}), began: make(chan struct{}),
+		telling:    telling{o.OnLink, make(chan struct{}, 1), make(chan struct{})},
+		complaints: complaints{make(map[string]bool), make(map[string]time.Time), make(map[string]time.Time)},
 	}
 	c.state.url = shown
 	d := &dialer{ctx: dials, opening: map[net.Conn]bool{}}

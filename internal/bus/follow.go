@@ -122,63 +122,35 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
+// keeping is how far a keeper is with its store in one session.
+type keeping struct {
+	phase     phase
+	asked     bool      // the probers were asked about what may have been missed
+	mayCreate bool      // a store where there is none
+	read      storeInfo // the store when it was read last
+}
+
+type phase uint8
+
+const (
+	behind   phase = iota // messages may have been missed: the store is to be read whole
+	settling              // it was; messages that were on their way into it then are to be read
+	settled               // nothing was missed
+)
+
 // session looks after the store while there is a connection.
 func (k *keeper) session(ctx context.Context) {
-	behind := true     // something may have been missed
-	asked := false     // the probers were asked about it
-	settled := true    // what was on its way into the store when it was read has been read
-	var read storeInfo // the store when it was read last
-	mayCreate := k.f.Create
+	s := keeping{mayCreate: k.f.Create}
 	for {
-		denied := k.c.counters.denied.Load()
-		info, made, err := k.look(ctx, mayCreate)
-		if k.looked != nil {
-			k.looked()
-		}
-		anew := !info.created.Equal(read.created) || info.last < read.last
-		switch {
-		case err != nil:
-		case behind || anew:
-			if err = k.snapshot(ctx, info, !behind); err == nil {
-				behind, asked, settled = false, false, false
-			}
-		case !settled:
-			// Messages are stored a moment after they were sent to whoever
-			// listens: one can have been too early to be heard, and too late to
-			// be read.
-			if err = k.readStore(ctx, info, read.last+1); err == nil {
-				settled = true
-				k.send(ctx, gapCloses)
-			}
-		}
-		if ctx.Err() != nil {
+		wait, ok := k.turn(ctx, &s)
+		if !ok {
 			return
-		}
-		if err == nil {
-			read = info
-		}
-		wait := lookEvery
-		if errors.Is(err, context.DeadlineExceeded) && k.c.counters.denied.Load() != denied {
-			// What is refused shows here only as silence. It is not to be asked
-			// for all the time, and live messages come all the same.
-			if made {
-				mayCreate = false
-			} else {
-				wait = askRightsEvery
-			}
-		}
-		k.c.setStore(k.which, err, info.odd)
-		if made && err == nil || err != nil && behind && !asked {
-			if !k.askAgain(ctx, err != nil) {
-				return
-			}
-			asked = true
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-k.gap:
-			behind, asked = true, false
+			s.phase, s.asked = behind, false
 			k.send(ctx, gapOpens)
 			// Whoever is too slow is not to be kept busy with snapshots alone.
 			if !sleep(ctx, checkEvery) {
@@ -187,6 +159,63 @@ func (k *keeper) session(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// turn looks at the store once and reads what is owed. It returns how long to wait
+// for the next turn; false when ctx has ended.
+func (k *keeper) turn(ctx context.Context, s *keeping) (time.Duration, bool) {
+	denied := k.c.counters.denied.Load()
+	info, made, err := k.look(ctx, s.mayCreate)
+	if k.looked != nil {
+		k.looked()
+	}
+	if err == nil {
+		err = k.read(ctx, s, info)
+	}
+	if ctx.Err() != nil {
+		return 0, false
+	}
+	wait := lookEvery
+	if errors.Is(err, context.DeadlineExceeded) && k.c.counters.denied.Load() != denied {
+		// What is refused shows here only as silence. It is not to be asked
+		// for all the time, and live messages come all the same.
+		if made {
+			s.mayCreate = false
+		} else {
+			wait = askRightsEvery
+		}
+	}
+	k.c.setStore(k.which, err, info.odd)
+	if made && err == nil || err != nil && s.phase == behind && !s.asked {
+		if !k.askAgain(ctx, err != nil) {
+			return 0, false
+		}
+		s.asked = true
+	}
+	return wait, true
+}
+
+// read reads from the store what is owed.
+func (k *keeper) read(ctx context.Context, s *keeping, info storeInfo) error {
+	anew := !info.created.Equal(s.read.created) || info.last < s.read.last
+	switch {
+	case s.phase == behind || anew:
+		if err := k.snapshot(ctx, info, s.phase != behind); err != nil {
+			return err
+		}
+		s.phase, s.asked = settling, false
+	case s.phase == settling:
+		// Messages are stored a moment after they were sent to whoever
+		// listens: one can have been too early to be heard, and too late to
+		// be read.
+		if err := k.readStore(ctx, info, s.read.last+1); err != nil {
+			return err
+		}
+		s.phase = settled
+		k.send(ctx, gapCloses)
+	}
+	s.read = info
+	return nil
 }
 
 // askAgain asks the probers to publish again, and says so where no snapshot
