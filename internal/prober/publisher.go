@@ -42,12 +42,25 @@ type publisher struct {
 	log       *slog.Logger
 
 	phase       phase
-	reconnected bool    // the next round greets a new connection
-	round       []*item // of everything, what is still to be sent
-	portion     int     // how many items of it are sent in one step
-	asked       time.Time
+	reconnected bool // the next round greets a new connection
+	round       round
+	asked       time.Time // when the last round began that was asked for
 	rosterSent  time.Time
 	step        *time.Timer
+}
+
+// round is what is still to be sent of everything.
+type round struct {
+	items   []*item
+	portion int // how many of them are sent in one step
+}
+
+// take returns the items of the next step.
+func (r *round) take() []*item {
+	n := min(r.portion, len(r.items))
+	next := r.items[:n]
+	r.items = r.items[n:]
+	return next
 }
 
 // phase is what the publisher is about, besides sending news as it comes.
@@ -108,11 +121,10 @@ func (p *publisher) turn() {
 	for _, it := range p.outbox.takeNews() {
 		p.send(it)
 	}
-	n := min(p.portion, len(p.round))
-	for _, it := range p.round[:n] {
+	for _, it := range p.round.take() {
 		p.send(it)
 	}
-	if p.round = p.round[n:]; len(p.round) == 0 {
+	if len(p.round.items) == 0 {
 		p.phase = steady
 	}
 	all, roster := p.outbox.owed()
@@ -139,8 +151,8 @@ func (p *publisher) begin() {
 	// The heartbeat says which roster is the newest, and that what follows is from a
 	// prober that is there: a board believes no result that came before.
 	p.sendHeartbeat(false)
-	p.round = p.outbox.takeAll()
-	p.portion = max(spreadLeast, (len(p.round)*int(spreadStep)+int(spread)-1)/int(spread))
+	all := p.outbox.takeAll()
+	p.round = round{all, max(spreadLeast, (len(all)*int(spreadStep)+int(spread)-1)/int(spread))}
 	p.step.Reset(0)
 }
 
