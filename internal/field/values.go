@@ -408,16 +408,23 @@ func SayDuration(d time.Duration) string {
 	return s
 }
 
-// Address is the http or https address of a page, whose host is known to be
-// there.
+// Address is an address of one of the two schemes of the tag schemes, http and
+// https if there is none, whose host is known to be there.
 type Address struct{ *url.URL }
 
-// Read implements Value.
-func (a *Address) Read(r *Reader, n *Node, key string) { a.URL = r.url(n, key, "http", "https") }
+func schemes(tag reflect.StructTag) (plain, secure string) {
+	plain, secure, _ = strings.Cut(cmp.Or(tag.Get("schemes"), "http https"), " ")
+	return plain, secure
+}
 
-// Shape implements Value.
-func (Address) Shape() Shape {
-	return Shape{Word: "text", Schema: Object{"type": "string", "pattern": `^https?://|\$\{`}}
+func (a *Address) readTagged(r *Reader, n *Node, key string, tag reflect.StructTag) {
+	plain, secure := schemes(tag)
+	a.URL = r.url(n, key, plain, secure)
+}
+
+func (*Address) shapeTagged(tag reflect.StructTag) Shape {
+	plain, secure := schemes(tag)
+	return Shape{Word: "address", Schema: Object{"type": "string", "pattern": "^(" + plain + "|" + secure + `)://|\$\{`}}
 }
 
 // url returns an address of one of two schemes; nil after an error was told.
