@@ -34,11 +34,13 @@ func (c *client) close() {
 type connKey struct{}
 
 // newTransport returns what speaks HTTP on connections that are made already:
-// the dialed connection is in the context of NewClientConn.
-func newTransport() *http.Transport {
+// the dialed connection is in the context of NewClientConn. With http2 it speaks
+// nothing else, also where there is no TLS.
+func newTransport(http2 bool) *http.Transport {
 	var protocols http.Protocols
-	protocols.SetHTTP1(true)
+	protocols.SetHTTP1(!http2)
 	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(http2)
 	dialed := func(ctx context.Context, _, _ string) (net.Conn, error) { return ctx.Value(connKey{}).(net.Conn), nil }
 	return &http.Transport{
 		DialContext: dialed, DialTLSContext: dialed, DisableCompression: true, MaxResponseHeaderBytes: maxHead, Protocols: &protocols,

@@ -46,6 +46,7 @@ type shared struct {
 	scratches sync.Pool   // of *scratch
 	tls       *tls.Config // of whoever says nothing else
 	http      *http.Transport
+	http2     *http.Transport // speaks nothing else
 	reaper    *reaper
 	stuck     sync.Map // of *stuckError, by watcher: processes that could not be killed
 	ssh       *sshHosts
@@ -60,7 +61,7 @@ func New(o Options) *Engine {
 	}
 	r := theReaper()
 	return &Engine{shared: &shared{
-		agent: "Pharos/" + cmp.Or(o.Version, "dev"), log: o.Log, tls: visitorTLS(), http: newTransport(), reaper: r,
+		agent: "Pharos/" + cmp.Or(o.Version, "dev"), log: o.Log, tls: visitorTLS(), http: newTransport(false), http2: newTransport(true), reaper: r,
 		ssh: newSSHHosts(r, o.Log), nameServer: dialNameServer,
 	}}
 }
