@@ -163,16 +163,19 @@ func (p *prober) place() string {
 
 // verdict returns the status and the summary that a tile is shown with: its
 // result's, or a rival's. What a prober that is cut off says of others is unknown.
-func (b *Board) verdict(t *tile) (pharos.Status, string) {
+// own is what of the summary the board itself says.
+func (b *Board) verdict(t *tile) (status pharos.Status, summary, own string) {
 	r := &t.result
 	if v, ok := b.rivalFor(t); ok {
-		return v.status, "another " + t.owner.place() + " says: " + v.summary
+		another := "another " + t.owner.place() + " says"
+		return v.status, another + ": " + v.summary, another + " so"
 	}
 	if r.Status != pharos.Critical || !t.network || t.reference {
-		return r.Status, r.Summary
+		return r.Status, r.Summary, ""
 	}
 	if p := t.owner; p != nil && p.trouble.cutOff {
-		return pharos.Unknown, fmt.Sprintf("%s is cut off, its reference %q fails; it says: %s", p.place(), p.trouble.reference, r.Summary)
+		own = fmt.Sprintf("%s is cut off, its reference %q fails", p.place(), p.trouble.reference)
+		return pharos.Unknown, own + "; it says: " + r.Summary, own
 	}
-	return r.Status, r.Summary
+	return r.Status, r.Summary, ""
 }

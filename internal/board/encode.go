@@ -61,14 +61,16 @@ func (b *Board) appendFrame(f *feed, u *updates, news bool) []byte {
 }
 
 // appendUpdate appends the tile's number and the fields that are named.
-func (t *tile) appendUpdate(out []byte, fields field) []byte {
+func (t *tile) appendUpdate(out []byte, fields field, bare bool) []byte {
 	out = append(out, `{"i":`...)
 	out = strconv.AppendInt(out, int64(t.i), 10)
-	out = t.appendFields(out, fields)
+	out = t.appendFields(out, fields, bare)
 	return append(out, '}')
 }
 
-func (t *tile) appendFields(out []byte, fields field) []byte {
+// appendFields appends the fields that are named; bare: of the reason what the
+// board itself says.
+func (t *tile) appendFields(out []byte, fields field, bare bool) []byte {
 	s := &t.shown
 	if fields&fieldStatus != 0 {
 		out = pharos.AppendField(out, "s", t.word())
@@ -79,7 +81,11 @@ func (t *tile) appendFields(out []byte, fields field) []byte {
 	if fields&fieldUnit != 0 {
 		out = pharos.AppendField(out, "u", s.unit)
 	}
-	if fields&fieldSummary != 0 {
+	switch {
+	case fields&fieldSummary == 0:
+	case bare:
+		out = pharos.AppendField(out, "m", s.own)
+	default:
 		out = pharos.AppendField(out, "m", s.summary)
 	}
 	if fields&fieldSince != 0 {

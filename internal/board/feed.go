@@ -30,7 +30,12 @@ const snapshotFor = 50 * time.Millisecond
 
 // Filter chooses the tiles of some sets and some sites, by name or token; an
 // empty list chooses all.
-type Filter struct{ Sets, Sites []string }
+type Filter struct {
+	Sets, Sites []string
+	// Bare leaves out what probers say of a tile besides its status and value: a
+	// summary may be the first line of a command's output.
+	Bare bool
+}
 
 // Key returns what is equal for filters that choose the same; empty for the one
 // that chooses all. The error is ErrFilter.
@@ -43,11 +48,12 @@ func (f Filter) Key() (string, error) {
 type choice struct {
 	sets, sites []string          // tokens, in order
 	names       map[string]string // of the tokens, as they were asked for
+	bare        bool
 	key         string
 }
 
 func (f Filter) choice() (choice, error) {
-	c := choice{names: map[string]string{}}
+	c := choice{names: map[string]string{}, bare: f.Bare}
 	tidy := func(names []string) ([]string, error) {
 		if len(names) > maxFilterValues {
 			return nil, ErrFilter
@@ -74,13 +80,16 @@ func (f Filter) choice() (choice, error) {
 	if c.sites, err = tidy(f.Sites); err != nil {
 		return c, err
 	}
-	if len(c.sets)+len(c.sites) > 0 {
+	if !c.all() {
 		c.key = strings.Join(c.sets, ",") + "/" + strings.Join(c.sites, ",")
+	}
+	if c.bare {
+		c.key = "bare " + c.key
 	}
 	return c, nil
 }
 
-func (c *choice) all() bool { return c.key == "" }
+func (c *choice) all() bool { return len(c.sets)+len(c.sites) == 0 }
 
 func (c *choice) match(set, site string) bool {
 	return (len(c.sets) == 0 || slices.Contains(c.sets, set)) && (len(c.sites) == 0 || slices.Contains(c.sites, site))
@@ -135,13 +144,15 @@ func (f *frames) snapshot(p *picture, of *choice, now time.Duration) *Event {
 	return c.event
 }
 
-// Name gives these filters room for ever, whatever others are in use. So has the
-// one that chooses all.
+// Name gives these filters room for ever, bare or not, whatever others are in
+// use. So has the one that chooses all.
 func (b *Board) Name(filters []Filter) {
-	named := map[string]bool{"": true}
-	for _, f := range filters {
-		if key, err := f.Key(); err == nil {
-			named[key] = true
+	named := map[string]bool{}
+	for _, f := range append(filters, Filter{}) {
+		for _, f.Bare = range []bool{false, true} {
+			if key, err := f.Key(); err == nil {
+				named[key] = true
+			}
 		}
 	}
 	b.named.Store(&named)

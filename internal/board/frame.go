@@ -181,20 +181,23 @@ func (b *Board) frame() {
 	}
 	news := b.footer.news
 	b.footer.news = false
-	whole, lean := updates{bytes: b.scratch[:0]}, updates{}
+	type told struct{ lean, bare bool }
+	all := map[told]*updates{{}: {bytes: b.scratch[:0]}}
 	for f, of := range b.watched() {
-		u := &whole
-		if f.lean {
-			u = &lean
+		to := told{f.lean, of.choice.bare}
+		u := all[to]
+		if u == nil {
+			u = &updates{}
+			all[to] = u
 		}
 		if u.ends == nil {
-			b.encodeUpdates(u, f.lean)
+			b.encodeUpdates(u, to.lean, to.bare)
 		}
 		if bytes := b.appendFrame(of, u, news); bytes != nil {
 			f.publish(&Event{Bytes: bytes}, b.now)
 		}
 	}
-	b.scratch = whole.bytes
+	b.scratch = all[told{}].bytes
 	sent := b.clock.Now()
 	for _, t := range b.dirty {
 		if t.changed&(fieldStatus|fieldFlicker) != 0 && t.arrived > 0 {
@@ -212,7 +215,7 @@ type updates struct {
 	ends  []int
 }
 
-func (b *Board) encodeUpdates(u *updates, lean bool) {
+func (b *Board) encodeUpdates(u *updates, lean, bare bool) {
 	u.ends = make([]int, len(b.dirty))
 	for i, t := range b.dirty {
 		changed := t.changed
@@ -220,7 +223,7 @@ func (b *Board) encodeUpdates(u *updates, lean bool) {
 			changed = changed.lean()
 		}
 		if t.i >= 0 && changed != 0 {
-			u.bytes = t.appendUpdate(u.bytes, changed)
+			u.bytes = t.appendUpdate(u.bytes, changed, bare)
 		}
 		u.ends[i] = len(u.bytes)
 	}

@@ -29,8 +29,10 @@ type pictureTile struct {
 	i         int // its number in frames
 	set, site string
 	siteName  string
-	// In picture.bytes: up to lean is what a screen on a slow line is told.
-	from, lean, to int
+	// In picture.bytes: from "from" what every screen is told, from "own" the
+	// board's own reason, from "reason" the whole one instead, from "values" what a
+	// screen on a slow line is not told.
+	from, own, reason, values, to int
 }
 
 // picture returns that of this moment, or of an earlier one, if the screens were
@@ -50,10 +52,17 @@ func (b *Board) picture() *picture {
 		}
 		place[t] = len(p.tiles)
 		told := t.told()
+		lean := told.lean()
 		one := pictureTile{i: t.i, set: t.setToken(), site: t.site, siteName: t.siteName, from: len(p.bytes)}
-		p.bytes = t.appendNamed(p.bytes, told.lean())
-		one.lean = len(p.bytes)
-		p.bytes = t.appendFields(p.bytes, told&^told.lean())
+		p.bytes = t.appendNamed(p.bytes, lean&^fieldSummary)
+		one.own = len(p.bytes)
+		if t.shown.own != "" {
+			p.bytes = t.appendFields(p.bytes, fieldSummary, true)
+		}
+		one.reason = len(p.bytes)
+		p.bytes = t.appendFields(p.bytes, lean&fieldSummary, false)
+		one.values = len(p.bytes)
+		p.bytes = t.appendFields(p.bytes, told&^lean, false)
 		one.to = len(p.bytes)
 		p.tiles = append(p.tiles, one)
 	}
@@ -81,7 +90,7 @@ func (t *tile) appendNamed(out []byte, fields field) []byte {
 	if t.manySites {
 		out = pharos.AppendField(out, "site", t.siteName)
 	}
-	return t.appendFields(out, fields)
+	return t.appendFields(out, fields, false)
 }
 
 // dataLine begins the data of an event that has an id.
@@ -142,11 +151,16 @@ func (p *picture) event(c *choice, lean bool, now time.Duration) *Event {
 			out = append(out, ',')
 		}
 		first = false
-		to := t.to
-		if lean {
-			to = t.lean
+		out = append(out, p.bytes[t.from:t.own]...)
+		if c.bare {
+			out = append(out, p.bytes[t.own:t.reason]...)
+		} else {
+			out = append(out, p.bytes[t.reason:t.values]...)
 		}
-		out = append(append(out, p.bytes[t.from:to]...), '}')
+		if !lean {
+			out = append(out, p.bytes[t.values:t.to]...)
+		}
+		out = append(out, '}')
 	}
 	out = append(out, ']')
 	missing := p.missing(c)

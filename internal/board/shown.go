@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 // shown is what the screens have been told, or are about to be.
@@ -13,6 +14,7 @@ type shown struct {
 	value   string
 	unit    string
 	summary string
+	own     string // what of the summary is the board's own
 	since   time.Duration
 	flicker flicker // zero: none
 	running bool
@@ -46,7 +48,7 @@ func (b *Board) show(t *tile) {
 	s, r := &t.shown, &t.result
 	var changed field
 	stale := b.stale(t)
-	status, summary := b.verdict(t)
+	status, summary, own := b.verdict(t)
 	since := t.since
 	if stale {
 		since = t.heard
@@ -69,8 +71,8 @@ func (b *Board) show(t *tile) {
 		s.unit = unit
 		changed |= fieldUnit
 	}
-	if summary != s.summary {
-		s.summary = summary
+	if summary = redact.Arguments(summary, t.address); summary != s.summary || own != s.own { // everybody sees it
+		s.summary, s.own = summary, own
 		changed |= fieldSummary
 	}
 	if r.Running != s.running {

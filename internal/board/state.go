@@ -39,6 +39,7 @@ type Tile struct {
 	Age             time.Duration
 	Result          pharos.Result
 	Display, Unit   string // the value as it is shown
+	Own             string // what of the summary the board itself says, and no prober
 }
 
 // Prober is one prober as the board knows it.
@@ -112,7 +113,7 @@ func (b *Board) copyTile(t *tile) Tile {
 	}
 	within := t.result.TTL
 	out.Result = t.result.Aged(b.now - t.heard)
-	out.Result.Status, out.Result.Summary = b.verdict(t)
+	out.Result.Status, out.Result.Summary, out.Own = b.verdict(t)
 	out.Result.TTL = within
 	out.Result.For = pharos.Seconds(b.now - t.since)
 	return out

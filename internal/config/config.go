@@ -21,6 +21,7 @@ const (
 	DefaultTitle       = "Pharos"
 	DefaultSite        = "local"
 	DefaultListen      = ":8811"
+	DefaultDetail      = "redacted"
 	DefaultMaxWatchers = 10_000
 	DefaultMaxScreens  = 5_000
 	DefaultPerAddress  = 1_000
@@ -45,7 +46,7 @@ type Config struct {
 func Default() *Config {
 	return &Config{
 		Title: DefaultTitle, Site: DefaultSite, Prober: hostName(),
-		Dashboard: Dashboard{Listen: DefaultListen, Limits: Limits{DefaultMaxWatchers, DefaultMaxScreens, DefaultPerAddress}},
+		Dashboard: Dashboard{Listen: DefaultListen, Access: Access{Detail: DefaultDetail}, Limits: Limits{DefaultMaxWatchers, DefaultMaxScreens, DefaultPerAddress}},
 	}
 }
 

@@ -17,8 +17,9 @@ type Dashboard struct {
 	// Views are the boards with an address of their own, by name: what an
 	// address of "/" would say after its "?" to mean the same. The one of the
 	// empty name is what "/" itself stands for.
-	Views map[string]url.Values
-	Guard Guard
+	Views  map[string]url.Values
+	Guard  Guard
+	Access Access
 }
 
 // Limits are how much a dashboard holds.
@@ -35,6 +36,11 @@ type Guard struct {
 	TrustedProxies []netip.Prefix
 }
 
+// Access says who sees what.
+type Access struct {
+	Detail string // what those see who have not signed in: none, redacted or full
+}
+
 // dashboard returns the section with its defaults.
 func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 	d := Dashboard{
@@ -42,9 +48,11 @@ func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 		Limits: Limits{Watchers: int(k.MaxWatchers), Screens: int(k.MaxScreens), PerAddress: int(k.PerAddress)},
 		Views:  views(k),
 		Guard:  Guard{Hosts: k.Hosts, FrameAncestors: k.FrameAncestors, TrustedProxies: k.TrustedProxies},
+		Access: Access{Detail: string(k.Detail)},
 	}
 	silent := Default().Dashboard
 	orDefault(&d.Listen, silent.Listen)
+	orDefault(&d.Access.Detail, silent.Access.Detail)
 	orDefault(&d.Limits.Watchers, silent.Limits.Watchers)
 	orDefault(&d.Limits.Screens, silent.Limits.Screens)
 	orDefault(&d.Limits.PerAddress, silent.Limits.PerAddress)

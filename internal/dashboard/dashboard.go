@@ -188,7 +188,7 @@ func (d *Dashboard) Apply(c *config.Config) {
 
 // settings are those of the web server that a file says.
 func settings(c *config.Config) web.Settings {
-	return web.Settings{Views: c.Dashboard.Views, Guard: web.Guard(c.Dashboard.Guard)}
+	return web.Settings{Views: c.Dashboard.Views, Guard: web.Guard(c.Dashboard.Guard), Detail: web.Detail(c.Dashboard.Access.Detail)}
 }
 
 // build is what a page of this program and these views is known by: one of

@@ -9,6 +9,7 @@ import (
 
 	"pharos/internal/board"
 	"pharos/internal/pharos"
+	"pharos/internal/redact"
 )
 
 type apiBoard struct {
@@ -94,7 +95,8 @@ func statusWord(t *board.Tile) string {
 	return t.Result.Status.String()
 }
 
-func watcher(t *board.Tile) apiWatcher {
+// watcher is what a list says of a tile.
+func watcher(t *board.Tile, d Detail) apiWatcher {
 	r := &t.Result
 	w := apiWatcher{
 		ID: t.ID, Site: t.Site, Set: t.Set, Name: t.Name, Kind: t.Kind, Address: t.Address, Interval: t.Interval,
@@ -110,13 +112,26 @@ func watcher(t *board.Tile) apiWatcher {
 	for _, f := range r.Flickers {
 		w.Flickers = append(w.Flickers, apiFlicker{f.Status.String(), round(f.Lasted.Duration()), round(f.Ago.Duration())})
 	}
+	switch d {
+	case Full:
+	case None:
+		w.Address, w.Summary = "", t.Own
+	default:
+		w.Address, w.Summary = redact.Target(w.Address), redact.Arguments(w.Summary, t.Address)
+	}
 	return w
 }
 
-func detailed(t *board.Tile) apiWatcher {
-	w, r := watcher(t), &t.Result
-	w.Detail, w.Within, w.Lag, w.Missed = &r.Detail, r.TTL.Seconds(), r.Lag.Seconds(), r.Missed
-	w.Facts, w.Phases = r.Facts, r.Phases
+func detailed(t *board.Tile, d Detail) apiWatcher {
+	w, r := watcher(t, d), &t.Result
+	w.Within, w.Lag, w.Missed = r.TTL.Seconds(), r.Lag.Seconds(), r.Missed
+	if d != None {
+		text := d.text(r.Detail, t)
+		w.Detail, w.Phases = &text, r.Phases
+		for _, f := range r.Facts {
+			w.Facts = append(w.Facts, pharos.Fact{Name: f.Name, Value: d.text(f.Value, t)})
+		}
+	}
 	if !r.At.IsZero() {
 		w.At = &r.At
 	}
@@ -127,16 +142,19 @@ func detailed(t *board.Tile) apiWatcher {
 func round(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
 
 func (s *Server) apiBoard(c echo.Context) error {
-	return s.share(c, "board", func() (string, []byte, error) { return s.encode(s.boardOf) })
+	return s.encoded(c, "board", s.boardOf)
 }
 
-// encode returns what is made of the board's state, as JSON.
-func (s *Server) encode(of func(*board.State) any) (kind string, body []byte, err error) {
-	state := s.o.Board.State(s.ctx)
-	if state == nil {
-		return "", nil, errStopping
-	}
-	return jsonOf(of(state))
+// encoded answers with what is made of the board's state, as JSON.
+func (s *Server) encoded(c echo.Context, key string, of func(*board.State, Detail) any) error {
+	d := s.detail(c)
+	return s.share(c, key+" "+string(d), func() (kind string, body []byte, err error) {
+		state := s.o.Board.State(s.ctx)
+		if state == nil {
+			return "", nil, errStopping
+		}
+		return jsonOf(of(state, d))
+	})
 }
 
 func jsonOf(v any) (kind string, body []byte, err error) {
@@ -144,7 +162,7 @@ func jsonOf(v any) (kind string, body []byte, err error) {
 	return echo.MIMEApplicationJSON, append(body, '\n'), err
 }
 
-func (s *Server) boardOf(state *board.State) any {
+func (s *Server) boardOf(state *board.State, d Detail) any {
 	out := apiBoard{
 		Title: state.Title, Tagline: state.Tagline, Version: s.o.Version, Counts: counts(state),
 		NATS: apiLink(state.Link), Probers: []apiProber{}, Notices: append([]string{}, state.Notices...), Sets: []apiSet{}, Screens: s.o.Board.Screens(),
@@ -157,7 +175,7 @@ func (s *Server) boardOf(state *board.State) any {
 	for i := range state.Sets {
 		set := apiSet{Name: state.Sets[i].Name}
 		for j := range state.Sets[i].Tiles {
-			set.Watchers = append(set.Watchers, watcher(&state.Sets[i].Tiles[j]))
+			set.Watchers = append(set.Watchers, watcher(&state.Sets[i].Tiles[j], d))
 			total++
 		}
 		out.Sets = append(out.Sets, set)
@@ -178,12 +196,12 @@ func counts(state *board.State) map[string]int {
 }
 
 func (s *Server) apiWatcher(c echo.Context) error {
-	id := c.Param("id")
-	return s.share(c, "watcher "+id, func() (string, []byte, error) {
+	id, d := c.Param("id"), s.detail(c)
+	return s.share(c, "watcher "+id+" "+string(d), func() (string, []byte, error) {
 		t, ok := s.o.Board.Tile(s.ctx, pharos.WatcherID(id))
 		if !ok {
 			return "", nil, echo.NewHTTPError(http.StatusNotFound, "no such watcher; /api/v1/board lists them with their ids")
 		}
-		return jsonOf(detailed(&t))
+		return jsonOf(detailed(&t, d))
 	})
 }

@@ -54,7 +54,7 @@ func TestAPIBoard(t *testing.T) {
 						"target": "true", "interval": 60, "status": "ok", "stale": false, "value": 0, "display": "0",
 						"summary": "", "for": 2, "age": 2, "running": false, "prober": "p1", "flickers": []},
 					{"id": "berlin--3lirjnxn.shop--2afk4237.later--oo3ojcq3", "site": "Berlin", "set": "Shop", "name": "Later", "kind": "command",
-						"target": "sleep 60", "interval": 60, "status": "waiting", "stale": false, "display": "",
+						"target": "sleep", "interval": 60, "status": "waiting", "stale": false, "display": "",
 						"summary": "", "for": 2, "age": 2, "running": false, "flickers": []}]},
 				{"name": "Jobs", "watchers": [
 					{"id": "ci.jobs.backup", "site": "CI", "set": "Jobs", "name": "Backup", "status": "stale", "stale": true, "text": "42 files", "display": "42 files",
@@ -108,7 +108,7 @@ func TestAPIWatcher(t *testing.T) {
 			"summary": "", "for": 2, "age": 2, "running": false, "detail": "", "flickers": [], "ttl": 1}`)
 		w.wantJSON("/api/v1/watchers/berlin--3lirjnxn.shop--2afk4237.later--oo3ojcq3", `{
 			"id": "berlin--3lirjnxn.shop--2afk4237.later--oo3ojcq3", "site": "Berlin", "set": "Shop", "name": "Later", "kind": "command",
-			"target": "sleep 60", "interval": 60, "status": "waiting", "stale": false, "display": "",
+			"target": "sleep", "interval": 60, "status": "waiting", "stale": false, "display": "",
 			"summary": "", "for": 2, "age": 2, "running": false, "detail": "", "flickers": []}`)
 	})
 }

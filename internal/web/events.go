@@ -33,12 +33,12 @@ func (s *Server) events(c echo.Context) error {
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, "reading the filter: "+err.Error())
 	}
-	filter := board.Filter{Sets: query["set"], Sites: query["site"]}
+	filter := board.Filter{Sets: query["set"], Sites: query["site"], Bare: s.detail(c) == None}
 	key, err := filter.Key()
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, err.Error())
 	}
-	st := &stream{of: neighbourhood(s.client(c.Request()))}
+	st := &stream{of: neighbourhood(s.client(c.Request())), bare: filter.Bare}
 	if !s.o.Board.Named(key) {
 		st.filter = key
 	}
@@ -88,6 +88,7 @@ func (s *Server) join(ctx context.Context, st *stream, filter board.Filter) (*bo
 // stream is one connection that is streamed to.
 type stream struct {
 	of     netip.Prefix // its address
+	bare   bool         // it is told no reasons
 	filter string       // the key of one that no view has, or empty
 
 	// Guarded by streams.mu.
@@ -232,6 +233,18 @@ func (k *streams) forget(st *stream) {
 	delete(k.open, st)
 	if k.of[st.of]--; k.of[st.of] == 0 {
 		delete(k.of, st.of)
+	}
+}
+
+// review ends the streams that may not go on. A screen comes back by itself, as
+// whatever it may be now.
+func (k *streams) review(may func(*stream) bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for st := range k.open {
+		if !may(st) {
+			k.evict(st)
+		}
 	}
 }
 

@@ -71,10 +71,11 @@ func (s *Server) page(c echo.Context) error {
 	asked := url.Values{}
 	maps.Copy(asked, view)
 	maps.Copy(asked, query) // the address goes before the view
-	return s.share(c, "page?"+asked.Encode(), func() (string, []byte, error) {
+	d := s.detail(c)
+	return s.share(c, "page "+string(d)+"?"+asked.Encode(), func() (string, []byte, error) {
 		moment := ui.Moment{Asked: asked}
 		var err error
-		moment.Board, moment.Now, err = s.o.Board.Snapshot(s.ctx, board.Filter{Sets: asked["set"], Sites: asked["site"]})
+		moment.Board, moment.Now, err = s.o.Board.Snapshot(s.ctx, board.Filter{Sets: asked["set"], Sites: asked["site"], Bare: d == None})
 		if errors.Is(err, board.ErrFilter) {
 			return "", nil, echo.NewHTTPError(http.StatusBadRequest, err.Error())
 		} // after another, the page comes without a state, and goes on asking for one

@@ -27,10 +27,10 @@ type pollWatcher struct {
 // three statuses and its page needs just one of them: what is stale is
 // critical, what is unknown or has not been looked at is a warning.
 func (s *Server) poll(c echo.Context) error {
-	return s.share(c, "poll", func() (string, []byte, error) { return s.encode(pollOf) })
+	return s.encoded(c, "poll", pollOf)
 }
 
-func pollOf(state *board.State) any {
+func pollOf(state *board.State, d Detail) any {
 	out := struct {
 		Watchers []pollWatcher `json:"metric_watchers"`
 	}{[]pollWatcher{}}
@@ -50,8 +50,8 @@ func pollOf(state *board.State) any {
 			if t.Stale {
 				w.Duration = pharos.HumanDuration(t.Age)
 			}
-			if t.Known && t.Result.Detail != "" {
-				w.Detail = &t.Result.Detail
+			if text := d.text(t.Result.Detail, t); t.Known && text != "" {
+				w.Detail = &text
 			}
 			out.Watchers = append(out.Watchers, w)
 		}

@@ -53,6 +53,8 @@ type Settings struct {
 	// another address.
 	Views map[string]url.Values
 	Guard Guard
+	// Detail is what those see who have not signed in.
+	Detail Detail
 }
 
 // inForce are the settings and what follows from them.
@@ -136,6 +138,7 @@ func (s *Server) Apply(now Settings) {
 	}
 	s.o.Board.Name(named)
 	s.settings.Store(&inForce{Settings: now, policy: now.Guard.policy()})
+	s.streams.review(func(st *stream) bool { return st.bare || now.Detail != None })
 }
 
 // ServeHTTP answers one request; Serve is the usual way.
