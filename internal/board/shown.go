@@ -71,7 +71,7 @@ func (b *Board) show(t *tile) {
 		s.unit = unit
 		changed |= fieldUnit
 	}
-	if summary = redact.Arguments(summary, t.address); summary != s.summary || own != s.own { // everybody sees it
+	if summary = redact.Arguments(summary, t.address, t.command); summary != s.summary || own != s.own { // everybody sees it
 		s.summary, s.own = summary, own
 		changed |= fieldSummary
 	}

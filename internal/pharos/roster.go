@@ -19,6 +19,7 @@ type RosterWatcher struct {
 	Target    string  `json:"target,omitempty"` // what is looked at: an address, a command line
 	Interval  Seconds `json:"interval,omitempty"`
 	Timeout   Seconds `json:"timeout,omitempty"`
+	Command   bool    `json:"command,omitempty"`   // the target is a command line
 	Network   bool    `json:"network,omitempty"`   // looked at over the prober's own network
 	Reference bool    `json:"reference,omitempty"` // says whether that network is there
 }

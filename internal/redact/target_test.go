@@ -4,6 +4,17 @@ import "testing"
 
 func TestTargetsForEverybody(t *testing.T) {
 	for target, want := range map[string]string{
+		"dice: two of them, of six sides": "dice: two of them, of six sides",
+		"shop.example A of 192.0.2.1":     "shop.example A of 192.0.2.1",
+		"https://shop.example/a b?needle": "https://shop.example/a b",
+		"db.example:5432":                 "db.example:5432",
+		"":                                "",
+	} {
+		if got := Target(target, false); got != want {
+			t.Errorf("Target(%q) = %q, want %q", target, got, want)
+		}
+	}
+	for target, want := range map[string]string{
 		"https://shop.example/a;b=c?session=needle#needle": "https://shop.example/a;b=c",
 		"https://shop.example/":                            "https://shop.example/",
 		"db.example:5432":                                  "db.example:5432",
@@ -16,8 +27,8 @@ func TestTargetsForEverybody(t *testing.T) {
 		"curl https://needle.example/":                     "curl",
 		"":                                                 "",
 	} {
-		if got := Target(target); got != want {
-			t.Errorf("Target(%q) = %q, want %q", target, got, want)
+		if got := Target(target, true); got != want {
+			t.Errorf("Target(%q) of a command = %q, want %q", target, got, want)
 		}
 	}
 }
@@ -31,7 +42,7 @@ func TestArgumentsAreTakenOut(t *testing.T) {
 		{"what? no answer", "ls -l", "what? no answer"},
 		{"total 0", "ls", "total 0"},
 	} {
-		if got := Arguments(tt.text, tt.target); got != tt.want {
+		if got := Arguments(tt.text, tt.target, true); got != tt.want {
 			t.Errorf("Arguments(%q, %q) = %q, want %q", tt.text, tt.target, got, tt.want)
 		}
 	}

@@ -28,7 +28,7 @@ func (d Detail) text(s string, t *board.Tile) string {
 	case None:
 		return ""
 	}
-	return redact.Arguments(s, t.Address)
+	return redact.Arguments(s, t.Address, t.Command)
 }
 
 // detail returns what who asks may see.

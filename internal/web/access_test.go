@@ -19,7 +19,7 @@ func (w *world) needles() {
 	w.beat("berlin", "p1", 1)
 	w.roster("berlin", "p1", pharos.RosterSet{Name: "shop", Watchers: []pharos.RosterWatcher{
 		{Name: "page", Kind: "page", Target: "https://shop.example/path?query-1=2#query-1"},
-		{Name: "command", Kind: "command", Target: "/opt/check --argument-1 --argument-2"},
+		{Name: "command", Kind: "command", Command: true, Target: "/opt/check --argument-1 --argument-2"},
 	}})
 	time.Sleep(time.Second)
 	for name, output := range map[string]string{"page": "GET /path?query-1=2", "command": "sh: '/opt/check --argument-1 --argument-2'"} {

@@ -117,7 +117,7 @@ func watcher(t *board.Tile, d Detail) apiWatcher {
 	case None:
 		w.Address, w.Summary = "", t.Own
 	default:
-		w.Address, w.Summary = redact.Target(w.Address), redact.Arguments(w.Summary, t.Address)
+		w.Address, w.Summary = redact.Target(w.Address, t.Command), redact.Arguments(w.Summary, t.Address, t.Command)
 	}
 	return w
 }

@@ -22,7 +22,7 @@ func (w *world) shop() {
 	w.roster("Berlin", "p1", pharos.RosterSet{Name: "Shop", Watchers: []pharos.RosterWatcher{
 		{Name: "Home page", Kind: "page", Target: "https://shop.example/", Interval: pharos.Seconds(2 * time.Second)},
 		{Name: "Is True?", Kind: "command", Target: "true", Interval: pharos.Seconds(60 * time.Second)},
-		{Name: "Later", Kind: "command", Target: "sleep 60", Interval: pharos.Seconds(60 * time.Second)},
+		{Name: "Later", Kind: "command", Command: true, Target: "sleep 60", Interval: pharos.Seconds(60 * time.Second)},
 	}})
 	home := pharos.ResultSubject("p1", pharos.MakeID(pharos.Token("Berlin"), pharos.Token("Shop"), pharos.Token("Home page")))
 	w.apply(home, `{"status":"critical","value":1.84,"unit":"s","summary":"status 503, wanted 2xx","detail":"<b>503</b>\nSorry",
