@@ -94,7 +94,7 @@ func Kinds() []config.Kind { return prober.Kinds() }
 // Check says what would keep the all-in-one from running a file.
 func Check(c *config.Config) error {
 	_, err := serverCertificate(c.NATS)
-	return errors.Join(err, prober.CheckWatchers(c))
+	return errors.Join(err, prober.CheckWatchers(c), dashboard.CheckPage(c))
 }
 
 // serverCertificate returns what reads the server's certificate anew at each

@@ -17,7 +17,9 @@ type Dashboard struct {
 	// Views are the boards with an address of their own, by name: what an
 	// address of "/" would say after its "?" to mean the same. The one of the
 	// empty name is what "/" itself stands for.
-	Views  map[string]url.Values
+	Views map[string]url.Values
+	// Logos are the files of the views that have a logo, by the view's name.
+	Logos  map[string]string
 	Guard  Guard
 	Access Access
 }
@@ -47,6 +49,7 @@ func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 		Listen: string(k.Listen), Admin: string(k.Admin),
 		Limits: Limits{Watchers: int(k.MaxWatchers), Screens: int(k.MaxScreens), PerAddress: int(k.PerAddress)},
 		Views:  views(k),
+		Logos:  logos(k),
 		Guard:  Guard{Hosts: k.Hosts, FrameAncestors: k.FrameAncestors, TrustedProxies: k.TrustedProxies},
 		Access: Access{Detail: string(k.Detail)},
 	}
@@ -68,6 +71,20 @@ func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 		}
 	}
 	return d
+}
+
+// logos are the files of the views that have one.
+func logos(k *dashboardKeys) map[string]string {
+	var out map[string]string
+	for name, v := range k.Views {
+		if v.Logo != "" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[name] = string(v.Logo)
+		}
+	}
+	return out
 }
 
 // someTexts reads one value or a list of them, each with a function that says

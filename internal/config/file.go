@@ -119,9 +119,15 @@ type viewKeys struct {
 	Site     names    `yaml:"site" doc:"These sites alone." default:"all"`
 	Collapse names    `yaml:"collapse" doc:"These sets are one tile each: their worst status, and how many of each."`
 	Merge    word     `yaml:"merge" words:"worst majority none" doc:"As in dashboard." default:"the dashboard's"`
-	Theme    word     `yaml:"theme" words:"dark light contrast" doc:"The colours." default:"dark"`
+	Theme    word     `yaml:"theme" words:"dark light contrast auto" doc:"The colours; auto: as the browser's system has them." default:"dark"`
 	Palette  word     `yaml:"palette" words:"blue" doc:"blue: for people who confuse red and green."`
 	Zoom     float    `yaml:"zoom" min:"0.5" max:"3" doc:"How large letters are, from 0.5 to 3." default:"1"`
 	Rotate   duration `yaml:"rotate" doc:"Show what does not fit large enough page by page, each for so long: at least 5s."`
 	Shift    yesNo    `yaml:"shift" doc:"Move the board by a few pixels each minute, on a screen that burns in." default:"false"`
+	Night    night    `yaml:"night" doc:"When all that is well is dimmed, as 20:00-07:00. Problems stay bright."`
+	TZ       timeZone `yaml:"tz" doc:"The time zone of the clock, as Europe/Berlin." default:"the browser's"`
+	Clock    word     `yaml:"clock" words:"12h 24h" doc:"How the time is told." default:"24h"`
+	Sound    yesNo    `yaml:"sound" doc:"A soft tone when something turns critical, another when nothing is any more." default:"false"`
+	Title    line     `yaml:"title" doc:"The headline of this board." default:"the file's"`
+	Logo     path     `yaml:"logo" doc:"A picture beside the headline: a file of up to 100 KB (PNG, JPEG, GIF, WebP or SVG)."`
 }

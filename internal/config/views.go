@@ -7,19 +7,19 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	_ "time/tzdata" // to know a time zone, also where the system has none
 
 	"pharos/internal/field"
 )
 
-const (
-	minRotate = 5 * time.Second
-)
+const minRotate = 5 * time.Second
 
 var viewWord = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
 // taken are the first parts of the dashboard's other addresses.
-var taken = []string{"api", "assets", "events", "healthz", "metrics", "poll", "readyz", "sample"}
+var taken = []string{"api", "assets", "events", "healthz", "logo", "metrics", "poll", "readyz", "sample", "w"}
 
 // viewsKeys are the boards with an address of their own, by name.
 type viewsKeys map[string]viewKeys
@@ -69,7 +69,10 @@ func views(d *dashboardKeys) map[string]url.Values {
 				q[key] = values
 			}
 		}
-		for key, value := range map[string]string{"theme": string(v.Theme), "palette": string(v.Palette), "merge": string(v.Merge)} {
+		for key, value := range map[string]string{
+			"theme": string(v.Theme), "palette": string(v.Palette), "merge": string(v.Merge),
+			"night": string(v.Night), "tz": string(v.TZ), "clock": string(v.Clock), "title": string(v.Title),
+		} {
 			if value != "" {
 				q.Set(key, value)
 			}
@@ -83,7 +86,52 @@ func views(d *dashboardKeys) map[string]url.Values {
 		if v.Shift {
 			q.Set("shift", "1")
 		}
+		if v.Sound {
+			q.Set("sound", "1")
+		}
 		out[name] = q
 	}
 	return out
 }
+
+// night is a time from one hour of the day to another.
+type night string
+
+var nightWord = regexp.MustCompile(`^([01]?\d|2[0-3]):[0-5]\d-([01]?\d|2[0-3]):[0-5]\d$`)
+
+// Read implements field.Value.
+func (v *night) Read(r *field.Reader, n *field.Node, key string) {
+	s, ok := r.Text(n, key)
+	if !ok {
+		return
+	}
+	if from, to, _ := strings.Cut(s, "-"); !nightWord.MatchString(s) || from == to {
+		r.Fail(n, `%swant two times of the day, such as "20:00-07:00", got %s`, field.Label(key), field.Shown(s))
+		return
+	}
+	*v = night(s)
+}
+
+// Shape implements field.Value.
+func (night) Shape() field.Shape {
+	return field.Shape{Word: "text", Schema: field.Object{"type": "string", "pattern": nightWord.String()}}
+}
+
+// timeZone is a name of the IANA's.
+type timeZone string
+
+// Read implements field.Value.
+func (z *timeZone) Read(r *field.Reader, n *field.Node, key string) {
+	s, ok := r.Text(n, key)
+	if !ok {
+		return
+	}
+	if _, err := time.LoadLocation(s); err != nil || s == "" || s == "Local" {
+		r.Fail(n, `%swant a time zone such as "Europe/Berlin" or "UTC", got %s`, field.Label(key), field.Shown(s))
+		return
+	}
+	*z = timeZone(s)
+}
+
+// Shape implements field.Value.
+func (timeZone) Shape() field.Shape { return text("").Shape() }

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -52,8 +53,9 @@ type Dashboard struct {
 // New returns a dashboard that Run sets going.
 func New(o Options) *Dashboard {
 	d := &Dashboard{o: o, refresh: make(chan string, 16)}
+	first := settings(o.Config)
 	d.board = board.New(board.Options{
-		Title: o.Config.Title, Tagline: o.Config.Tagline, Build: build(o.Config),
+		Title: o.Config.Title, Tagline: o.Config.Tagline, Build: build(first.Views),
 		MaxWatchers: o.Config.Dashboard.Limits.Watchers, Log: o.Log, Refresh: d.askAgain, Elsewhere: d.tryAnother,
 	})
 	d.web = web.New(web.Options{
@@ -61,7 +63,7 @@ func New(o Options) *Dashboard {
 		Limits: web.Limits{Screens: o.Config.Dashboard.Limits.Screens, PerAddress: o.Config.Dashboard.Limits.PerAddress},
 		Admin:  o.Config.Dashboard.Admin != "",
 	})
-	d.web.Apply(settings(o.Config))
+	d.web.Apply(first)
 	return d
 }
 
@@ -177,26 +179,43 @@ func (d *Dashboard) counters() map[string]uint64 {
 func Fixed() []config.Keys { return []config.Keys{config.BrokerKeys, config.BoardKeys} }
 
 // Check says what would keep a dashboard from running with a file.
-func Check(c *config.Config) error { return c.NATS.CheckFiles() }
+func Check(c *config.Config) error { return errors.Join(c.NATS.CheckFiles(), CheckPage(c)) }
+
+// CheckPage says what a file's board refers to and cannot be shown.
+func CheckPage(c *config.Config) error {
+	_, err := c.Dashboard.ReadLogos()
+	return err
+}
 
 // Apply puts another file in force, but for what is fixed.
 func (d *Dashboard) Apply(c *config.Config) {
-	d.web.Apply(settings(c)) // before the screens are told of the new build
-	d.board.Describe(c.Title, c.Tagline, build(c))
+	now := settings(c)
+	d.web.Apply(now) // before the screens are told of the new build
+	d.board.Describe(c.Title, c.Tagline, build(now.Views))
 	d.board.SetNotice("")
 }
 
-// settings are those of the web server that a file says.
+// settings are those of the web server that a file says. A logo that cannot be
+// read any more, after Check, is none.
 func settings(c *config.Config) web.Settings {
-	return web.Settings{Views: c.Dashboard.Views, Guard: web.Guard(c.Dashboard.Guard), Detail: web.Detail(c.Dashboard.Access.Detail)}
+	out := web.Settings{Views: maps.Clone(c.Dashboard.Views), Logos: map[string]web.Logo{}, Guard: web.Guard(c.Dashboard.Guard), Detail: web.Detail(c.Dashboard.Access.Detail)}
+	logos, _ := c.Dashboard.ReadLogos()
+	for view, logo := range logos {
+		sum := sha256.Sum256(logo.Data)
+		name := hex.EncodeToString(sum[:6])
+		out.Logos[name] = web.Logo(logo)
+		out.Views[view] = maps.Clone(out.Views[view])
+		out.Views[view].Set("logo", name)
+	}
+	return out
 }
 
 // build is what a page of this program and these views is known by: one of
 // another build loads itself anew.
-func build(c *config.Config) string {
+func build(views map[string]url.Values) string {
 	sum := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(c.Dashboard.Views)) {
-		fmt.Fprintf(sum, "%q %q\n", name, c.Dashboard.Views[name].Encode())
+	for _, name := range slices.Sorted(maps.Keys(views)) {
+		fmt.Fprintf(sum, "%q %q\n", name, views[name].Encode())
 	}
 	return ui.Build() + "-" + hex.EncodeToString(sum.Sum(nil))[:8]
 }

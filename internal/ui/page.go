@@ -15,6 +15,10 @@ type Moment struct {
 	Asked url.Values
 	// Board is the data of the event "board" of /events; nil: not known.
 	Board []byte
+	// Watcher is the id of the one that the page is of; empty: it is a board.
+	Watcher string
+	// Root leads from the page's folder to the board's: "../", or nothing.
+	Root string
 	// Now is the time when the page is sent, on the clock that Board's times are
 	// of.
 	Now time.Duration
@@ -27,6 +31,8 @@ func Page(m Moment) []byte {
 	fill := strings.NewReplacer(
 		"{{build}}", Build(),
 		"{{look}}", look(m.Asked),
+		"{{root}}", m.Root,
+		"{{watcher}}", html.EscapeString(m.Watcher),
 		"{{view}}", html.EscapeString(m.Asked.Encode()),
 		"{{now}}", strconv.FormatFloat(m.Now.Seconds(), 'f', 3, 64),
 		"{{state}}", strings.ReplaceAll(string(m.Board), "<", `\u003c`),

@@ -80,7 +80,7 @@ func read(files fs.FS) (bundle, error) {
 		name, kind := e.Name(), types[path.Ext(e.Name())]
 		switch {
 		case path.Ext(name) == ".html":
-			b.index = []byte(strings.ReplaceAll(string(raw[name]), `"assets/`, `"assets/`+b.build+"/"))
+			b.index = []byte(strings.ReplaceAll(string(raw[name]), `"assets/`, `"{{root}}assets/`+b.build+"/"))
 		case kind == "":
 			return bundle{}, fmt.Errorf("reading %q: got kind %q, wanted .html, .js or .css", name, path.Ext(name))
 		case name == "app.js" || !joined[name]:

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"pharos/internal/board"
+	"pharos/internal/pharos"
 	"pharos/internal/ui"
 )
 
@@ -63,23 +64,54 @@ func (s *Server) noPage(c echo.Context) error {
 
 // page answers "/" and the address of a view.
 func (s *Server) page(c echo.Context) error {
-	query, err := url.ParseQuery(c.QueryString()) // c.QueryParams drops what is broken: the screen would show all
+	asked, err := query(c)
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, "reading the address: "+err.Error())
+		return err
 	}
 	view, _ := c.Get(viewKey).(url.Values)
-	asked := url.Values{}
-	maps.Copy(asked, view)
-	maps.Copy(asked, query) // the address goes before the view
+	return s.sendPage(c, ui.Moment{Asked: merged(view, asked)}) // the address goes before the view
+}
+
+// watcher answers the address of a page of one watcher.
+func (s *Server) watcher(c echo.Context) error {
+	asked, err := query(c)
+	if err != nil {
+		return err
+	}
+	id := c.Param("id")
+	alone := url.Values{}
+	if t, ok := s.o.Board.Tile(s.ctx, pharos.WatcherID(id)); ok { // of one that is not there yet, the page asks for all
+		alone = url.Values{"set": {t.Set}, "site": {t.Site}}
+	}
+	return s.sendPage(c, ui.Moment{Asked: merged(asked, alone), Watcher: id, Root: "../"})
+}
+
+// query is what the page is asked for by its address.
+func query(c echo.Context) (url.Values, error) {
+	asked, err := url.ParseQuery(c.QueryString()) // c.QueryParams drops what is broken: the screen would show all
+	if err != nil {
+		return nil, echo.NewHTTPError(http.StatusBadRequest, "reading the address: "+err.Error())
+	}
+	asked.Del("logo") // which only the file says
+	return asked, nil
+}
+
+// merged is what both ask for, the second before the first.
+func merged(first, second url.Values) url.Values {
+	out := url.Values{}
+	maps.Copy(out, first)
+	maps.Copy(out, second)
+	return out
+}
+
+func (s *Server) sendPage(c echo.Context, m ui.Moment) error {
 	d := s.detail(c)
-	return s.share(c, "page "+string(d)+"?"+asked.Encode(), func() (string, []byte, error) {
-		moment := ui.Moment{Asked: asked}
-		var err error
-		moment.Board, moment.Now, err = s.o.Board.Snapshot(s.ctx, board.Filter{Sets: asked["set"], Sites: asked["site"], Bare: d == None})
+	return s.share(c, "page "+string(d)+" "+m.Watcher+"?"+m.Asked.Encode(), func() (kind string, body []byte, err error) {
+		m.Board, m.Now, err = s.o.Board.Snapshot(s.ctx, board.Filter{Sets: m.Asked["set"], Sites: m.Asked["site"], Bare: d == None})
 		if errors.Is(err, board.ErrFilter) {
 			return "", nil, echo.NewHTTPError(http.StatusBadRequest, err.Error())
 		} // after another, the page comes without a state, and goes on asking for one
-		return echo.MIMETextHTMLCharsetUTF8, ui.Page(moment), nil
+		return echo.MIMETextHTMLCharsetUTF8, ui.Page(m), nil
 	})
 }
 
@@ -107,6 +139,16 @@ func (s *Server) asset(c echo.Context) error {
 		return c.Blob(http.StatusOK, a.Type, a.Gzip)
 	}
 	return c.Blob(http.StatusOK, a.Type, a.Data)
+}
+
+// logo answers with a picture of a view, whose name is made of what is in it.
+func (s *Server) logo(c echo.Context) error {
+	logo, ok := s.settings.Load().Logos[c.Param("name")]
+	if !ok {
+		return echo.NewHTTPError(http.StatusNotFound, "no such logo")
+	}
+	c.Response().Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	return c.Blob(http.StatusOK, logo.Type, logo.Data)
 }
 
 // compressed reports whether the answer is to be compressed by gzip, and says so

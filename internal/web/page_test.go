@@ -58,6 +58,44 @@ func TestViewsHaveAddresses(t *testing.T) {
 	})
 }
 
+func TestLogosAreServedByWhatIsInThem(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.s.Apply(Settings{Views: map[string]url.Values{"lobby": {"logo": {"abc"}}}, Logos: map[string]Logo{"abc": {"image/png", []byte("picture")}}, Guard: testGuard})
+		logo := w.wantCode("/logo/abc", http.StatusOK)
+		if h := logo.Header(); logo.Body.String() != "picture" || h.Get("Content-Type") != "image/png" || h.Get("Content-Security-Policy") != testPolicy {
+			t.Errorf("a logo: got %q, %v", logo.Body, h)
+		}
+		w.wantCode("/logo/abd", http.StatusNotFound)
+		if _, asked, _ := w.carried("/lobby?logo=abd"); asked != "logo=abc" {
+			t.Errorf("what a page with a logo is asked for: got %q, wanted the view's", asked)
+		}
+		if _, asked, _ := w.carried("/?logo=abc"); asked != "" {
+			t.Errorf("what a page is asked for: got %q, wanted no logo by its address", asked)
+		}
+	})
+}
+
+func TestPageOfOneWatcher(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.shop()
+		id := "berlin--3lirjnxn.shop--2afk4237.is-true--m56aofds"
+		names, asked, page := w.carried("/w/" + id + "?theme=light")
+		if want := "set=Shop&site=Berlin&theme=light"; asked != want || strings.Join(names, ",") != "Home page,Is True?,Later" {
+			t.Errorf("got the tiles %q, and asked for %q, wanted those of its set and %q", names, asked, want)
+		}
+		for _, want := range []string{`name="pharos-watcher" content="` + id + `"`, `src="../assets/`, `name="pharos-root" content="../"`} {
+			if !strings.Contains(page, want) {
+				t.Errorf("wanted %s in\n%s", want, page)
+			}
+		}
+		if names, asked, _ := w.carried("/w/no.such.one"); len(names) < 4 || asked != "" {
+			t.Errorf("of a watcher that is not there: got the tiles %q, and asked for %q, wanted all", names, asked)
+		}
+		w.wantCode("/w/a?set=%zz", http.StatusBadRequest)
+		w.wantCode("/w/", http.StatusNotFound)
+	})
+}
+
 // The file may give a view any name but these: internal/config keeps the same
 // list.
 func TestAddressesThatNoViewCanHave(t *testing.T) {
@@ -69,7 +107,7 @@ func TestAddressesThatNoViewCanHave(t *testing.T) {
 			}
 		}
 		slices.Sort(got)
-		want := []string{"api", "assets", "events", "healthz", "metrics", "poll", "readyz", "sample"}
+		want := []string{"api", "assets", "events", "healthz", "logo", "metrics", "poll", "readyz", "sample", "w"}
 		if got = slices.Compact(got); !slices.Equal(got, want) {
 			t.Errorf("got %q, wanted %q", got, want)
 		}

@@ -52,9 +52,17 @@ type Settings struct {
 	// by name. The empty name is that of "/". No name may be the first part of
 	// another address.
 	Views map[string]url.Values
+	// Logos are pictures that views refer to, as "logo", by name.
+	Logos map[string]Logo
 	Guard Guard
 	// Detail is what those see who have not signed in.
 	Detail Detail
+}
+
+// Logo is a picture for the headline of a board.
+type Logo struct {
+	Type string // for Content-Type
+	Data []byte
 }
 
 // inForce are the settings and what follows from them.
@@ -107,7 +115,9 @@ func New(o Options) *Server {
 	}
 	e.Pre(s.view)
 	e.Match(read, "/", s.page)
+	e.Match(read, "/w/:id", s.watcher)
 	e.Match(read, "/assets/:build/:name", s.asset)
+	e.Match(read, "/logo/:name", s.logo)
 	e.GET("/events", s.events)
 	e.Match(read, "/api/v1/board", s.apiBoard)
 	e.Match(read, "/api/v1/watchers/:id", s.apiWatcher)

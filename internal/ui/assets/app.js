@@ -25,6 +25,7 @@ const STILL = 10000; // milliseconds for which the values of what is well stand,
 class Page {
   constructor() {
     this.options = read(meta("view"));
+    this.alone = meta("watcher"); // the id of the watcher that the page is of, if it is of one
     this.build = meta("build"); // or that of the state that the page carries: it knows of the views, too
     this.clock = new Clock(this.options);
     this.measure = ruler(getComputedStyle(document.body).fontFamily);
@@ -55,9 +56,9 @@ class Page {
     });
   }
 
-  // address is one beside the page's, without the credentials that the page's may have: fetch refuses those.
+  // address is one beside the board's, without the credentials that the page's may have: fetch refuses those.
   address(path) {
-    const url = new URL(path, document.baseURI);
+    const url = new URL(meta("root") + path, document.baseURI);
     url.username = url.password = "";
     return url.href;
   }
@@ -139,12 +140,14 @@ class Page {
     for (const t of message.tiles) this.told[t.i] = Object.assign({}, EMPTY, t);
     for (const set of message.sets) for (const i of set.tiles) if (this.told[i]) this.told[i].set = set.name;
     this.told.named = message.sets.filter((set) => set.name).length;
-    const made = group(message.sets, this.told, this.options.merge, (name) => folds.indexOf(name.toLowerCase()) >= 0);
+    const only = this.told.find((t) => t && t.id === this.alone);
+    const made = this.alone ? group(only ? [{name: "", tiles: [only.i]}] : [], this.told, "", () => false)
+      : group(message.sets, this.told, this.options.merge, (name) => folds.indexOf(name.toLowerCase()) >= 0);
     this.sets = made.sets;
     this.units = made.units;
     this.faces = made.faces;
     this.hops = message.hops || {};
-    this.title = this.options.title || message.title || "Pharos";
+    this.title = only ? called(only) : this.options.title || message.title || "Pharos";
     this.bars.name(this.title, message.tagline || "");
     const shape = JSON.stringify([message.sets, message.tiles.map((t) => [t.i, t.id, t.name, t.site])]);
     if (shape !== this.shape) {
@@ -155,6 +158,7 @@ class Page {
       this.units.forEach((t, i) => this.tell(t, before[i].s));
       this.faces.forEach((t, i) => this.painter.touch(i, true));
     }
+    if (only && this.detail.id !== only.id) this.detail.open(only);
     this.heard();
     this.refresh(message.build);
   }
@@ -236,6 +240,7 @@ class Page {
     root.classList.toggle("narrow", this.narrow);
     this.upright = !this.narrow && width < height;
     root.classList.toggle("upright", this.upright);
+    root.classList.toggle("one", Boolean(this.alone));
     this.floor = smallest();
   }
 
@@ -282,7 +287,7 @@ class Page {
     empty.hidden = !this.shape || this.sets.some((s) => s.tiles.length);
     if (empty.hidden) return;
     const there = this.hops.sets || [];
-    put(empty, wanted.length ? "no set " + wanted.map((name) => "\u201c" + name + "\u201d").join(", ") + (there.length ? ": there are " + some(there, 8) : "") : this.options.query.get("site") ? "no watchers of site " + this.options.query.getAll("site").join(", ") : "no watchers yet");
+    put(empty, this.alone ? "no watcher \u201c" + this.alone + "\u201d" : wanted.length ? "no set " + wanted.map((name) => "\u201c" + name + "\u201d").join(", ") + (there.length ? ": there are " + some(there, 8) : "") : this.options.query.get("site") ? "no watchers of site " + this.options.query.getAll("site").join(", ") : "no watchers yet");
   }
 
   // rotate deals the sets to pages, each as full as its letters stay large, and lays out the page whose turn it is.

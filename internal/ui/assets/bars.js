@@ -21,6 +21,11 @@ export class Bars {
     this.icon = by("icon");
     this.shown = "";
     this.list = []; // all hops, in words
+    const logo = by("logo");
+    if (page.options.logo) {
+      logo.src = page.address("logo/" + page.options.logo);
+      logo.hidden = false;
+    }
   }
 
   name(title, tagline) {

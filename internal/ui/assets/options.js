@@ -15,6 +15,7 @@ export function read(text) {
     sound: query.get("sound") === "1",
     theme: query.get("theme") || "",
     title: query.get("title") || "",
+    logo: query.get("logo") || "",
     night: night && [night[1] * 60 + Number(night[2]), night[3] * 60 + Number(night[4])], // minutes of the day
     zone: zone(query.get("tz")),
     twelve: query.get("clock") === "12h",
