@@ -27,15 +27,16 @@ var plan = map[string][]string{
 	"internal/bus":          {"internal/pharos", "github.com/nats-io/nats.go"},
 	"internal/bus/embedded": {"github.com/nats-io/nats-server/v2"},
 	"internal/board":        {"internal/pharos", "internal/redact", "internal/clock"},
+	"internal/keys":         {"internal/pharos", "internal/config", "github.com/nats-io/nkeys"},
 	"internal/ui":           {},
 	"internal/web":          {"internal/pharos", "internal/redact", "internal/board", "internal/ui", "github.com/labstack/echo/v4", "github.com/prometheus/client_golang", "golang.org/x/sys"},
 	"internal/prober":       {"internal/pharos", "internal/field", "internal/config", "internal/probe", "internal/redact", "internal/schedule", "internal/bus", "internal/clock", "golang.org/x/sync"},
 	"internal/dashboard":    {"internal/pharos", "internal/field", "internal/config", "internal/board", "internal/bus", "internal/ui", "internal/web", "golang.org/x/sync"},
-	"internal/allinone":     {"internal/pharos", "internal/config", "internal/bus", "internal/bus/embedded", "internal/prober", "internal/dashboard", "internal/web", "golang.org/x/sync"},
-	"internal/cli":          {"internal/pharos", "internal/config", "internal/bus", "github.com/alecthomas/kong"},
-	"cmd/prober":            {"internal/pharos", "internal/cli", "internal/prober", "golang.org/x/sync"},
-	"cmd/dashboard":         {"internal/pharos", "internal/bus", "internal/cli", "internal/config", "internal/dashboard", "golang.org/x/sync"},
-	"cmd/allinone":          {"internal/pharos", "internal/cli", "internal/config", "internal/allinone", "golang.org/x/sync"},
+	"internal/allinone":     {"internal/pharos", "internal/config", "internal/keys", "internal/bus", "internal/bus/embedded", "internal/prober", "internal/dashboard", "internal/web", "golang.org/x/sync"},
+	"internal/cli":          {"internal/pharos", "internal/config", "internal/keys", "internal/bus", "github.com/alecthomas/kong"},
+	"cmd/prober":            {"internal/pharos", "internal/keys", "internal/cli", "internal/prober", "golang.org/x/sync"},
+	"cmd/dashboard":         {"internal/pharos", "internal/bus", "internal/cli", "internal/config", "internal/dashboard", "internal/keys", "golang.org/x/sync"},
+	"cmd/allinone":          {"internal/pharos", "internal/cli", "internal/config", "internal/allinone", "internal/keys", "golang.org/x/sync"},
 }
 
 // imports returns what the files of each folder import, tests left out, with

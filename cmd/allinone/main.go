@@ -3,8 +3,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +22,8 @@ func main() {
 		cli.Flags
 		cli.ListenFlags
 		cli.PlaceFlags
+		Serve struct{}        `cmd:"" default:"1" help:"Watch and serve; what is done where no command is named."`
+		Keys  cli.KeysCommand `cmd:"" help:"Make the keys with which probers and others on other machines prove who they are."`
 	}
 	var l net.Listener
 	cli.Main(cli.Program{
@@ -28,7 +33,10 @@ func main() {
 		Fixed:     allinone.Fixed(),
 		Kinds:     allinone.Kinds(),
 		Check:     allinone.Check,
-		Default: func() (data []byte, err error) {
+		Default: func(command string) (data []byte, err error) {
+			if strings.HasPrefix(command, "keys ") {
+				return nil, errors.New("whose keys? name the all-in-one's file with -c FILE")
+			}
 			// The sample watches the program's own pages: it needs their address.
 			c := config.Default()
 			if err = flags.ListenFlags.Override(c); err != nil {
@@ -40,6 +48,9 @@ func main() {
 			return config.Sample(allinone.URL(l)), nil
 		},
 		Run: func(ctx context.Context, s *cli.Setup) (err error) {
+			if strings.HasPrefix(s.Command, "keys ") {
+				return flags.Keys.Run(s.Command, keysOf(s.Config.NATS, flags.Config), os.Stdout, os.Stderr)
+			}
 			hint := ""
 			if l != nil {
 				hint = "This is the built-in sample. To watch your own: write pharos.yaml (docs/config.md) and add -c pharos.yaml\n"

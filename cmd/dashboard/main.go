@@ -4,12 +4,14 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"pharos/internal/cli"
 	"pharos/internal/config"
 	"pharos/internal/dashboard"
+	"pharos/internal/keys"
 	"pharos/internal/pharos"
 )
 
@@ -23,6 +25,7 @@ func main() {
 			Prober  string `placeholder:"SITE/PROBER" xor:"what" required:"" help:"A prober, with all that it watches."`
 			Watcher string `placeholder:"SITE.SET.WATCHER" xor:"what" required:"" help:"One watcher."`
 		} `cmd:"" help:"Have every dashboard drop what is gone for good."`
+		Keys cli.KeysCommand `cmd:"" help:"Make the keys with which programs prove to NATS who they are."`
 	}
 	cli.Main(cli.Program{
 		Name: "dashboard", Help: "Shows what the probers see, live, on a board for every screen.",
@@ -30,17 +33,24 @@ func main() {
 		Overrides: []cli.Override{&flags.NATSFlags, &flags.ListenFlags},
 		Fixed:     dashboard.Fixed(),
 		Check:     dashboard.Check,
-		Default:   func() ([]byte, error) { return []byte("title: Pharos\n"), nil },
+		Default:   func(string) ([]byte, error) { return []byte("title: Pharos\n"), nil },
 		Run: func(ctx context.Context, s *cli.Setup) error {
+			if strings.HasPrefix(s.Command, "keys ") {
+				return flags.Keys.Run(s.Command, keysOf, os.Stdout, os.Stderr)
+			}
 			name, err := os.Hostname()
 			if err != nil {
 				name = "dashboard"
 			}
-			o, err := cli.BusOfAllInOne(s.Config, "dashboard")
+			r := keys.Role{Kind: keys.Dashboard, Name: name}
+			if s.Command == "forget" {
+				r.Kind = keys.Admin
+			}
+			o, err := cli.BusOfAllInOne(s.Config, flags.Config, r)
 			if err != nil {
 				return err
 			}
-			if s.Command == "forget" {
+			if r.Kind == keys.Admin {
 				return forget(ctx, o, pharos.Forget{Prober: flags.Forget.Prober, Watcher: pharos.WatcherID(flags.Forget.Watcher)})
 			}
 			l, err := cli.Listen(ctx, s.Config)

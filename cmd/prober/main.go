@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pharos/internal/cli"
+	"pharos/internal/keys"
 	"pharos/internal/pharos"
 	"pharos/internal/prober"
 )
@@ -26,11 +27,11 @@ func main() {
 		Fixed:     prober.Fixed(),
 		Kinds:     prober.Kinds(),
 		Check:     prober.Check,
-		Default: func() ([]byte, error) {
+		Default: func(string) ([]byte, error) {
 			return nil, errors.New("no file says what to watch: give one with -c FILE")
 		},
 		Run: func(ctx context.Context, s *cli.Setup) error {
-			o, err := cli.Bus(s.Config, pharos.Token(s.Config.Prober))
+			o, err := cli.Bus(s.Config, keys.Role{Kind: keys.Prober, Site: s.Config.Site, Name: s.Config.Prober})
 			if err != nil {
 				return err
 			}

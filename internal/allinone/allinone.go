@@ -4,7 +4,6 @@ package allinone
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,6 +35,7 @@ type Options struct {
 type AllInOne struct {
 	o         Options
 	store     *store
+	keys      *folder // nil: nobody has any
 	server    *embedded.Server
 	inside    bus.Options
 	prober    *prober.Prober
@@ -53,7 +53,15 @@ func New(o Options) (*AllInOne, error) {
 	for i, u := range n.Users {
 		users[i] = embedded.User(u)
 	}
-	certificate, err := serverCertificate(n)
+	folder, err := openKeys(n, o.File)
+	if err != nil {
+		return nil, fmt.Errorf("starting: %w", err)
+	}
+	members, err := folder.members()
+	if err != nil {
+		return nil, fmt.Errorf("starting: %w", err)
+	}
+	certificate, err := serverCertificate(n, folder)
 	if err != nil {
 		return nil, fmt.Errorf("starting: %w", err)
 	}
@@ -61,7 +69,7 @@ func New(o Options) (*AllInOne, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting: %w", err)
 	}
-	server, err := embedded.Start(embedded.Options{StoreDir: kept.dir, Listen: n.Listen, Users: users, Certificate: certificate, Log: o.Log})
+	server, err := embedded.Start(embedded.Options{StoreDir: kept.dir, Listen: n.Listen, Users: users, Members: members, Certificate: certificate, Log: o.Log})
 	if err != nil {
 		return nil, errors.Join(err, kept.Close())
 	}
@@ -79,7 +87,7 @@ func New(o Options) (*AllInOne, error) {
 		Config: o.Config, Name: "allinone", Version: o.Version, Bus: inside, Memory: kept.dir == "",
 		Listener: o.Listener, Sample: sample, Log: o.Log,
 	})
-	return &AllInOne{o, kept, server, inside, p, d}, nil
+	return &AllInOne{o, kept, folder, server, inside, p, d}, nil
 }
 
 // Fixed is what Apply cannot change. What the file says of the way to NATS is
@@ -93,25 +101,8 @@ func Kinds() []config.Kind { return prober.Kinds() }
 
 // Check says what would keep the all-in-one from running a file.
 func Check(c *config.Config) error {
-	_, err := serverCertificate(c.NATS)
+	_, err := serverCertificate(c.NATS, nil)
 	return errors.Join(err, prober.CheckWatchers(c), dashboard.CheckPage(c))
-}
-
-// serverCertificate returns what reads the server's certificate anew at each
-// handshake; nil: it does not listen, or has none.
-func serverCertificate(n config.NATS) (func() (*tls.Certificate, error), error) {
-	if n.Listen == "" || n.CertFile == "" {
-		return nil, nil
-	}
-	read := func() (*tls.Certificate, error) {
-		c, err := tls.LoadX509KeyPair(n.CertFile, n.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading nats.cert_file and nats.key_file: %w", err)
-		}
-		return &c, nil
-	}
-	_, err := read()
-	return read, err
 }
 
 // NATS returns the "host:port" on which remote probers reach the server inside,
@@ -131,6 +122,9 @@ func (a *AllInOne) Run(ctx context.Context) error {
 			}
 			return nil
 		})
+	}
+	if a.keys != nil {
+		g.Go(func() error { return a.keys.follow(ctx, a.server.SetMembers, a.o.Log) })
 	}
 	g.Go(func() error { return a.dashboard.Run(ctx) })
 	g.Go(func() error { return a.prober.Run(ctx) })

@@ -32,6 +32,7 @@ import (
 	"pharos/internal/cli"
 	"pharos/internal/config"
 	"pharos/internal/dashboard"
+	"pharos/internal/keys"
 	"pharos/internal/pharos"
 	"pharos/internal/prober"
 )
@@ -490,7 +491,7 @@ func TestItsOwnFileIsEnoughToForget(t *testing.T) {
 			p := start(t, c)
 			s := p.screen("")
 			s.untilStatus("One", "ok")
-			o, err := cli.BusOfAllInOne(c, "dashboard")
+			o, err := cli.BusOfAllInOne(c, "", keys.Role{Kind: keys.Admin, Name: "test"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -600,11 +601,11 @@ func TestTheServerHasACertificate(t *testing.T) {
 	up(link(certFile))
 }
 
-func TestNothingListensBeyondLoopbackWithoutAuthentication(t *testing.T) {
+func TestNothingListensBeyondLoopbackWithoutKeys(t *testing.T) {
 	c := parse(t, `nats: {listen: "127.0.0.1:0"}`)
 	c.NATS.Listen = "0.0.0.0:0" // as a flag could
 	_, err := allinone.New(allinone.Options{Config: c, Log: slog.New(slog.DiscardHandler)})
-	if err == nil || !strings.Contains(err.Error(), "users") {
-		t.Errorf("error %v, want one that says to set users", err)
+	if err == nil || !strings.Contains(err.Error(), "nats.keys") {
+		t.Errorf("error %v, want one that says to name a folder", err)
 	}
 }

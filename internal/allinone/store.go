@@ -1,18 +1,14 @@
 package allinone
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"pharos/internal/config"
-	"pharos/internal/pharos"
 )
 
 // errTaken says that another process keeps its last values in a folder.
@@ -38,7 +34,7 @@ func openStore(storeDir, file string, log *slog.Logger) (*store, error) {
 		}
 		return s, nil
 	}
-	dir, err := stateDir(file)
+	dir, err := config.StateDir(file)
 	if err == nil {
 		var s *store
 		if s, err = lockStore(dir); err == nil {
@@ -47,29 +43,6 @@ func openStore(storeDir, file string, log *slog.Logger) (*store, error) {
 	}
 	log.Warn("last values are in memory alone: a restart forgets recent flickers and what was pushed; name a folder with nats.store_dir, or write store_dir: memory", "error", err)
 	return &store{}, nil
-}
-
-// stateDir returns the folder for what is remembered of one file: below
-// $STATE_DIRECTORY, $XDG_STATE_HOME/pharos or ~/.local/state/pharos.
-func stateDir(file string) (string, error) {
-	path, err := filepath.Abs(file)
-	if err != nil {
-		return "", fmt.Errorf("finding the state folder: %w", err)
-	}
-	sum := sha256.Sum256([]byte(path))
-	name := pharos.Token(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))) + "-" + hex.EncodeToString(sum[:4])
-	// systemd names all of a unit's folders, with colons.
-	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, name), nil
-	}
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "pharos", name), nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "", fmt.Errorf("finding the state folder: %w", err)
-	}
-	return filepath.Join(home, ".local", "state", "pharos", name), nil
 }
 
 // lockStore makes a folder and locks it until Close or the process's end.

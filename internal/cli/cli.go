@@ -19,6 +19,7 @@ import (
 
 	"pharos/internal/bus"
 	"pharos/internal/config"
+	"pharos/internal/keys"
 	"pharos/internal/pharos"
 )
 
@@ -47,6 +48,7 @@ type Override interface {
 // NATSFlags say where NATS is.
 type NATSFlags struct {
 	NATSURL         string `name:"nats-url" env:"PHAROS_NATS_URL" placeholder:"URL" help:"Address of NATS: nats://host:4222, several with commas."`
+	Key             string `env:"PHAROS_KEY" placeholder:"FILE" help:"Key file, as \"keys add\" makes it: who this is, and where NATS is."`
 	NATSCredentials string `name:"nats-credentials" env:"PHAROS_NATS_CREDENTIALS" placeholder:"FILE" help:"Credentials file for NATS."`
 }
 
@@ -58,7 +60,24 @@ func (f *NATSFlags) Override(c *config.Config) error {
 	if f.NATSCredentials != "" {
 		c.NATS.Credentials = f.NATSCredentials
 	}
-	return nil
+	if f.Key != "" {
+		c.NATS.Key = f.Key
+	}
+	if c.NATS.Key == "" {
+		return nil
+	}
+	// A key says who its prober is; it goes before the file.
+	k, err := keys.Load(c.NATS.Key)
+	if err != nil {
+		return err
+	}
+	switch {
+	case k.Role.Kind != keys.Prober:
+		return nil
+	case k.Role.Name == "*":
+		return c.Place(k.Role.Site, "")
+	}
+	return c.Place(k.Role.Site, k.Role.Name)
 }
 
 // PlaceFlags say who this prober is.
@@ -104,25 +123,60 @@ func Listen(ctx context.Context, c *config.Config) (net.Listener, error) {
 	return l, nil
 }
 
-// Bus returns how to connect to the user's NATS.
-func Bus(c *config.Config, inbox string) (bus.Options, error) {
+// Bus returns how a program of a role connects to the user's NATS.
+func Bus(c *config.Config, r keys.Role) (bus.Options, error) {
 	n := c.NATS
 	o := bus.Options{
 		URL: n.URL, Credentials: n.Credentials, NKey: n.NKey, User: n.User, Password: n.Password, Token: n.Token,
-		CAFile: n.CAFile, CertFile: n.CertFile, KeyFile: n.KeyFile, Inbox: inbox,
+		CAFile: n.CAFile, CertFile: n.CertFile, KeyFile: n.KeyFile, Inbox: keys.Inbox(r),
+	}
+	if n.Key != "" {
+		if err := useKey(&o, n.Key, r); err != nil {
+			return o, err
+		}
 	}
 	if o.URL == "" {
-		return o, errors.New(`no address of NATS: give one with --nats-url nats://host:4222 or "nats: {url: ...}" in the file (the all-in-one has NATS inside)`)
+		return o, errors.New(`no address of NATS: give a key file with --key, an address with --nats-url nats://host:4222, or "nats: {url: ...}" in the file (the all-in-one has NATS inside)`)
 	}
 	return o, nil
 }
 
+// useKey takes from a key file what else the options do not say.
+func useKey(o *bus.Options, path string, r keys.Role) error {
+	k, err := keys.Load(path)
+	if err != nil {
+		return err
+	}
+	if k.Role.Kind == keys.Admin && r.Kind == keys.Dashboard {
+		r.Kind = keys.Admin // who may do what a dashboard does, but for making the store
+	}
+	switch {
+	case k.Role.Kind != r.Kind:
+		return fmt.Errorf("key %q is that of %s: want one of a %s", path, k.Role, r.Kind)
+	case r.Kind == keys.Prober:
+		if !k.Role.Covers(r) {
+			return fmt.Errorf("key %q is that of %s, and this is %s: leave out --site and --prober, or take another key", path, k.Role, r)
+		}
+	default:
+		r = k.Role
+	}
+	o.Inbox = keys.Inbox(r)
+	o.NKey = path
+	if o.URL == "" {
+		o.URL = k.URL()
+	}
+	if k.CA != nil && o.CAFile == "" {
+		o.CAFile, o.OwnCA = path, true
+	}
+	return nil
+}
+
 // BusOfAllInOne is Bus for a file that may be that of an all-in-one on this
 // machine: where it names no other NATS, it is the server inside.
-func BusOfAllInOne(c *config.Config, inbox string) (bus.Options, error) {
+func BusOfAllInOne(c *config.Config, file string, r keys.Role) (bus.Options, error) {
 	n := c.NATS
-	if n.URL != "" || n.Listen == "" {
-		return Bus(c, inbox)
+	if n.URL != "" || n.Key != "" || n.Listen == "" {
+		return Bus(c, r)
 	}
 	host, port, err := net.SplitHostPort(n.Listen)
 	if err != nil || port == "0" {
@@ -131,7 +185,18 @@ func BusOfAllInOne(c *config.Config, inbox string) (bus.Options, error) {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	o := bus.Options{URL: "nats://" + net.JoinHostPort(host, port), ServerCert: n.CertFile, Inbox: inbox}
+	o := bus.Options{URL: "nats://" + net.JoinHostPort(host, port), ServerCert: n.CertFile, Inbox: keys.Inbox(r)}
+	if keys.Guarded(n, file) {
+		dir, err := n.KeysDir(file)
+		if err != nil {
+			return o, err
+		}
+		folder, err := keys.Open(dir, nil)
+		if err != nil {
+			return o, fmt.Errorf("the all-in-one of %q has not run yet: %w", file, err)
+		}
+		return o, useKey(&o, folder.OwnKey(keys.Admin), r)
+	}
 	if len(n.Users) > 0 {
 		o.User, o.Password = n.Users[0].Name, n.Users[0].Password
 	}
@@ -161,9 +226,9 @@ type Program struct {
 	// Check, if not nil, says what --check finds wrong with a file that can be
 	// read.
 	Check func(*config.Config) error
-	// Default returns the file that is used when none is given; an error says
-	// that one must be.
-	Default func() ([]byte, error)
+	// Default returns the file that a command uses when none is given; an error
+	// says that one must be.
+	Default func(command string) ([]byte, error)
 	// Run runs the program until ctx is done.
 	Run func(ctx context.Context, s *Setup) error
 }
@@ -201,7 +266,7 @@ func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) e
 	if p.Common.Health {
 		return askHealth(&p)
 	}
-	c, err := read(p)
+	c, err := read(p, command)
 	if err != nil {
 		return err
 	}
@@ -233,7 +298,7 @@ func plural(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-func read(p Program) (*config.Config, error) {
+func read(p Program, command string) (*config.Config, error) {
 	var c *config.Config
 	var err error
 	switch {
@@ -243,7 +308,7 @@ func read(p Program) (*config.Config, error) {
 		return nil, errors.New("--check: no file is given: say which with -c FILE")
 	default:
 		var data []byte
-		if data, err = p.Default(); err == nil {
+		if data, err = p.Default(command); err == nil {
 			c, err = config.Parse("the built-in file", data, os.LookupEnv, p.Kinds...)
 		}
 	}

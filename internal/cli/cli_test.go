@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pharos/internal/config"
+	"pharos/internal/keys"
 	"pharos/internal/prober"
 )
 
@@ -58,9 +59,11 @@ func program() Program {
 			}
 			return nil
 		},
-		Default: func() ([]byte, error) { return []byte("title: built in\nnats: {url: 'nats://built-in:4222'}\n"), nil },
+		Default: func(string) ([]byte, error) {
+			return []byte("title: built in\nnats: {url: 'nats://built-in:4222'}\n"), nil
+		},
 		Run: func(ctx context.Context, s *Setup) error {
-			bus, err := Bus(s.Config, "example")
+			bus, err := Bus(s.Config, keys.Role{Kind: keys.Prober, Site: s.Config.Site, Name: s.Config.Prober})
 			if err != nil {
 				return err
 			}
@@ -210,7 +213,7 @@ func TestExitCodes(t *testing.T) {
 		{"a file that cannot be run is checked", nil, []string{"--check", "-c", file(t, "title: cannot run\n")}, 1, "", "/pharos.yaml\": this cannot run\n"},
 		{"no port", nil, []string{"--port", "65536"}, 1, "", "example: --port 65536: want 0 to 65535\n"},
 		{"a negative port", nil, []string{"--port=-1"}, 1, "", "example: --port -1: want 0 to 65535\n"},
-		{"no NATS", nil, []string{"-c", file(t, "title: none\n")}, 1, "", "example: no address of NATS: give one with --nats-url nats://host:4222"},
+		{"no NATS", nil, []string{"-c", file(t, "title: none\n")}, 1, "", "example: no address of NATS: give a key file with --key, an address with --nats-url nats://host:4222"},
 		{"a failure", nil, []string{"-c", file(t, "title: fails\nnats: {url: 'nats://x:4222'}\n")}, 1, `{"Listen":":8811"`, "example: running: it was asked to fail\n"},
 		{"the version", nil, []string{"--version"}, 0, "pharos 0.1.0\n", ""},
 		{"help", nil, []string{"--help"}, 0, "$PHAROS_NATS_URL", ""},
@@ -458,12 +461,17 @@ func TestFollowWithoutAFile(t *testing.T) {
 }
 
 func TestBusOfAllInOne(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := keys.Make(dir, []string{"hq:4222"}, nil, keys.Role{Kind: keys.Admin, Name: "a"}); err != nil {
+		t.Fatal(err)
+	}
 	for name, row := range map[string]struct{ nats, url, wrong string }{
-		"another NATS":        {"url: nats://a:1, listen: ':4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://a:1", ""},
+		"another NATS":        {"url: nats://a:1, listen: ':4222', keys: " + dir + "", "nats://a:1", ""},
 		"inside, here":        {"listen: '127.0.0.1:4222'", "nats://127.0.0.1:4222", ""},
-		"inside, everywhere":  {"listen: ':4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://127.0.0.1:4222", ""},
-		"inside, version 6":   {"listen: '[::]:4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://127.0.0.1:4222", ""},
-		"inside, one address": {"listen: '192.0.2.1:4222', users: [{name: a, password: b}], cert_file: c, key_file: k", "nats://192.0.2.1:4222", ""},
+		"inside, not run yet": {"listen: ':4222', keys: /nowhere", "nats://127.0.0.1:4222", "has not run yet"},
+		"inside, everywhere":  {"listen: ':4222', keys: " + dir + "", "nats://127.0.0.1:4222", ""},
+		"inside, version 6":   {"listen: '[::]:4222', keys: " + dir + "", "nats://127.0.0.1:4222", ""},
+		"inside, one address": {"listen: '192.0.2.1:4222', keys: " + dir + "", "nats://192.0.2.1:4222", ""},
 		"inside, any port":    {"listen: '127.0.0.1:0'", "", "nobody knows the port"},
 		"nowhere":             {"", "", "no address of NATS"},
 	} {
@@ -471,7 +479,7 @@ func TestBusOfAllInOne(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := BusOfAllInOne(c, "x")
+		o, err := BusOfAllInOne(c, "", keys.Role{Kind: keys.Admin, Name: "x"})
 		if o.URL != row.url || (err == nil) != (row.wrong == "") || err != nil && !strings.Contains(err.Error(), row.wrong) {
 			t.Errorf("%s: got %q, %v; want %q, %q", name, o.URL, err, row.url, row.wrong)
 		}

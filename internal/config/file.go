@@ -79,6 +79,7 @@ type thresholdKeys struct {
 type natsKeys struct {
 	field.Section
 	URL         brokers    `yaml:"url" doc:"nats://, tls://, ws:// or wss:// addresses, separated by commas."`
+	Key         path       `yaml:"key" doc:"Key file that \"keys add\" has made: who we are, where NATS is and how we know it; url goes before its address."`
 	Credentials path       `yaml:"credentials" doc:"File with a user's JWT and seed (.creds)."`
 	NKey        path       `yaml:"nkey" doc:"File with an NKey's seed."`
 	User        text       `yaml:"user" doc:"User name; goes with password."`
@@ -87,9 +88,10 @@ type natsKeys struct {
 	CAFile      path       `yaml:"ca_file" doc:"Trust these certificates (PEM) instead of the system's."`
 	CertFile    path       `yaml:"cert_file" doc:"Our certificate (PEM); goes with key_file. Beside listen it is the server's, which then takes TLS alone."`
 	KeyFile     path       `yaml:"key_file" doc:"Its key (PEM)."`
-	Listen      text       `yaml:"listen" doc:"The all-in-one's server: where it listens for other probers; beyond loopback only with users." default:"nowhere"`
+	Listen      text       `yaml:"listen" doc:"The all-in-one's server: where it listens for other probers. Beyond loopback, it speaks TLS, and wants a key or a user's password." default:"nowhere"`
+	Keys        path       `yaml:"keys" doc:"The all-in-one's server: folder in which \"keys add\" makes keys for other machines." default:"in the state folder"`
 	StoreDir    storeDir   `yaml:"store_dir" doc:"The all-in-one's server: folder that keeps the last values over a restart; memory: nothing is kept." default:"a state folder"`
-	Users       []userKeys `yaml:"users" doc:"The all-in-one's server: who may connect."`
+	Users       []userKeys `yaml:"users" doc:"The all-in-one's server: who may connect with a password, and say everything. A key of keys add says less."`
 }
 
 type userKeys struct {

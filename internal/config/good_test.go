@@ -170,35 +170,32 @@ func TestProberDefaultsToTheHost(t *testing.T) {
 	}
 }
 
-func TestCheckListen(t *testing.T) {
-	tests := []struct {
-		name  string
-		nats  NATS
-		wants string // of the error; empty: none
+func TestWhoCanReachTheServer(t *testing.T) {
+	for name, tt := range map[string]struct {
+		listen string
+		beyond bool
 	}{
-		{"nowhere", NATS{}, ""},
-		{"loopback", NATS{Listen: "127.0.0.1:4222"}, ""},
-		{"loopback of version 6", NATS{Listen: "[::1]:4222"}, ""},
-		{"mapped loopback", NATS{Listen: "[::ffff:127.0.0.1]:0"}, ""},
-		{"localhost", NATS{Listen: "localhost:4222"}, ""},
-		{"localhost in capitals", parse(t, "nats: {listen: 'LOCALHOST:4222'}", env()).NATS, ""},
-		{"loopback with a zone", NATS{Listen: "[::1%lo]:4222"}, "without users"},
-		{"everywhere with users", NATS{Listen: ":4222", Users: []User{{"a", "b"}}}, "without a certificate"},
-		{"everywhere with users and a certificate", NATS{Listen: ":4222", Users: []User{{"a", "b"}}, CertFile: "c", KeyFile: "k"}, ""},
-		{"loopback with users", NATS{Listen: "127.0.0.1:4222", Users: []User{{"a", "b"}}}, ""},
-		{"everywhere", NATS{Listen: ":4222"}, "without users"},
-		{"all of version 4", NATS{Listen: "0.0.0.0:4222"}, "without users"},
-		{"all of version 6", NATS{Listen: "[::]:4222"}, "without users"},
-		{"a name", NATS{Listen: "broker:4222"}, "without users"},
-		{"no port", NATS{Listen: "127.0.0.1"}, "want an address"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			err := tt.nats.CheckListen()
-			if tt.wants == "" && err != nil || tt.wants != "" && (err == nil || !strings.Contains(err.Error(), tt.wants)) {
-				t.Errorf("got %v, wanted %q", err, tt.wants)
+		"nowhere":               {"", false},
+		"loopback":              {"127.0.0.1:4222", false},
+		"loopback of version 6": {"[::1]:4222", false},
+		"mapped loopback":       {"[::ffff:127.0.0.1]:0", false},
+		"localhost":             {"localhost:4222", false},
+		"localhost in capitals": {parse(t, "nats: {listen: 'LOCALHOST:4222'}", env()).NATS.Listen, false},
+		"loopback with a zone":  {"[::1%lo]:4222", true},
+		"everywhere":            {":4222", true},
+		"all of version 4":      {"0.0.0.0:4222", true},
+		"all of version 6":      {"[::]:4222", true},
+		"a name":                {"broker:4222", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := NATS{Listen: tt.listen}
+			if err := n.CheckListen(); err != nil || n.Beyond() != tt.beyond {
+				t.Errorf("beyond %v, error %v; want %v", n.Beyond(), err, tt.beyond)
 			}
 		})
+	}
+	if err := (NATS{Listen: "127.0.0.1"}).CheckListen(); err == nil || !strings.Contains(err.Error(), "want an address") {
+		t.Errorf("without a port: %v", err)
 	}
 }
 

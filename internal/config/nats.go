@@ -17,6 +17,7 @@ const internalUser = "pharos-internal"
 // are paths from the working directory.
 type NATS struct {
 	URL         string // addresses, separated by commas
+	Key         string // key file
 	Credentials string // file
 	NKey        string // file with the seed
 	User        string
@@ -27,6 +28,7 @@ type NATS struct {
 	KeyFile     string
 
 	Listen   string // host:port of the all-in-one's server; empty: it does not listen
+	Keys     string // folder in which keys are made; empty: in the state folder
 	StoreDir string // its folder, or StoreMemory; empty: the state folder
 	Users    []User // who may connect to it
 }
@@ -100,13 +102,13 @@ func (brokers) Shape() field.Shape { return text("").Shape() }
 
 func (p *parser) nats(k *natsKeys) NATS {
 	n := NATS{
-		URL: string(k.URL), Credentials: string(k.Credentials), NKey: string(k.NKey),
+		URL: string(k.URL), Key: string(k.Key), Credentials: string(k.Credentials), NKey: string(k.NKey),
 		User: string(k.User), Password: string(k.Password), Token: string(k.Token),
 		CAFile: string(k.CAFile), CertFile: string(k.CertFile), KeyFile: string(k.KeyFile),
-		Listen: strings.ToLower(string(k.Listen)), StoreDir: string(k.StoreDir), // localhost is known by its small letters alone
+		Listen: strings.ToLower(string(k.Listen)), Keys: string(k.Keys), StoreDir: string(k.StoreDir), // localhost is known by its small letters alone
 	}
 	var ways []string
-	for _, key := range []string{"credentials", "nkey", "user", "token"} {
+	for _, key := range []string{"key", "credentials", "nkey", "user", "token"} {
 		if k.Has(key) {
 			ways = append(ways, key)
 		}
@@ -145,7 +147,7 @@ func (p *parser) nats(k *natsKeys) NATS {
 func (n NATS) CheckFiles() error {
 	var all []error
 	for _, f := range []struct{ key, path string }{
-		{"credentials", n.Credentials}, {"nkey", n.NKey}, {"ca_file", n.CAFile}, {"cert_file", n.CertFile}, {"key_file", n.KeyFile},
+		{"key", n.Key}, {"credentials", n.Credentials}, {"nkey", n.NKey}, {"ca_file", n.CAFile}, {"cert_file", n.CertFile}, {"key_file", n.KeyFile},
 	} {
 		if f.path == "" {
 			continue
@@ -157,23 +159,18 @@ func (n NATS) CheckFiles() error {
 	return errors.Join(all...)
 }
 
-// CheckListen refuses an address beyond loopback that anybody could connect
-// to. It is for the caller too, who may set Listen otherwise than the file.
+// CheckListen says what is wrong with the address to listen on. It is for the
+// caller too, who may set Listen otherwise than the file.
 func (n NATS) CheckListen() error {
 	if n.Listen == "" {
 		return nil
 	}
+	_, _, err := hostPort(n.Listen)
+	return err
+}
+
+// Beyond reports whether other machines can reach the all-in-one's server.
+func (n NATS) Beyond() bool {
 	host, _, err := hostPort(n.Listen)
-	if err != nil {
-		return err
-	}
-	switch {
-	case loopback(host):
-		return nil
-	case len(n.Users) == 0:
-		return fmt.Errorf("listening on %q without users: whoever reaches it could write anything on the board; name users under nats.users, or listen on 127.0.0.1", n.Listen)
-	case n.CertFile == "":
-		return fmt.Errorf("listening on %q without a certificate: the users' passwords would travel in the clear; name one with nats.cert_file and nats.key_file, or listen on 127.0.0.1", n.Listen)
-	}
-	return nil
+	return n.Listen != "" && (err != nil || !loopback(host))
 }

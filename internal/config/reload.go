@@ -49,12 +49,12 @@ func (c *Config) fixed(k Keys) []fixedKey {
 		return []fixedKey{{"site", c.Site}, {"prober", c.Prober}}
 	case BrokerKeys:
 		return []fixedKey{
-			{"nats.url", n.URL}, {"nats.credentials", n.Credentials}, {"nats.nkey", n.NKey}, {"nats.user", n.User}, {"nats.password", n.Password},
+			{"nats.url", n.URL}, {"nats.key", n.Key}, {"nats.credentials", n.Credentials}, {"nats.nkey", n.NKey}, {"nats.user", n.User}, {"nats.password", n.Password},
 			{"nats.token", n.Token}, {"nats.ca_file", n.CAFile}, {"nats.cert_file", n.CertFile}, {"nats.key_file", n.KeyFile},
 		}
 	case ServerKeys:
 		return []fixedKey{
-			{"nats.listen", n.Listen}, {"nats.store_dir", n.StoreDir}, {"nats.users", n.Users}, {"nats.cert_file", n.CertFile}, {"nats.key_file", n.KeyFile},
+			{"nats.listen", n.Listen}, {"nats.keys", n.Keys}, {"nats.store_dir", n.StoreDir}, {"nats.users", n.Users}, {"nats.cert_file", n.CertFile}, {"nats.key_file", n.KeyFile},
 		}
 	case BoardKeys:
 		return []fixedKey{

@@ -35,11 +35,20 @@ const (
 // User is one who may connect, with every right.
 type User struct{ Name, Password string }
 
+// Member is one who may connect with a key, and say and hear what is named.
+type Member struct {
+	NKey               string   // public
+	Publish, Subscribe []string // subjects; none: nothing
+}
+
 // Options say how the server runs.
 type Options struct {
 	StoreDir string // where streams in files are kept; empty: nowhere, only streams in memory are allowed
 	Listen   string // "host:port"; port 0: any; empty: no socket at all
-	Users    []User // none: everyone who reaches the socket, which then must be on loopback
+	// Users and Members may connect. Where Users is empty and Members nil, everyone
+	// may who reaches the socket, which then must be on loopback.
+	Users   []User
+	Members []Member
 	// Certificate is asked at each handshake; where it is not nil, the socket takes
 	// TLS alone.
 	Certificate func() (*tls.Certificate, error)
@@ -50,6 +59,8 @@ type Options struct {
 // wants.
 type Server struct {
 	server   *server.Server
+	reload   sync.Mutex // guards options
+	options  *server.Options
 	user     User
 	tempDir  string
 	closed   sync.Once
@@ -72,12 +83,13 @@ func Start(o Options) (*Server, error) {
 		}
 	}
 	s := &Server{}
-	if len(o.Users) > 0 {
+	if o.guarded() {
 		// Connections from inside are asked for a password as well.
 		s.user = User{internalUser, rand.Text()}
 		for _, u := range append([]User{s.user}, o.Users...) {
 			so.Users = append(so.Users, &server.User{Username: u.Name, Password: u.Password})
 		}
+		so.Nkeys = nkeyUsers(o.Members)
 	}
 	if o.StoreDir == "" {
 		// The server wants a directory even when it keeps nothing there.
@@ -93,6 +105,38 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
+// guarded reports whether the server asks who connects.
+func (o *Options) guarded() bool { return len(o.Users) > 0 || o.Members != nil }
+
+func nkeyUsers(members []Member) []*server.NkeyUser {
+	all := make([]*server.NkeyUser, len(members))
+	for i, m := range members {
+		all[i] = &server.NkeyUser{Nkey: m.NKey, Permissions: &server.Permissions{Publish: only(m.Publish), Subscribe: only(m.Subscribe)}}
+	}
+	return all
+}
+
+// only allows these subjects. The server takes an empty list for all of them.
+func only(subjects []string) *server.SubjectPermission {
+	if len(subjects) == 0 {
+		return &server.SubjectPermission{Deny: []string{">"}}
+	}
+	return &server.SubjectPermission{Allow: subjects}
+}
+
+// SetMembers puts others in the members' place. Who has lost the right to be
+// connected is cut off. It is for a server that was started with Members.
+func (s *Server) SetMembers(members []Member) error {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	o := s.options.Clone()
+	o.Nkeys = nkeyUsers(members)
+	if err := s.server.ReloadOptions(o); err != nil {
+		return fmt.Errorf("changing who may connect to the embedded NATS server: %w", err)
+	}
+	return nil
+}
+
 func listen(so *server.Options, o Options) error {
 	host, port, err := net.SplitHostPort(o.Listen)
 	if err != nil {
@@ -102,7 +146,7 @@ func listen(so *server.Options, o Options) error {
 	if err != nil {
 		return fmt.Errorf("listening on %q: port %q is not a number of 0 to 65535", o.Listen, port)
 	}
-	if len(o.Users) == 0 && !loopback(host) {
+	if !o.guarded() && !loopback(host) {
 		return fmt.Errorf("listening on %q: others could reach it and no users are set: set users, or listen on 127.0.0.1", o.Listen)
 	}
 	for _, u := range o.Users {
@@ -111,7 +155,7 @@ func listen(so *server.Options, o Options) error {
 		}
 	}
 	if o.Certificate != nil {
-		so.TLSTimeout = tlsTimeout.Seconds()
+		so.TLSTimeout, so.AuthTimeout = tlsTimeout.Seconds(), 2*tlsTimeout.Seconds()
 		so.TLSConfig = &tls.Config{
 			MinVersion:     tls.VersionTLS12,
 			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return o.Certificate() },
@@ -133,6 +177,7 @@ func loopback(host string) bool {
 }
 
 func (s *Server) start(so *server.Options, log *slog.Logger) error {
+	s.options = so.Clone()
 	ns, err := server.NewServer(so)
 	if err != nil {
 		return err
