@@ -22,7 +22,7 @@ var plan = map[string][]string{
 	"internal/redact":       {},
 	"internal/field":        {"internal/pharos", "internal/redact", "gopkg.in/yaml.v3", "golang.org/x/text"},
 	"internal/config":       {"internal/pharos", "internal/redact", "internal/field", "golang.org/x/text"},
-	"internal/probe":        {"internal/pharos", "internal/redact", "internal/field", "golang.org/x/sys", "golang.org/x/net", "github.com/andybalholm/brotli", "github.com/coder/websocket", "github.com/miekg/dns", "github.com/nats-io/nats.go", "google.golang.org/protobuf"},
+	"internal/probe":        {"internal/pharos", "internal/redact", "internal/field", "golang.org/x/sys", "golang.org/x/net", "github.com/andybalholm/brotli", "github.com/coder/websocket", "github.com/miekg/dns", "github.com/nats-io/nats.go", "github.com/theory/jsonpath", "google.golang.org/protobuf"},
 	"internal/schedule":     {"internal/pharos", "internal/clock", "golang.org/x/sys"},
 	"internal/bus":          {"internal/pharos", "github.com/nats-io/nats.go"},
 	"internal/bus/embedded": {"github.com/nats-io/nats-server/v2"},

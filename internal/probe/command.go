@@ -30,19 +30,25 @@ var command = Kind{
 const commandDoc = `Runs a command. Exit code 0 is ok; any other is critical, with the first line of the output. With a ${value}, the number that it says is judged.
 
 ${value: number} is the first number of the output, read whole or not at all: ${1,234 ms} can be read in two ways, and is unknown. ${120ms} is 0.12 where ${unit: s} says so.
-${value: {pattern: "lag=(\\d+)"}} takes the first group of a regular expression. A value is looked for in the first 64 KiB. Commands write numbers with a point (${LC_NUMERIC=C}), unless
-${env} sets ${LC_NUMERIC} or ${LC_ALL}. A ${unit} goes with a ${number} or a ${pattern}. Colours of a terminal are taken out of all output.
+${value: {pattern: "lag=(\\d+)"}} takes the first group of a regular expression, ${value: {json: $.queue.length}} what stands at a path (RFC 9535) of the output, which is JSON: a number, a text
+that is one, or a list, whose length it is. A value is looked for in the first 64 KiB. Commands write numbers with a point (${LC_NUMERIC=C}), unless
+${env} sets ${LC_NUMERIC} or ${LC_ALL}. A ${unit} goes with any of these. Colours of a terminal are taken out of all output.
+
+With ${protocol: nagios} the exit codes 0 to 3 are ok, warning, critical and unknown, and the value is the first performance value, whose unit is brought to ${s}, ${B} or ${%}:
+${{name: Disk, command: "check_disk -w 20% -c 10% -p /", protocol: nagios}} is enough. By its own bounds it has judged itself: they are
+facts. ${thresholds} judge the value besides; they want the ${unit}, unless they are plain numbers.
 
 A command is over at its timeout, and whatever it has started is killed when it is over, or when the prober dies. If a process cannot be killed (one that ${sudo} has started, say), that is
 critical, names it, and the command is not run again while the process lives.`
 
 type commandSpec struct {
 	field.Section
-	Command commandLine      `yaml:"command" also:"exec script cmd shell run" doc:"A command to run: a text goes through sh -c, a list is run as it is." required:"true"`
-	Unit    field.Text       `yaml:"unit" doc:"The value's unit: s, %, days, B, or any other word of at most 16 bytes."`
-	Value   valueRule        `yaml:"value" doc:"What the value is: exit_code, number (the first of the output), or a pattern's first group." default:"exit_code"`
-	Env     field.Dictionary `yaml:"env" also:"environment" doc:"Variables on top of the prober's own."`
-	Dir     field.Text       `yaml:"dir" also:"cwd workdir working_directory" doc:"Working directory; with ssh_host, one over there." default:"the prober's"`
+	Command  commandLine      `yaml:"command" also:"exec script cmd shell run" doc:"A command to run: a text goes through sh -c, a list is run as it is." required:"true"`
+	Unit     field.Text       `yaml:"unit" doc:"The value's unit: s, %, days, B, or any other word of at most 16 bytes."`
+	Value    valueRule        `yaml:"value" doc:"What the value is: exit_code, number (the first of the output), a pattern's first group, or what stands at a path of JSON." default:"exit_code"`
+	Protocol field.Word       `yaml:"protocol" words:"nagios" doc:"nagios: it is a plugin of Nagios." default:"none"`
+	Env      field.Dictionary `yaml:"env" also:"environment" doc:"Variables on top of the prober's own."`
+	Dir      field.Text       `yaml:"dir" also:"cwd workdir working_directory" doc:"Working directory; with ssh_host, one over there." default:"the prober's"`
 }
 
 // commandLine is a shell's line, or a program and its arguments.
@@ -93,18 +99,31 @@ type valueRule struct {
 	exitCode bool
 	number   bool
 	pattern  *regexp.Regexp
+	json     jsonPath
 }
 
-type patternKey struct {
+type valueKeys struct {
 	field.Section
-	Pattern field.Text `yaml:"pattern" also:"regexp regex match" doc:"A regular expression (RE2); its first group is the value." required:"true"`
+	Pattern field.Text `yaml:"pattern" also:"regexp regex match" doc:"A regular expression (RE2); its first group is the value."`
+	JSON    field.Text `yaml:"json" also:"jsonpath path" doc:"A path into the output, which is JSON (RFC 9535)."`
 }
 
 // Read implements field.Value.
 func (v *valueRule) Read(r *field.Reader, n *field.Node, key string) {
 	if field.IsMapping(n) {
-		var p patternKey
+		var p valueKeys
 		r.Read(n, key, &p)
+		switch {
+		case p.Has("json") == p.Has("pattern"):
+			r.Fail(n, "%swant either a pattern or json", field.Label(key))
+			return
+		case p.Has("json"):
+			var wrong string
+			if v.json, wrong = parseJSONPath(string(p.JSON)); wrong != "" {
+				r.Fail(p.At("json"), "%s.json: %s", key, wrong)
+			}
+			return
+		}
 		switch re := r.Pattern(p.At("pattern"), key+".pattern", string(p.Pattern)); {
 		case re == nil:
 		case re.NumSubexp() == 0:
@@ -114,7 +133,7 @@ func (v *valueRule) Read(r *field.Reader, n *field.Node, key string) {
 		}
 		return
 	}
-	s, ok := r.Scalar(n, key, "exit_code, number or {pattern: ...}")
+	s, ok := r.Scalar(n, key, "exit_code, number, {pattern: ...} or {json: ...}")
 	switch {
 	case !ok:
 	case s.Text == "exit_code":
@@ -122,13 +141,13 @@ func (v *valueRule) Read(r *field.Reader, n *field.Node, key string) {
 	case s.Text == "number":
 		v.number = true
 	default:
-		r.Fail(n, `%swant exit_code, number or {pattern: "..."}, got %s`, field.Label(key), s.Describe())
+		r.Fail(n, `%swant exit_code, number, {pattern: "..."} or {json: "..."}, got %s`, field.Label(key), s.Describe())
 	}
 }
 
 // Nested implements the field's schema: there is a section within.
 func (valueRule) Nested(s *field.Schemas) field.Shape {
-	return field.Shape{Word: "word, {pattern}", Schema: field.AnyOf(field.Object{"enum": []string{"exit_code", "number"}}, s.Struct(reflect.TypeFor[patternKey]()))}
+	return field.Shape{Word: "word, {pattern}, {json}", Schema: field.AnyOf(field.Object{"enum": []string{"exit_code", "number"}}, s.Struct(reflect.TypeFor[valueKeys]()))}
 }
 
 // Shape implements field.Value.
@@ -145,6 +164,9 @@ func (s *commandSpec) Check(c *field.Checker) {
 	if s.Unit != "" && s.plain() {
 		c.Fail(s.At("unit"), "unit: an exit code has none; write value: number, or a pattern")
 	}
+	if s.Protocol != "" && s.Has("value") {
+		c.Fail(s.At("value"), "value: a plugin of Nagios says itself what it measures")
+	}
 	for _, e := range s.Env {
 		if !envWord.MatchString(e.Name) {
 			c.Fail(e.Key, "env: %q cannot be the name of a variable", field.Short(e.Name))
@@ -157,7 +179,7 @@ func (s *commandSpec) Check(c *field.Checker) {
 }
 
 // plain reports whether the value is the exit code.
-func (s *commandSpec) plain() bool { return s.Value.exitCode || !s.Has("value") }
+func (s *commandSpec) plain() bool { return s.Protocol == "" && (s.Value.exitCode || !s.Has("value")) }
 
 // Target implements Spec.
 func (s *commandSpec) Target() string {
@@ -253,7 +275,7 @@ func (c *commander) run(ctx context.Context, t *Trace) (m Measurement) {
 	}
 	var shown capture
 	var said *capture
-	if c.spec.Value.number || c.spec.Value.pattern != nil {
+	if v := &c.spec.Value; v.number || v.pattern != nil || v.json.path != nil || c.spec.Protocol != "" {
 		said = &capture{head: make([]byte, 0, 256), most: maxValueText}
 	}
 	state, err := c.start(ctx, &shown, said)
@@ -317,22 +339,60 @@ func lookPath(name, path, dir string) (string, error) {
 // look says what a run that ended by itself came to.
 func (c *commander) look(m *Measurement, state *os.ProcessState, shown, said *capture) {
 	code := state.ExitCode()
+	status, ok := state.Sys().(syscall.WaitStatus)
+	killed := ok && status.Signaled()
 	numberless := ""
-	if said != nil {
+	switch {
+	case c.spec.Protocol != "" && !killed:
+		c.lookAtPlugin(m, code, shown, said)
+		return
+	case c.spec.Protocol != "":
+	case said != nil:
 		m.Value, numberless = c.valueIn(said)
-	} else if code == 0 {
+	case code == 0:
 		m.Text = "ok"
 	}
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		m.Fail(fmt.Sprintf("killed by signal %d (%s)", status.Signal(), unix.SignalName(status.Signal())))
-		return
-	}
 	switch {
+	case killed:
+		m.Fail(fmt.Sprintf("killed by signal %d (%s)", status.Signal(), unix.SignalName(status.Signal())))
 	case code != 0:
 		m.AddFact("exit code", strconv.Itoa(code))
 		m.Fail(cmp.Or(shown.firstLine(c.redactor), "exit code "+strconv.Itoa(code)))
 	case numberless != "":
 		m.Outcome, m.Reason = pharos.Unclear, numberless
+	}
+}
+
+// lookAtPlugin says what a plugin of Nagios came to.
+func (c *commander) lookAtPlugin(m *Measurement, code int, shown, said *capture) {
+	p := parsePlugin(asShown(string(said.head)))
+	m.Text = "ok"
+	if p.measured {
+		m.Value, m.Unit, m.Text = pharos.Num(p.value), p.unit, ""
+		m.AddFact("measures", p.label)
+		m.AddFact("its warning", p.warning)
+		m.AddFact("its critical", p.critical)
+	}
+	text := pharos.CleanLine(c.redactor.Part(p.text, 0, len(p.text)), pharos.MaxSummary)
+	text = cmp.Or(text, shown.firstLine(c.redactor), "exit code "+strconv.Itoa(code))
+	switch code {
+	case 0:
+		if unit := string(c.spec.Unit); p.measured && unit != "" && unit != p.unit {
+			m.Outcome, m.Reason = pharos.Unclear, fmt.Sprintf("the plugin measures in %q, and the file says %q", p.unit, unit)
+		}
+		m.AddFact("says", text)
+	case 1:
+		m.Outcome, m.Reason = pharos.Warned, text
+	case 2:
+		m.Fail(text)
+	case 3:
+		m.Outcome, m.Reason = pharos.Unclear, text
+	default:
+		m.AddFact("exit code", strconv.Itoa(code))
+		m.Fail(text)
+	}
+	if m.Outcome != pharos.Measured && !p.measured {
+		m.Text = ""
 	}
 }
 
@@ -342,6 +402,9 @@ func (c *commander) valueIn(said *capture) (pharos.Number, string) {
 	where := " in the output"
 	if said.dropped {
 		where = " in the first " + sayBytes(maxValueText) + " of the output"
+	}
+	if c.spec.Value.json.path != nil {
+		return c.jsonIn(output, said.dropped)
 	}
 	if c.spec.Value.number {
 		v, problem := firstNumber(output, string(c.spec.Unit))
@@ -363,6 +426,30 @@ func (c *commander) valueIn(said *capture) (pharos.Number, string) {
 		return pharos.Number{}, fmt.Sprintf("%.40q%s is a part of %.40q", output[from:to], where, whole)
 	}
 	return pharos.Num(v), ""
+}
+
+// jsonIn returns the value that stands at a path of an output, or why there is none.
+func (c *commander) jsonIn(output string, cut bool) (pharos.Number, string) {
+	document, err := decodeJSON([]byte(output))
+	switch {
+	case cut:
+		return pharos.Number{}, "the output is longer than " + sayBytes(maxValueText) + ", and no JSON can be read"
+	case err != nil:
+		return pharos.Number{}, "the output is no JSON: " + err.Error()
+	}
+	path := &c.spec.Value.json
+	switch found := path.path.Select(document); len(found) {
+	case 0:
+		return pharos.Number{}, "nothing at " + path.text + " in the output"
+	case 1:
+		v, ok := jsonNumber(found[0])
+		if !ok {
+			return pharos.Number{}, fmt.Sprintf("%s at %s in the output is not a number", shownJSON(found[0], c.redactor), path.text)
+		}
+		return pharos.Num(v), ""
+	default:
+		return pharos.Number{}, fmt.Sprintf("%d values at %s in the output, wanted one", len(found), path.text)
+	}
 }
 
 func describeStart(err error, program, dir string) string {

@@ -88,6 +88,94 @@ func TestCommandOutcomes(t *testing.T) {
 	}
 }
 
+func TestNagiosPlugins(t *testing.T) {
+	type outcome struct {
+		Status              pharos.Status
+		Value               pharos.Number
+		Unit, Text, Summary string
+		Facts               string
+	}
+	num, no := pharos.Num, pharos.Number{}
+	for name, test := range map[string]struct {
+		output string
+		code   int
+		unit   string
+		want   outcome
+	}{
+		"ok":                      {"PING OK - 2 ms|rta=2.5ms;100;500;0 pl=0%;20;60;0", 0, "", outcome{pharos.OK, num(0.0025), "s", "", "", "measures: rta, its warning: 100, its critical: 500, says: PING OK - 2 ms"}},
+		"nothing measured":        {"SSH OK", 0, "", outcome{pharos.OK, no, "", "ok", "", "says: SSH OK"}},
+		"warning":                 {"DISK WARNING | /=2643MB;5948;5958;0;5968", 1, "", outcome{pharos.Warning, num(2643 << 20), "B", "", "DISK WARNING", "measures: /, its warning: 5948, its critical: 5958"}},
+		"critical":                {"LOAD CRITICAL|load1=12.5", 2, "", outcome{pharos.Critical, num(12.5), "", "", "LOAD CRITICAL", "measures: load1"}},
+		"unknown":                 {"UNKNOWN: no such host", 3, "", outcome{pharos.Unknown, no, "", "", "UNKNOWN: no such host", ""}},
+		"no code of its":          {"what", 42, "", outcome{pharos.Critical, no, "", "", "what", "exit code: 42"}},
+		"no word":                 {"", 2, "", outcome{pharos.Critical, no, "", "", "exit code 2", ""}},
+		"only what is measured":   {"|a=1", 1, "", outcome{pharos.Warning, num(1), "", "", "|a=1", "measures: a"}},
+		"long":                    {"OK - all\nline two\nline three | b=5%;@10:20;~:30", 0, "", outcome{pharos.OK, num(5), "%", "", "", "measures: b, its warning: @10:20, its critical: ~:30, says: OK - all"}},
+		"the first line counts":   {"OK | a=1\nmore | b=2", 0, "", outcome{pharos.OK, num(1), "", "", "", "measures: a, says: OK"}},
+		"a label in quotes":       {"OK | 'it''s full'=-1.5e2c;;;", 0, "", outcome{pharos.OK, num(-150), "", "", "", "measures: it's full, says: OK"}},
+		"an undetermined value":   {"OK | a=U b=7", 0, "", outcome{pharos.OK, num(7), "", "", "", "measures: b, says: OK"}},
+		"something else behind":   {"OK | nothing to measure", 0, "", outcome{pharos.OK, no, "", "ok", "", "says: OK"}},
+		"the unit of the file":    {"OK | a=200ms", 0, "s", outcome{pharos.OK, num(0.2), "s", "", "", "measures: a, says: OK"}},
+		"another than the file's": {"OK | a=5%", 0, "s", outcome{pharos.Unknown, num(5), "%", "", `the plugin measures in "%", and the file says "s"`, "measures: a, says: OK"}},
+		"a unit of its own":       {"OK | temp=21C", 0, "", outcome{pharos.OK, num(21), "C", "", "", "measures: temp, says: OK"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := watch(t, of(cmd{Args: []string{"sh", "-c", `printf '%b\n' "$0"; exit $1`, test.output, strconv.Itoa(test.code)}, Nagios: true, Unit: test.unit}.spec()))
+			var facts []string
+			for _, f := range r.Facts {
+				facts = append(facts, f.Name+": "+f.Value)
+			}
+			if diff := cmp.Diff(test.want, outcome{r.Status, r.Value, r.Unit, r.Text, r.Summary, strings.Join(facts, ", ")}); diff != "" {
+				t.Errorf("outcome (-want +got):\n%s", diff)
+			}
+			if last := strings.ReplaceAll(test.output, `\n`, "\n"); !strings.Contains(r.Detail, last) {
+				t.Errorf("got detail %q", r.Detail)
+			}
+		})
+	}
+	if r := watch(t, of(cmd{Shell: "kill -9 $$", Nagios: true}.spec())); r.Status != pharos.Critical || r.Summary != "killed by signal 9 (SIGKILL)" || r.Text != "" {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestJSONOfACommand(t *testing.T) {
+	for _, row := range []struct {
+		output, path string
+		want         float64
+		problem      string
+	}{
+		{`{"a": {"b": [1, 2.5]}}`, "$.a.b[1]", 2.5, ""},
+		{`{"a": {"b": [1, 2.5]}}`, "a.b[-1]", 2.5, ""},
+		{`[{"n": "x", "v": 7}, {"n": "y", "v": 8}]`, `$[?@.n == "y"].v`, 8, ""},
+		{`[5]`, "[0]", 5, ""},
+		{`{"a": "12.5 "}`, "a", 12.5, ""},
+		{`{"a": [1, 2, 3]}`, "a", 3, ""},
+		{`{"a-b": 1}`, `$["a-b"]`, 1, ""},
+		{`5`, "$", 5, ""},
+		{`{"a": true}`, "a", 0, "true at a in the output is not a number"},
+		{`{"a": "x"}`, "a", 0, `"x" at a in the output is not a number`},
+		{`{"a": {"b": 1}}`, "a", 0, `{"b":1} at a in the output is not a number`},
+		{`{"a": null}`, "a", 0, "null at a in the output is not a number"},
+		{`{"a": 1}`, "b", 0, "nothing at b in the output"},
+		{`{"a": [1, 2]}`, "a[*]", 0, "2 values at a[*] in the output, wanted one"},
+		{`{"a": 1} x`, "a", 0, "the output is no JSON: something stands behind it"},
+		{`a: 1`, "a", 0, "the output is no JSON: invalid character 'a' looking for beginning of value"},
+		{``, "a", 0, "the output is no JSON: there is nothing"},
+		{`{"a": 1`, "a", 0, "the output is no JSON: unexpected EOF"},
+		{`{"a": 1e999}`, "a", 0, "1e999 at a in the output is not a number"},
+		{`{"a": 1` + strings.Repeat(" ", 70_000) + "}", "a", 0, "the output is longer than 64 KiB, and no JSON can be read"},
+	} {
+		file := filepath.Join(t.TempDir(), "json")
+		if err := os.WriteFile(file, []byte(row.output), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := watch(t, of(cmd{Args: []string{"cat", file}, JSON: row.path, Unit: "B"}.spec()))
+		if r.Summary != row.problem || r.Value.OK != (row.problem == "") || r.Value.V != row.want || (r.Status == pharos.Unknown) != (row.problem != "") {
+			t.Errorf("%s at %s: got %v %v %q, want %v %q", row.output[:min(len(row.output), 30)], row.path, r.Status, r.Value, r.Summary, row.want, row.problem)
+		}
+	}
+}
+
 func TestLongOutputIsCutInTheMiddle(t *testing.T) {
 	r := watch(t, shell("head -c 5000000 /dev/zero | tr '\\0' x; echo; echo the end"))
 	if r.Status != pharos.OK || len(r.Detail) > pharos.MaxDetail || !strings.HasPrefix(r.Detail, "xxx") ||

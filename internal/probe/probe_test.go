@@ -186,10 +186,18 @@ type cmd struct {
 	Dir, Unit string
 	Number    bool
 	Pattern   *regexp.Regexp
+	JSON      string
+	Nagios    bool
 }
 
 func (c cmd) spec() *commandSpec {
 	s := &commandSpec{Command: commandLine{c.Shell, c.Args}, Dir: field.Text(c.Dir), Unit: field.Text(c.Unit), Value: valueRule{number: c.Number, pattern: c.Pattern}}
+	if c.JSON != "" {
+		s.Value.json, _ = parseJSONPath(c.JSON)
+	}
+	if c.Nagios {
+		s.Protocol = "nagios"
+	}
 	for _, v := range c.Env {
 		name, value, _ := strings.Cut(v, "=")
 		s.Env = append(s.Env, field.Entry{Name: name, Value: value})
