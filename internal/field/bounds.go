@@ -2,6 +2,7 @@ package field
 
 import (
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,9 @@ type Bounds struct {
 	Warning  Bound `yaml:"warning" doc:"From it on: warning."`
 	Critical Bound `yaml:"critical" doc:"From it on: critical."`
 }
+
+// BoundsSchema is the schema of Bounds.
+func BoundsSchema(s *Schemas) Object { return s.Struct(reflect.TypeFor[Bounds]()) }
 
 // Measure is what bounds are of.
 type Measure struct {

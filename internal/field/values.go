@@ -333,7 +333,7 @@ func (*Word) shapeTagged(tag reflect.StructTag) Shape {
 	all := make([]any, len(words))
 	for i, w := range words {
 		all[i] = w
-		if n, err := strconv.Atoi(w); err == nil {
+		if n, err := strconv.ParseFloat(w, 64); err == nil {
 			all[i] = n
 		}
 	}

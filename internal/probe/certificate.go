@@ -81,12 +81,8 @@ func (s *certificateSpec) Prepare(e *Engine, _ pharos.Watcher) (Run, error) {
 			return m
 		}
 		state := secured.ConnectionState()
-		chain := state.PeerCertificates
-		if len(state.VerifiedChains) > 0 {
-			chain = longestLived(state.VerifiedChains)
-		}
 		m.AddFact("protocol", tls.VersionName(state.Version))
-		addChain(&m, chain)
+		addChain(&m, chainOf(state))
 		return m
 	}, nil
 }
@@ -119,11 +115,10 @@ func addChain(m *Measurement, chain []*x509.Certificate) {
 		return
 	}
 	now, first := time.Now(), endsFirst(chain)
-	days := func(d time.Duration) float64 { return d.Hours() / 24 }
-	left, life := days(first.NotAfter.Sub(now)), days(first.NotAfter.Sub(first.NotBefore))
+	left, life := inDays(first.NotAfter.Sub(now)), inDays(first.NotAfter.Sub(first.NotBefore))
 	m.Value = pharos.Num(left)
 	m.Bounds = pharos.Thresholds{Warning: pharos.Num(min(14, life/5)), Critical: pharos.Num(min(3, life/20)), Less: true}
-	m.AddFact("certificate", certificateOf(chain).say(now))
+	m.AddFact("certificate", (&leaf{ends: chain[0].NotAfter, issuer: sayName(chain[0].Issuer)}).say(now))
 	m.AddFact("names", sayNames(chain[0]))
 	m.AddFact("ends", first.NotAfter.UTC().Format("2006-01-02 15:04 MST"))
 	if first != chain[0] {

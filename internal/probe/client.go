@@ -90,10 +90,14 @@ func (p *pager) dial(ctx context.Context, v *visit, h *hop) (*client, error) {
 		if err != nil {
 			return nil, err
 		}
-		speaker, c.cert = s, certificateOf(s.ConnectionState().PeerCertificates)
+		speaker, c.cert = s, certificateOf(s.ConnectionState())
 		v.seen.cert = c.cert
 	}
-	c.ClientConn, err = p.engine.http.NewClientConn(context.WithValue(ctx, connKey{}, speaker), h.url.Scheme, h.address)
+	speaks := p.engine.http
+	if h.tls == nil && p.spec.Version == "2" {
+		speaks = p.engine.http2
+	}
+	c.ClientConn, err = speaks.NewClientConn(context.WithValue(ctx, connKey{}, speaker), h.url.Scheme, h.address)
 	if err != nil {
 		raw.Close()
 		return nil, err

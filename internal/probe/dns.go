@@ -191,7 +191,7 @@ func (a asker) overTCP(ctx context.Context, t *Trace, m *Measurement, address st
 			return nil, err
 		}
 		c = secured
-		m.AddFact("certificate", certificateOf(secured.ConnectionState().PeerCertificates).say(time.Now()))
+		m.AddFact("certificate", certificateOf(secured.ConnectionState()).say(time.Now()))
 	}
 	t.Enter("query")
 	return a.exchange(ctx, c)

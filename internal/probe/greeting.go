@@ -69,7 +69,7 @@ func (g *greeter) meet(ctx context.Context, e *Engine, t *Trace, config *tls.Con
 			return err
 		}
 		c = secured
-		m.AddFact("certificate", certificateOf(secured.ConnectionState().PeerCertificates).say(time.Now()))
+		m.AddFact("certificate", certificateOf(secured.ConnectionState()).say(time.Now()))
 		return nil
 	}
 	if g.tls.on && !g.starttls {

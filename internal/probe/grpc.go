@@ -106,7 +106,7 @@ func (s *grpcSpec) run(ctx context.Context, e *Engine, t *Trace, m *Measurement,
 		}
 		speaker, scheme = secured, "https"
 		state := secured.ConnectionState()
-		m.AddFact("certificate", certificateOf(state.PeerCertificates).say(time.Now()))
+		m.AddFact("certificate", certificateOf(state).say(time.Now()))
 		if state.NegotiatedProtocol != "h2" {
 			m.Fail("TLS handshake: the server does not offer HTTP/2, and so no gRPC")
 			return nil

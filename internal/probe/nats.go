@@ -156,7 +156,7 @@ func (s *natsSpec) run(ctx context.Context, e *Engine, t *Trace, m *Measurement,
 	m.AddFact("server", strings.TrimSpace(c.ConnectedServerName()+" "+c.ConnectedServerVersion()))
 	m.AddFact("cluster", c.ConnectedClusterName())
 	if state, err := c.TLSConnectionState(); err == nil {
-		m.AddFact("certificate", certificateOf(state.PeerCertificates).say(time.Now()))
+		m.AddFact("certificate", certificateOf(state).say(time.Now()))
 	}
 	t.Enter("rtt")
 	if err := c.FlushWithContext(ctx); err != nil {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -35,6 +36,9 @@ It is asked for as a browser would: by HTTP/2 where the server has it, else HTTP
 read in its character set before ${match} and ${not_match} look at it. What they could not see is not taken for well: ${not_match} is unknown where the body is longer than ${max_body},
 cannot be unpacked, or is empty.
 
+${json: {status: ok, "$.queue.length": {warning: 100, critical: 1000}}} looks at an answer of JSON, ${header: {X-Cache: ^HIT}} at a header of the answer. The bounds of ${certificate} are
+those of the chain's link that ends first, of all that redirects lead over.
+
 A page signs in in one way: ${basic_auth}, a user in the address, ${bearer}, or an ${Authorization} header. Credentials are never sent to another origin: a redirect to another scheme, host
 or port (but from http to https of the same host) is followed without them, without the ${headers} that may hold some, and without the client certificate. One that would take the
 ${body} there (307, 308) is not followed: critical.
@@ -53,10 +57,17 @@ type pageSpec struct {
 	FollowRedirects field.YesNo      `yaml:"follow_redirects" also:"redirects max_redirects" doc:"Follow up to 10 redirects, until one that status wants." default:"true"`
 	Match           field.Patterns   `yaml:"match" also:"expect contains keyword regexp fail_if_body_not_matches_regexp" doc:"Regular expressions (RE2) that the body must match, each of them; ^ and $ are the ends of a line."`
 	NotMatch        field.Patterns   `yaml:"not_match" also:"not_contains fail_if_body_matches_regexp" doc:"Regular expressions that the body must not match, none of them. If the body was not read whole: unknown."`
+	JSON            jsonWants        `yaml:"json" also:"jsonpath json_path" doc:"What stands at paths (RFC 9535) of the body, which is JSON: values, or {warning, critical} of a number or of a list's length."`
+	Header          headerWants      `yaml:"header" also:"response_headers fail_if_header_not_matches" doc:"Headers that the answer must have, and regular expressions (RE2) that they must match."`
+	Compressed      field.YesNo      `yaml:"compressed" also:"compression" doc:"Ask for a compressed body; one that is not is critical." default:"false"`
+	Version         field.Word       `yaml:"version" words:"1.1 2" also:"http_version valid_http_versions" doc:"The version of HTTP that is spoken; without TLS, 2 is from the first byte." default:"2 if offered"`
+	Certificate     field.Bounds     `yaml:"certificate" also:"certificate_expiration ssl_expiry" doc:"Bounds of the days that the certificate, and all on which it depends, are still valid: {warning: 14d, critical: 3d}."`
 	TLS             tlsKeys          `yaml:"tls" also:"tls_config ssl" doc:"How the certificate is checked."`
 	IP              field.Word       `yaml:"ip" words:"4 6" also:"ip_version ip_protocol preferred_ip_protocol" doc:"4 or 6: this version of IP alone." default:"either"`
 	KeepAlive       field.YesNo      `yaml:"keep_alive" also:"keepalive" doc:"Keep the connection between runs, for at most half a minute, instead of a new one for each." default:"false"`
 	MaxBody         field.ByteSize   `yaml:"max_body" also:"body_size_limit" doc:"How much of the body is read, and unpacked: bytes, or with KB, MB, KiB, MiB; at most 64MiB." default:"1MiB"`
+
+	days pharos.Thresholds // of the certificate
 }
 
 type login struct {
@@ -154,7 +165,7 @@ func (s *pageSpec) Check(c *field.Checker) {
 	case s.Has("body") && !s.Has("method"):
 		c.Fail(s.At("body"), "body: wants a method beside it, such as method: POST")
 	}
-	for _, key := range []string{"match", "not_match"} {
+	for _, key := range []string{"match", "not_match", "json"} {
 		switch {
 		case !s.Has(key):
 		case s.Method == http.MethodHead:
@@ -166,6 +177,12 @@ func (s *pageSpec) Check(c *field.Checker) {
 	if bool(s.KeepAlive) && c.Remote {
 		c.Fail(s.At("keep_alive"), "keep_alive: not possible with ssh_host")
 	}
+	for _, key := range []string{"certificate", "version"} {
+		if s.Has(key) && c.Remote {
+			c.Fail(s.At(key), "%s: not possible with ssh_host", key)
+		}
+	}
+	s.days = c.Thresholds("certificate", field.Measure{Unit: "days", Less: true}, field.Bound{}, s.Certificate.Warning, s.Certificate.Critical)
 	checkHeaders(c, s.Headers)
 	s.credentials(c)
 	s.TLS.check(c)
@@ -173,8 +190,10 @@ func (s *pageSpec) Check(c *field.Checker) {
 		c.Fail(s.TLS.At("server_name"), "tls.server_name: not possible with ssh_host")
 	}
 	if u := s.Page.URL; u != nil {
-		if u.Scheme == "http" && !bool(s.FollowRedirects) && s.Has("tls") {
-			c.Fail(s.At("tls"), "tls: an http page has no certificate to check")
+		for _, key := range []string{"tls", "certificate"} {
+			if u.Scheme == "http" && !bool(s.FollowRedirects) && s.Has(key) {
+				c.Fail(s.At(key), "%s: an http page has no certificate to check", key)
+			}
 		}
 		checkIP(c, &s.Section, u.Hostname(), s.IP)
 	}
@@ -260,7 +279,10 @@ func (s *pageSpec) Target() string {
 
 // Traits implements Spec.
 func (s *pageSpec) Traits() pharos.Traits {
-	t := pharos.Traits{Timed: true, Network: true, Files: s.TLS.files()}
+	t := pharos.Traits{Timed: true, Network: true, Files: s.TLS.files(), Figures: s.JSON.figures()}
+	if s.days.Set() {
+		t.Figures = append(t.Figures, pharos.Part{Name: "certificate", Unit: "days", Thresholds: s.days})
+	}
 	if s.Page.URL != nil && s.Page.Scheme == "https" {
 		t.Class = pharos.Handshake
 	} else if !s.FollowRedirects {
@@ -315,6 +337,10 @@ func (s *pageSpec) prepare(e *Engine, w pharos.Watcher) (p *pager, err error) {
 			return nil, err
 		}
 	}
+	if s.Version != "" {
+		p.tls = p.tls.Clone()
+		p.tls.NextProtos = []string{map[field.Word]string{"1.1": "http/1.1", "2": "h2"}[s.Version]}
+	}
 	u := *s.Page.URL
 	p.first, err = p.makeHop(&u, string(s.Method), string(s.Body), true, nil)
 	return p, err
@@ -331,7 +357,8 @@ type visit struct {
 	foreign   bool           // the last answer is from another origin than the file's
 	cookies   *cookiejar.Jar // that answers on the way have set; nil: none
 	finalURL  *url.URL
-	seen      answer // the last one
+	seen      answer        // the last one
+	days      pharos.Number // for which all certificates on the way are still valid
 }
 
 // answer is what came back from one hop.
@@ -394,6 +421,9 @@ func (p *pager) follow(ctx context.Context, v *visit) error {
 	for h := p.first; ; v.redirects++ {
 		v.seen, v.foreign = answer{}, !h.trusted
 		err := p.fetch(ctx, v, h)
+		if c := v.seen.cert; c != nil && (!v.days.OK || c.days(v.Start()) < v.days.V) {
+			v.days = pharos.Num(c.days(v.Start()))
+		}
 		code := 0
 		if v.seen.Response != nil {
 			code = v.seen.StatusCode
@@ -432,7 +462,10 @@ func (p *pager) report(v *visit, err error) (m Measurement) {
 	if v.there > 0 {
 		m.Value = pharos.Num(v.there.Seconds())
 	}
-	if m.Outcome, m.Reason = p.look(v); m.Outcome != pharos.Measured {
+	if v.days.OK {
+		m.Figures = []pharos.Figure{{Name: "certificate", Value: v.days.V}}
+	}
+	if m.Outcome, m.Reason = p.look(v, &m); m.Outcome != pharos.Measured {
 		m.Detail = p.failureDetail(v, nil)
 		return m
 	}
@@ -463,10 +496,19 @@ func (p *pager) report(v *visit, err error) (m Measurement) {
 
 // look returns what is wrong with an answer, or why nothing can be said of it. It
 // quotes no foreign body.
-func (p *pager) look(v *visit) (pharos.Outcome, string) {
+func (p *pager) look(v *visit, m *Measurement) (pharos.Outcome, string) {
 	a, spec := &v.seen, p.spec
 	if !spec.Status.have(a.StatusCode) {
 		return pharos.Failed, strconv.Itoa(a.StatusCode) + ", wanted " + spec.Status.String()
+	}
+	if want := "HTTP/" + string(spec.Version); spec.Version != "" && sayProtocol(a.Response) != want {
+		return pharos.Failed, sayProtocol(a.Response) + ", wanted " + want
+	}
+	if wrong := spec.Header.look(a.Header, !v.foreign); wrong != "" {
+		return pharos.Failed, wrong
+	}
+	if bool(spec.Compressed) && a.size > 0 && cmp.Or(a.Header.Get("Content-Encoding"), "identity") == "identity" {
+		return pharos.Failed, "the body is not compressed"
 	}
 	if !p.wantsBody() {
 		return pharos.Measured, ""
@@ -497,6 +539,19 @@ func (p *pager) look(v *visit) (pharos.Outcome, string) {
 			outcome, unseen = pharos.Unclear, "cannot rule out "+quotePattern(wrong)+": "+body.unseen
 		}
 	}
+	if len(spec.JSON) == 0 {
+		return outcome, unseen
+	}
+	document, err := decodeJSON(body.bytes)
+	switch {
+	case body.unseen != "" && a.size > 0:
+		return pharos.Unclear, "cannot read the JSON: " + body.unseen
+	case err != nil:
+		return pharos.Failed, "the body is no JSON: " + err.Error()
+	}
+	if wrong := spec.JSON.look(m, document, p.redactor, !v.foreign); wrong != "" {
+		return pharos.Failed, wrong
+	}
 	return outcome, unseen
 }
 
@@ -520,7 +575,7 @@ func (p *pager) found(a *answer, body []byte, from, to int) string {
 
 // wantsBody reports whether the body is looked at, and not just read.
 func (p *pager) wantsBody() bool {
-	return len(p.spec.Match)+len(p.spec.NotMatch) > 0
+	return len(p.spec.Match)+len(p.spec.NotMatch)+len(p.spec.JSON) > 0
 }
 
 func (p *pager) facts(v *visit) []pharos.Fact {
@@ -589,7 +644,7 @@ func (p *pager) failureDetail(v *visit, err error) string {
 }
 
 // sayProtocol returns "HTTP/1.1", "HTTP/2".
-func sayProtocol(a *http.Response) string { return strings.TrimSuffix(a.Proto, ".0") }
+func sayProtocol(a *http.Response) string { return strings.Replace(a.Proto, "HTTP/2.0", "HTTP/2", 1) }
 
 // shownBody returns the beginning of the body, of which err may have cut the
 // end.

@@ -171,6 +171,9 @@ func (p *pager) headers(h *hop, cookies *cookiejar.Jar) []header {
 		}
 		list = append(list, own)
 	}
+	if bool(spec.Compressed) && !slices.ContainsFunc(list, func(l header) bool { return strings.EqualFold(l.Name, "Accept-Encoding") }) {
+		list = append(list, header{"Accept-Encoding", "gzip, deflate, br"})
+	}
 	if auth := spec.authorization(); auth != "" && h.trusted {
 		list = append(list, header{Name: "Authorization", Value: auth})
 	}

@@ -97,7 +97,7 @@ func (s *tcpSpec) Prepare(e *Engine, w pharos.Watcher) (Run, error) {
 				return m
 			}
 			c = secured
-			m.AddFact("certificate", certificateOf(secured.ConnectionState().PeerCertificates).say(time.Now()))
+			m.AddFact("certificate", certificateOf(secured.ConnectionState()).say(time.Now()))
 		}
 		var heard []byte
 		for _, step := range steps {

@@ -120,14 +120,29 @@ func (k *tlsKeys) config() (*tls.Config, error) {
 type leaf struct {
 	ends   time.Time
 	issuer string
+	first  time.Time // when the first link of its chain ends
 }
 
-func certificateOf(chain []*x509.Certificate) *leaf {
-	if len(chain) == 0 {
+func certificateOf(state tls.ConnectionState) *leaf {
+	if len(state.PeerCertificates) == 0 {
 		return nil
 	}
-	return &leaf{chain[0].NotAfter, sayName(chain[0].Issuer)}
+	own := state.PeerCertificates[0]
+	return &leaf{own.NotAfter, sayName(own.Issuer), endsFirst(chainOf(state)).NotAfter}
 }
+
+// chainOf returns the certificates on which a server's depends.
+func chainOf(state tls.ConnectionState) []*x509.Certificate {
+	if len(state.VerifiedChains) > 0 {
+		return longestLived(state.VerifiedChains)
+	}
+	return state.PeerCertificates
+}
+
+// days returns for how many days the whole chain is still valid.
+func (c *leaf) days(now time.Time) float64 { return inDays(c.first.Sub(now)) }
+
+func inDays(d time.Duration) float64 { return d.Hours() / 24 }
 
 func (c *leaf) say(now time.Time) string {
 	left := c.ends.Sub(now)

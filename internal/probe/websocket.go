@@ -145,7 +145,7 @@ func (k *socketeer) run(ctx context.Context, t *Trace) (m Measurement) {
 			return fail(err)
 		}
 		speaker, scheme = secured, "https"
-		m.AddFact("certificate", certificateOf(secured.ConnectionState().PeerCertificates).say(time.Now()))
+		m.AddFact("certificate", certificateOf(secured.ConnectionState()).say(time.Now()))
 	}
 	t.Enter("upgrade")
 	through, err := k.engine.http.NewClientConn(context.WithValue(ctx, connKey{}, speaker), scheme, k.address)
