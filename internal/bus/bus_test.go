@@ -291,7 +291,7 @@ func TestConnectWithAWrongPasswordKeepsTrying(t *testing.T) {
 	address := freeAddress(t)
 	first := startBroker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "old"}}})
 	c, heard := connect(t, bus.Options{URL: "nats://" + address, User: "hq", Password: "new"})
-	heard.wait(t, "down for its password", func(l bus.Link) bool { return strings.Contains(l.Error, "uthorization") })
+	heard.wait(t, "down for its password", func(l bus.Link) bool { return strings.Contains(l.Error, "refuses our key or password") })
 	// Twice the same refusal is where the library would give up.
 	time.Sleep(2 * time.Second)
 	first.Close()

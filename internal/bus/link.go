@@ -317,5 +317,8 @@ func plain(err error) string {
 	if errors.Is(err, nats.ErrSecureConnWanted) {
 		return "the server offers no TLS, and a password is not sent without it"
 	}
+	if strings.EqualFold(err.Error(), nats.ErrAuthorization.Error()) || errors.Is(err, nats.ErrAuthorization) {
+		return "the server refuses our key or password: it is wrong, or was revoked"
+	}
 	return ownPort.ReplaceAllString(strings.TrimPrefix(err.Error(), "nats: "), "")
 }

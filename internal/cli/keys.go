@@ -122,6 +122,9 @@ func (k *KeysCommand) add(of KeysOf, out *os.File, say io.Writer) (err error) {
 		if err := out.Chmod(0o600); err != nil { // the shell has made it for everybody to read
 			return err
 		}
+		if name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", out.Fd())); err == nil {
+			path = filepath.Base(name)
+		}
 	}
 	f, err := of.Open(k.Folder)
 	if err != nil {

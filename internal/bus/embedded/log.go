@@ -3,6 +3,8 @@ package embedded
 import (
 	"fmt"
 	"log/slog"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 )
@@ -31,7 +33,8 @@ func (l *logger) Noticef(format string, v ...any) {
 }
 
 func (l *logger) Warnf(format string, v ...any) {
-	if line := fmt.Sprintf(format, v...); l.isNew(line) {
+	// The passwords that it means are in no file of its own.
+	if line := fmt.Sprintf(format, v...); l.isNew(line) && !strings.HasPrefix(line, "Plaintext passwords detected") {
 		l.log.Warn("nats server", "said", line)
 	}
 }
@@ -53,8 +56,12 @@ func (l *logger) Fatalf(format string, v ...any) {
 func (l *logger) Debugf(string, ...any) {}
 func (l *logger) Tracef(string, ...any) {}
 
+// connection is which connection a line speaks of; it differs each time.
+var connection = regexp.MustCompile(`^\S+:\d+ - \w+:\d+`)
+
 func (l *logger) isNew(line string) bool {
 	now := time.Now()
+	line = connection.ReplaceAllString(line, "")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at, ok := l.last[line]; ok && now.Sub(at) < repeatEvery {
