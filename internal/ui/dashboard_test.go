@@ -86,6 +86,14 @@ func (d *dashboard) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		d.mu.Unlock()
 		w.Write(page)
+	case strings.HasPrefix(r.URL.Path, "/w/"):
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		m := d.moment(r.URL.Query())
+		m.Watcher, m.Root = strings.TrimPrefix(r.URL.Path, "/w/"), "../"
+		w.Write(Page(m))
+	case strings.HasPrefix(r.URL.Path, "/logo/"):
+		w.Header().Set("Content-Type", "image/svg+xml")
+		fmt.Fprint(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><circle cx="20" cy="20" r="20" fill="#36c5b4"/></svg>`)
 	case strings.HasPrefix(r.URL.Path, "/assets/"):
 		a, ok := Find(Build() + "/" + path.Base(r.URL.Path)) // whatever the build that is asked for
 		d.mu.Lock()
