@@ -38,11 +38,6 @@ type Guard struct {
 	TrustedProxies []netip.Prefix
 }
 
-// Access says who sees what.
-type Access struct {
-	Detail string // what those see who have not signed in: none, redacted or full
-}
-
 // dashboard returns the section with its defaults.
 func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 	d := Dashboard{
@@ -51,11 +46,10 @@ func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 		Views:  views(k),
 		Logos:  logos(k),
 		Guard:  Guard{Hosts: k.Hosts, FrameAncestors: k.FrameAncestors, TrustedProxies: k.TrustedProxies},
-		Access: Access{Detail: string(k.Detail)},
+		Access: p.access(k),
 	}
 	silent := Default().Dashboard
 	orDefault(&d.Listen, silent.Listen)
-	orDefault(&d.Access.Detail, silent.Access.Detail)
 	orDefault(&d.Limits.Watchers, silent.Limits.Watchers)
 	orDefault(&d.Limits.Screens, silent.Limits.Screens)
 	orDefault(&d.Limits.PerAddress, silent.Limits.PerAddress)

@@ -110,9 +110,18 @@ type dashboardKeys struct {
 	Hosts          hostNames `yaml:"hosts" doc:"Names by which people reach the board, besides addresses, localhost and this machine's own name. Any other name gets a 421." default:"none"`
 	FrameAncestors sources   `yaml:"frame_ancestors" doc:"Sites that may show the board in a frame: https://intranet.example.com, or self." default:"none"`
 	TrustedProxies networks  `yaml:"trusted_proxies" doc:"Addresses of the reverse proxies in front: what they say of a request (X-Forwarded-For, -Proto) is believed." default:"none"`
+	Access         word      `yaml:"access" words:"open signed_in" doc:"Who sees the board: open, everybody who can reach it; signed_in, users and screens." default:"open"`
+	Users          accounts  `yaml:"users" doc:"Who may sign in."`
+	UserHeader     header    `yaml:"user_header" doc:"A header in which a trusted proxy names who has signed in there; the proxy must take it out of what clients send." default:"none"`
 	Detail         word      `yaml:"detail" words:"none redacted full" doc:"What those see who are not signed in, besides status and value. none: nothing. redacted: reasons, phases, facts and output, without secrets, a command's arguments and an address's query. full: all, targets and command lines too." default:"redacted"`
 	Merge          word      `yaml:"merge" words:"worst majority none" doc:"A watcher of several sites is one tile, of the worst status or of most sites' status; or a tile for each site." default:"none"`
 	Views          viewsKeys `yaml:"views" doc:"Boards with an address of their own: lobby is /lobby. A name is of a-z, 0-9 and -."`
+}
+
+type accountKeys struct {
+	field.Section
+	Name     name     `yaml:"name" doc:"As it is typed to sign in." required:"true"`
+	Password passHash `yaml:"password" doc:"The line that \"dashboard passwd\" prints." required:"true"`
 }
 
 type viewKeys struct {

@@ -79,6 +79,7 @@ func Tables(kinds ...Kind) map[string]string {
 		"nats":       field.Table(reflect.TypeFor[natsKeys]()),
 		"users":      field.Table(reflect.TypeFor[userKeys]()),
 		"dashboard":  field.Table(reflect.TypeFor[dashboardKeys]()),
+		"accounts":   field.Table(reflect.TypeFor[accountKeys]()),
 		"view":       field.Table(reflect.TypeFor[viewKeys]()),
 	}
 	var b strings.Builder

@@ -19,7 +19,7 @@ const minRotate = 5 * time.Second
 var viewWord = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
 // taken are the first parts of the dashboard's other addresses.
-var taken = []string{"api", "assets", "events", "healthz", "logo", "metrics", "poll", "readyz", "sample", "w"}
+var taken = []string{"api", "assets", "events", "healthz", "login", "logo", "logout", "metrics", "poll", "readyz", "sample", "screens", "w"}
 
 // viewsKeys are the boards with an address of their own, by name.
 type viewsKeys map[string]viewKeys

@@ -198,7 +198,10 @@ func (d *Dashboard) Apply(c *config.Config) {
 // settings are those of the web server that a file says. A logo that cannot be
 // read any more, after Check, is none.
 func settings(c *config.Config) web.Settings {
-	out := web.Settings{Views: maps.Clone(c.Dashboard.Views), Logos: map[string]web.Logo{}, Guard: web.Guard(c.Dashboard.Guard), Detail: web.Detail(c.Dashboard.Access.Detail)}
+	a := c.Dashboard.Access
+	out := web.Settings{Views: maps.Clone(c.Dashboard.Views), Logos: map[string]web.Logo{}, Guard: web.Guard(c.Dashboard.Guard), Access: web.Access{
+		SignedIn: a.SignedIn, Users: a.Users, UserHeader: a.UserHeader, Detail: web.Detail(a.Detail),
+	}}
 	logos, _ := c.Dashboard.ReadLogos()
 	for view, logo := range logos {
 		sum := sha256.Sum256(logo.Data)

@@ -2,12 +2,27 @@ package web
 
 import (
 	"cmp"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"pharos/internal/board"
+	"pharos/internal/pharos"
 	"pharos/internal/redact"
 )
+
+// Access says who sees what.
+type Access struct {
+	SignedIn bool              // others do not see the board
+	Users    map[string]string // bcrypt hashes of passwords, by name
+	// UserHeader is the header in which a trusted proxy names who has signed in
+	// there; empty: none.
+	UserHeader string
+	Detail     Detail // what those see who have not signed in
+}
 
 // Detail is how much somebody sees of what a watcher looks at and has seen,
 // besides its status, its value and for how long.
@@ -31,7 +46,84 @@ func (d Detail) text(s string, t *board.Tile) string {
 	return redact.Arguments(s, t.Address, t.Command)
 }
 
-// detail returns what who asks may see.
-func (s *Server) detail(echo.Context) Detail {
-	return cmp.Or(s.settings.Load().Detail, Redacted)
+// viewer is who asks.
+type viewer struct {
+	person string    // who has signed in; empty: nobody
+	until  time.Time // when that ends; zero: it does not
+}
+
+// viewer returns who asks, by what the request carries.
+func (s *Server) viewer(r *http.Request) viewer {
+	now := s.settings.Load()
+	if header := now.Access.UserHeader; header != "" && now.Guard.trusts(remote(r.RemoteAddr)) {
+		// Two of them are one of the proxy and one of somebody else.
+		if names := r.Header.Values(header); len(names) == 1 {
+			if name := pharos.CleanLine(names[0], pharos.MaxName); name != "" {
+				return viewer{person: name}
+			}
+		}
+	}
+	for _, c := range r.CookiesNamed(sessionCookie) {
+		if name, until := readSession(now.Access.Users, c.Value); name != "" {
+			return viewer{name, until}
+		}
+	}
+	return viewer{}
+}
+
+// mayLook reports whether somebody sees the board.
+func (s *Server) mayLook(v viewer) bool {
+	return v.person != "" || !s.settings.Load().Access.SignedIn
+}
+
+// detail returns how much somebody sees.
+func (s *Server) detail(v viewer) Detail {
+	if v.person != "" {
+		return Full
+	}
+	return cmp.Or(s.settings.Load().Access.Detail, Redacted)
+}
+
+const viewerKey = "viewer"
+
+// asking returns who asks, of a request that guarded has let in.
+func asking(c echo.Context) viewer { return c.Get(viewerKey).(viewer) }
+
+// guarded lets a handler answer those who may look.
+func (s *Server) guarded(answer echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		v := s.viewer(c.Request())
+		if !s.mayLook(v) {
+			return s.signInFirst(c)
+		}
+		c.Set(viewerKey, v)
+		return answer(c)
+	}
+}
+
+// signInFirst leads who asks for a page to where one signs in, and tells programs
+// that there is such a place.
+func (s *Server) signInFirst(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	root := ""
+	at, page := c.Get(pageKey).(string)
+	if id := c.Param("id"); c.Path() == "/w/:id" {
+		root, at, page = "../", "w/"+id, true
+	}
+	if !page {
+		c.Response().Header().Set(echo.HeaderWWWAuthenticate, "Bearer")
+		return echo.NewHTTPError(http.StatusUnauthorized, "sign in first, at /login")
+	}
+	if query := c.QueryString(); query != "" {
+		at += "?" + query
+	}
+	// Relative, as there may be a path before ours.
+	c.Response().Header().Set(echo.HeaderLocation, root+"login?"+url.Values{"to": {at}}.Encode())
+	return c.NoContent(http.StatusSeeOther)
+}
+
+// isSecure reports whether nobody on the way reads a request.
+func (s *Server) isSecure(r *http.Request) bool {
+	guard := &s.settings.Load().Guard
+	return r.TLS != nil || guard.trusts(remote(r.RemoteAddr)) && strings.EqualFold(r.Header.Get(echo.HeaderXForwardedProto), "https")
 }

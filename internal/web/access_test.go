@@ -32,7 +32,7 @@ func (w *world) needles() {
 // surface is all that somebody is told who asks for everything.
 func (w *world) surface(ask func(target string) string) string {
 	var all strings.Builder
-	for _, target := range []string{"/", "/lobby", "/api/v1/board", "/api/v1/watchers/berlin.shop.page", "/api/v1/watchers/berlin.shop.command", "/poll/json", "/metrics", "/readyz"} {
+	for _, target := range []string{"/", "/lobby", "/api/v1/board", "/api/v1/watchers/berlin.shop.page", "/api/v1/watchers/berlin.shop.command", "/w/berlin.shop.page", "/poll/json", "/metrics", "/readyz"} {
 		fmt.Fprintf(&all, "%s: %s\n", target, ask(target))
 	}
 	return all.String()
@@ -48,7 +48,7 @@ func TestDetail(t *testing.T) {
 	} {
 		t.Run(string(detail), func(t *testing.T) {
 			in(t, Options{}, func(w *world) {
-				w.s.Apply(Settings{Guard: testGuard, Detail: detail, Views: views("lobby", "set=shop")})
+				w.s.Apply(Settings{Guard: testGuard, Access: Access{Detail: detail}, Views: views("lobby", "set=shop")})
 				w.needles()
 				all := w.surface(func(target string) string { return w.get(target).Body.String() })
 				for _, query := range []string{"", "?set=shop"} {
@@ -88,7 +88,7 @@ func TestLessDetailReachesScreensAtOnce(t *testing.T) {
 		if first := s.paragraph(); !strings.Contains(first, "reason-1") {
 			t.Error(first)
 		}
-		w.s.Apply(Settings{Guard: testGuard, Detail: None})
+		w.s.Apply(Settings{Guard: testGuard, Access: Access{Detail: None}})
 		synctest.Wait()
 		if n := w.s.streams.count(); n != 0 {
 			t.Errorf("%d streams go on", n)
@@ -97,7 +97,7 @@ func TestLessDetailReachesScreensAtOnce(t *testing.T) {
 		if first := bare.paragraph(); strings.Contains(first, "reason-1") {
 			t.Error(first)
 		}
-		w.s.Apply(Settings{Guard: testGuard, Detail: None, Views: views("lobby", "set=shop")})
+		w.s.Apply(Settings{Guard: testGuard, Access: Access{Detail: None}, Views: views("lobby", "set=shop")})
 		w.apply("pharos.result.berlin.p1.shop.page", `{"status":"ok","incarnation":1,"seq":10}`)
 		if e := bare.event(); e.name != "frame" || fmt.Sprint(e.U[0]["s"], "/", e.U[0]["m"]) != "ok/" {
 			t.Errorf("%+v", e)
@@ -109,7 +109,7 @@ func TestLessDetailReachesScreensAtOnce(t *testing.T) {
 // that is broken.
 func TestTheBoardsOwnReasonsAreForEverybody(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		w.s.Apply(Settings{Guard: testGuard, Detail: None})
+		w.s.Apply(Settings{Guard: testGuard, Access: Access{Detail: None}})
 		w.beat("berlin", "p1", 1)
 		w.roster("berlin", "p1", pharos.RosterSet{Name: "shop", Watchers: []pharos.RosterWatcher{
 			{Name: "a", Network: true}, {Name: "b", Network: true}, {Name: "c", Network: true}, {Name: "gateway", Network: true, Reference: true},

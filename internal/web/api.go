@@ -147,7 +147,7 @@ func (s *Server) apiBoard(c echo.Context) error {
 
 // encoded answers with what is made of the board's state, as JSON.
 func (s *Server) encoded(c echo.Context, key string, of func(*board.State, Detail) any) error {
-	d := s.detail(c)
+	d := s.detail(asking(c))
 	return s.share(c, key+" "+string(d), func() (kind string, body []byte, err error) {
 		state := s.o.Board.State(s.ctx)
 		if state == nil {
@@ -196,7 +196,7 @@ func counts(state *board.State) map[string]int {
 }
 
 func (s *Server) apiWatcher(c echo.Context) error {
-	id, d := c.Param("id"), s.detail(c)
+	id, d := c.Param("id"), s.detail(asking(c))
 	return s.share(c, "watcher "+id+" "+string(d), func() (string, []byte, error) {
 		t, ok := s.o.Board.Tile(s.ctx, pharos.WatcherID(id))
 		if !ok {

@@ -33,12 +33,16 @@ func (s *Server) events(c echo.Context) error {
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, "reading the filter: "+err.Error())
 	}
-	filter := board.Filter{Sets: query["set"], Sites: query["site"], Bare: s.detail(c) == None}
+	filter := board.Filter{Sets: query["set"], Sites: query["site"], Bare: s.detail(asking(c)) == None}
 	key, err := filter.Key()
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, err.Error())
 	}
-	st := &stream{of: neighbourhood(s.client(c.Request())), bare: filter.Bare}
+	r := c.Request()
+	st := &stream{
+		of: neighbourhood(s.client(r)), bare: filter.Bare, until: asking(c).until,
+		asked: &http.Request{RemoteAddr: r.RemoteAddr, Header: r.Header}, // with the connection's buffers it would be large
+	}
 	if !s.o.Board.Named(key) {
 		st.filter = key
 	}
@@ -64,7 +68,7 @@ func (s *Server) events(c echo.Context) error {
 		return err
 	}
 	packed := takesGzip(c.Request().Header.Values(echo.HeaderAcceptEncoding))
-	if streaming = s.streams.run(st, conn, func() { s.stream(conn, packed, screen) }); !streaming { // the server is closing
+	if streaming = s.streams.run(st, conn, func() { s.stream(conn, packed, screen, st.until) }); !streaming { // the server is closing
 		return conn.Close()
 	}
 	return nil
@@ -87,9 +91,11 @@ func (s *Server) join(ctx context.Context, st *stream, filter board.Filter) (*bo
 
 // stream is one connection that is streamed to.
 type stream struct {
-	of     netip.Prefix // its address
-	bare   bool         // it is told no reasons
-	filter string       // the key of one that no view has, or empty
+	of     netip.Prefix  // its address
+	bare   bool          // it is told no reasons
+	asked  *http.Request // by what it carries one may look
+	until  time.Time     // when that ends; zero: it does not
+	filter string        // the key of one that no view has, or empty
 
 	// Guarded by streams.mu.
 	screen *board.Screen
@@ -269,7 +275,13 @@ func (k *streams) close() {
 	k.wg.Wait()
 }
 
-func (s *Server) stream(conn net.Conn, packed bool, screen *board.Screen) {
+func (s *Server) stream(conn net.Conn, packed bool, screen *board.Screen, until time.Time) {
+	ctx := s.ctx
+	if !until.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
 	_ = conn.SetDeadline(time.Time{}) // that of the request's headers no longer holds
 	l := newLine(conn, packed)
 	if err := l.tune(); err != nil { // the kernel's own bounds will do, too
@@ -279,9 +291,9 @@ func (s *Server) stream(conn net.Conn, packed bool, screen *board.Screen) {
 	if packed {
 		head = streamHead + "Content-Encoding: gzip\r\nConnection: close\r\n\r\n" + board.PackedHead + string(board.Pack([]byte(retry)))
 	}
-	err := l.send(s.ctx, []byte(head))
+	err := l.send(ctx, []byte(head))
 	if err == nil {
-		err = (&pace{line: l, screen: screen}).play(s.ctx)
+		err = (&pace{line: l, screen: screen}).play(ctx)
 	}
 	if err != nil && isStuck(err) {
 		s.cut.Add(1)

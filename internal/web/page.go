@@ -18,7 +18,10 @@ import (
 	"pharos/internal/ui"
 )
 
-const viewKey = "view"
+const (
+	viewKey = "view" // what the address stands for
+	pageKey = "page" // the name of the view
+)
 
 // view lets the address of a view be answered as "/" is. One with a slash at its
 // end leads to the one without: what the page refers to is beside it.
@@ -36,6 +39,7 @@ func (s *Server) view(next echo.HandlerFunc) echo.HandlerFunc {
 		default:
 			at.Path, at.RawPath = "/", ""
 			c.Set(viewKey, view)
+			c.Set(pageKey, name)
 		}
 		return next(c)
 	}
@@ -105,7 +109,7 @@ func merged(first, second url.Values) url.Values {
 }
 
 func (s *Server) sendPage(c echo.Context, m ui.Moment) error {
-	d := s.detail(c)
+	d := s.detail(asking(c))
 	return s.share(c, "page "+string(d)+" "+m.Watcher+"?"+m.Asked.Encode(), func() (kind string, body []byte, err error) {
 		m.Board, m.Now, err = s.o.Board.Snapshot(s.ctx, board.Filter{Sets: m.Asked["set"], Sites: m.Asked["site"], Bare: d == None})
 		if errors.Is(err, board.ErrFilter) {

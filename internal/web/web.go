@@ -53,10 +53,9 @@ type Settings struct {
 	// another address.
 	Views map[string]url.Values
 	// Logos are pictures that views refer to, as "logo", by name.
-	Logos map[string]Logo
-	Guard Guard
-	// Detail is what those see who have not signed in.
-	Detail Detail
+	Logos  map[string]Logo
+	Guard  Guard
+	Access Access
 }
 
 // Logo is a picture for the headline of a board.
@@ -80,6 +79,8 @@ type Server struct {
 	connections connections
 	streams     streams
 	answers     answers
+	tries       tries
+	comparing   chan struct{} // holds a token for each password that is compared
 	refused     atomic.Uint64
 	cut         atomic.Uint64
 	// stop ends the streams. Shutdown of net/http does not know them.
@@ -89,7 +90,7 @@ type Server struct {
 
 // New returns a server that has no listener yet.
 func New(o Options) *Server {
-	s := &Server{o: o, echo: echo.New(), admin: echo.New(), ownNames: ownNames()}
+	s := &Server{o: o, echo: echo.New(), admin: echo.New(), ownNames: ownNames(), comparing: make(chan struct{}, maxComparing)}
 	screens := cmp.Or(o.Limits.Screens, 5000)
 	s.connections.max, s.streams.max = room(openFiles(), screens)
 	s.streams.perAddress = cmp.Or(o.Limits.PerAddress, 1000)
@@ -109,21 +110,27 @@ func New(o Options) *Server {
 	e := s.echo
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		if errors.Is(err, echo.ErrNotFound) {
-			err = s.noPage(c)
+			err = s.guarded(s.noPage)(c)
 		}
 		s.fail(err, c)
 	}
 	e.Pre(s.view)
-	e.Match(read, "/", s.page)
-	e.Match(read, "/w/:id", s.watcher)
+	e.Match(read, "/", s.guarded(s.page))
+	e.Match(read, "/w/:id", s.guarded(s.watcher))
 	e.Match(read, "/assets/:build/:name", s.asset)
-	e.Match(read, "/logo/:name", s.logo)
-	e.GET("/events", s.events)
-	e.Match(read, "/api/v1/board", s.apiBoard)
-	e.Match(read, "/api/v1/watchers/:id", s.apiWatcher)
-	e.Match(read, "/poll/json", s.poll)
+	e.Match(read, "/logo/:name", s.guarded(s.logo))
+	e.GET("/events", s.guarded(s.events))
+	e.Match(read, "/api/v1/board", s.guarded(s.apiBoard))
+	e.Match(read, "/api/v1/watchers/:id", s.guarded(s.apiWatcher))
+	e.Match(read, "/poll/json", s.guarded(s.poll))
 	e.Match(read, "/healthz", health)
-	e.Match(read, "/readyz", s.ready)
+	e.Match(read, "/readyz", func(c echo.Context) error {
+		err := s.ready(c)
+		if err != nil && !s.mayLook(s.viewer(c.Request())) {
+			return echo.NewHTTPError(http.StatusServiceUnavailable, "not ready")
+		}
+		return err
+	})
 	if o.Sample != nil {
 		e.Any("/sample/*", echo.WrapHandler(http.StripPrefix("/sample", o.Sample)))
 	}
@@ -136,7 +143,11 @@ func New(o Options) *Server {
 			return echo.NewHTTPError(http.StatusNotFound, "the metrics are elsewhere: dashboard.admin in the file says where")
 		}
 	}
-	e.Match(read, "/metrics", metrics)
+	e.Match(read, "/metrics", s.guarded(metrics))
+	e.Match(read, "/login", s.login)
+	e.Match(read, "/forms.css", formStyle)
+	e.POST("/login", s.posted(s.signIn))
+	e.POST("/logout", s.posted(s.signOut))
 	return s
 }
 
@@ -148,7 +159,10 @@ func (s *Server) Apply(now Settings) {
 	}
 	s.o.Board.Name(named)
 	s.settings.Store(&inForce{Settings: now, policy: now.Guard.policy()})
-	s.streams.review(func(st *stream) bool { return st.bare || now.Detail != None })
+	s.streams.review(func(st *stream) bool {
+		v := s.viewer(st.asked)
+		return s.mayLook(v) && st.bare == (s.detail(v) == None)
+	})
 }
 
 // ServeHTTP answers one request; Serve is the usual way.
