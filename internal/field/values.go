@@ -419,7 +419,7 @@ func schemes(tag reflect.StructTag) (plain, secure string) {
 
 func (a *Address) readTagged(r *Reader, n *Node, key string, tag reflect.StructTag) {
 	plain, secure := schemes(tag)
-	a.URL = r.url(n, key, plain, secure)
+	a.URL = r.URL(n, key, plain, secure)
 }
 
 func (*Address) shapeTagged(tag reflect.StructTag) Shape {
@@ -427,15 +427,16 @@ func (*Address) shapeTagged(tag reflect.StructTag) Shape {
 	return Shape{Word: "address", Schema: Object{"type": "string", "pattern": "^(" + plain + "|" + secure + `)://|\$\{`}}
 }
 
-// url returns an address of one of two schemes; nil after an error was told.
-func (r *Reader) url(n *Node, key, plain, secure string) *url.URL {
+// URL returns an address of one of some schemes; nil after an error was told.
+func (r *Reader) URL(n *Node, key string, schemes ...string) *url.URL {
 	s, ok := r.Text(n, key)
 	if !ok {
 		return nil
 	}
-	begin := plain + "://"
+	last := len(schemes) - 1
+	any := strings.Join(schemes[:last], ", ") + " or " + schemes[last]
 	u, err := url.Parse(s)
-	if err != nil && !strings.HasPrefix(s, begin) && !strings.HasPrefix(s, secure+"://") {
+	if err != nil && !slices.ContainsFunc(schemes, func(scheme string) bool { return strings.HasPrefix(s, scheme+"://") }) {
 		u, err = &url.URL{}, nil // "127.0.0.1:80/x": the error would be of a colon
 	}
 	if err != nil {
@@ -443,17 +444,17 @@ func (r *Reader) url(n *Node, key, plain, secure string) *url.URL {
 		if errors.As(err, &why) { // its text would quote the address, password and all
 			err = why.Err
 		}
-		r.Fail(n, "%swant an %s or %s address: %s%s", Label(key), plain, secure, quotes.ReplaceAllString(err.Error(), ""), Escapes(s))
+		r.Fail(n, "%swant an %s address: %s%s", Label(key), any, quotes.ReplaceAllString(err.Error(), ""), Escapes(s))
 		return nil
 	}
 	r.Secrets.AddURL(u)
 	switch {
-	case u.Scheme != plain && u.Scheme != secure:
+	case !slices.Contains(schemes, u.Scheme):
 		instead := ""
 		if s != "" && !strings.Contains(s, "://") && !strings.Contains(s, "@") {
-			instead = fmt.Sprintf("; write %q", Short(plain+"://"+s))
+			instead = fmt.Sprintf("; write %q", Short(schemes[0]+"://"+s))
 		}
-		r.Fail(n, `%swant an address that begins with "%s://" or "%s://", got %s%s`, Label(key), plain, secure, Shown(s), instead)
+		r.Fail(n, `%swant an address that begins with "%s", got %s%s`, Label(key), strings.NewReplacer(", ", `://", "`, " or ", `://" or "`).Replace(any)+"://", Shown(s), instead)
 	case u.Hostname() == "":
 		r.Fail(n, "%sno host in %s", Label(key), Shown(s))
 	case strings.ContainsFunc(u.Host, func(c rune) bool { return c >= utf8.RuneSelf }):

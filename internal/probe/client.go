@@ -22,6 +22,7 @@ type client struct {
 	conn    *conn
 	origin  string
 	address string
+	proxy   string
 	cert    *leaf
 }
 
@@ -55,7 +56,7 @@ func newTransport(http2 bool) *http.Transport {
 // request is made to be repeated.)
 func (p *pager) fetchHere(ctx context.Context, v *visit, h *hop) error {
 	if c := p.take(h.origin); c != nil {
-		v.seen = answer{address: c.address, reused: true, cert: c.cert}
+		v.seen = answer{address: c.address, proxy: c.proxy, reused: true, cert: c.cert}
 		heard, err := p.exchange(ctx, v, h, c)
 		late := err == nil && v.seen.StatusCode == http.StatusRequestTimeout
 		if (err == nil || heard || ctx.Err() != nil) && !late {
@@ -74,15 +75,26 @@ func (p *pager) fetchHere(ctx context.Context, v *visit, h *hop) error {
 
 // dial connects to a hop's host, and makes a TLS handshake where it has one.
 func (p *pager) dial(ctx context.Context, v *visit, h *hop) (*client, error) {
-	raw, err := p.engine.connect(ctx, v.Trace, p.spec.IP.Int(), h.address)
+	address := h.address
+	if v.seen.proxy = h.through; h.proxy != nil {
+		address = proxyAddress(h.proxy)
+	}
+	raw, err := p.engine.connect(ctx, v.Trace, p.spec.IP.Int(), address)
+	if err == nil && h.proxy != nil {
+		v.seen.address = raw.RemoteAddr().String()
+		raw, err = p.through(ctx, v, h, raw)
+	}
 	if err != nil {
 		var at *net.OpError
 		if errors.As(err, &at) && at.Op == "dial" && at.Addr != nil {
 			v.seen.address = at.Addr.String()
 		}
+		if h.proxy != nil {
+			err = &proxyError{h.proxy, err}
+		}
 		return nil, err
 	}
-	c := &client{conn: raw, origin: h.origin, address: raw.RemoteAddr().String()}
+	c := &client{conn: raw, origin: h.origin, address: raw.RemoteAddr().String(), proxy: h.through}
 	v.seen.address = c.address
 	speaker := net.Conn(raw)
 	if h.tls != nil {

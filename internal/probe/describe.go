@@ -48,6 +48,9 @@ func describe(err error, phase string) string {
 	if there, ok := errors.AsType[*curlError](err); ok {
 		return there.describe()
 	}
+	if way, ok := errors.AsType[*proxyError](err); ok {
+		return "proxy " + way.proxy.Host + ": " + describe(way.err, phase)
+	}
 	var (
 		dns      *net.DNSError
 		invalid  x509.CertificateInvalidError

@@ -12,11 +12,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 
 	"pharos/internal/pharos"
 	"pharos/internal/redact"
@@ -46,7 +49,8 @@ type shared struct {
 	scratches sync.Pool   // of *scratch
 	tls       *tls.Config // of whoever says nothing else
 	http      *http.Transport
-	http2     *http.Transport // speaks nothing else
+	http2     *http.Transport                  // speaks nothing else
+	proxy     func(*url.URL) (*url.URL, error) // of the environment
 	reaper    *reaper
 	stuck     sync.Map // of *stuckError, by watcher: processes that could not be killed
 	ssh       *sshHosts
@@ -61,7 +65,7 @@ func New(o Options) *Engine {
 	}
 	r := theReaper()
 	return &Engine{shared: &shared{
-		agent: "Pharos/" + cmp.Or(o.Version, "dev"), log: o.Log, tls: visitorTLS(), http: newTransport(false), http2: newTransport(true), reaper: r,
+		agent: "Pharos/" + cmp.Or(o.Version, "dev"), log: o.Log, tls: visitorTLS(), http: newTransport(false), http2: newTransport(true), proxy: httpproxy.FromEnvironment().ProxyFunc(), reaper: r,
 		ssh: newSSHHosts(r, o.Log), nameServer: dialNameServer,
 	}}
 }

@@ -24,7 +24,7 @@ import (
 
 var page = Kind{
 	Key: "page", Doc: pageDoc, Remote: true,
-	Phases: []string{"lookup", "connect", "tls", "first_byte", "transfer"},
+	Phases: []string{"lookup", "connect", "proxy", "tls", "first_byte", "transfer"},
 	New: func() Spec {
 		return &pageSpec{Method: http.MethodGet, Status: statuses{{200, 299}}, FollowRedirects: true, MaxBody: 1 << 20}
 	},
@@ -38,6 +38,9 @@ cannot be unpacked, or is empty.
 
 ${json: {status: ok, "$.queue.length": {warning: 100, critical: 1000}}} looks at an answer of JSON, ${header: {X-Cache: ^HIT}} at a header of the answer. The bounds of ${certificate} are
 those of the chain's link that ends first, of all that redirects lead over.
+
+Where the prober's environment names a proxy (${HTTP_PROXY}, ${HTTPS_PROXY}, ${NO_PROXY}), it is taken, as curl does, and a fact says so; the address is the proxy's then. ${proxy: none}
+goes there straight.
 
 A page signs in in one way: ${basic_auth}, a user in the address, ${bearer}, or an ${Authorization} header. Credentials are never sent to another origin: a redirect to another scheme, host
 or port (but from http to https of the same host) is followed without them, without the ${headers} that may hold some, and without the client certificate. One that would take the
@@ -63,6 +66,7 @@ type pageSpec struct {
 	Version         field.Word       `yaml:"version" words:"1.1 2" also:"http_version valid_http_versions" doc:"The version of HTTP that is spoken; without TLS, 2 is from the first byte." default:"2 if offered"`
 	Certificate     field.Bounds     `yaml:"certificate" also:"certificate_expiration ssl_expiry" doc:"Bounds of the days that the certificate, and all on which it depends, are still valid: {warning: 14d, critical: 3d}."`
 	TLS             tlsKeys          `yaml:"tls" also:"tls_config ssl" doc:"How the certificate is checked."`
+	Proxy           proxyRule        `yaml:"proxy" also:"proxy_url http_proxy" doc:"An http, https or socks5 address of a proxy, or none." default:"the environment's"`
 	IP              field.Word       `yaml:"ip" words:"4 6" also:"ip_version ip_protocol preferred_ip_protocol" doc:"4 or 6: this version of IP alone." default:"either"`
 	KeepAlive       field.YesNo      `yaml:"keep_alive" also:"keepalive" doc:"Keep the connection between runs, for at most half a minute, instead of a new one for each." default:"false"`
 	MaxBody         field.ByteSize   `yaml:"max_body" also:"body_size_limit" doc:"How much of the body is read, and unpacked: bytes, or with KB, MB, KiB, MiB; at most 64MiB." default:"1MiB"`
@@ -177,7 +181,7 @@ func (s *pageSpec) Check(c *field.Checker) {
 	if bool(s.KeepAlive) && c.Remote {
 		c.Fail(s.At("keep_alive"), "keep_alive: not possible with ssh_host")
 	}
-	for _, key := range []string{"certificate", "version"} {
+	for _, key := range []string{"certificate", "version", "proxy"} {
 		if s.Has(key) && c.Remote {
 			c.Fail(s.At(key), "%s: not possible with ssh_host", key)
 		}
@@ -286,7 +290,7 @@ func (s *pageSpec) Traits() pharos.Traits {
 	if s.Page.URL != nil && s.Page.Scheme == "https" {
 		t.Class = pharos.Handshake
 	} else if !s.FollowRedirects {
-		t.Phases = []string{"lookup", "connect", "first_byte", "transfer"}
+		t.Phases = []string{"lookup", "connect", "proxy", "first_byte", "transfer"}
 	}
 	return t
 }
@@ -365,6 +369,7 @@ type visit struct {
 type answer struct {
 	*http.Response
 	address   string // ip:port
+	proxy     string // through which it came; empty: through none
 	reused    bool   // on a kept connection
 	cert      *leaf
 	size      int64 // bytes of the body that were read
@@ -475,6 +480,9 @@ func (p *pager) report(v *visit, err error) (m Measurement) {
 		total = v.there
 	}
 	for _, name := range page.Phases {
+		if name == "proxy" && v.seen.proxy == "" {
+			continue
+		}
 		took := pharos.Seconds(0)
 		if i := slices.IndexFunc(phases, func(p pharos.Phase) bool { return p.Name == name }); i >= 0 {
 			took = phases[i].Took
@@ -583,6 +591,9 @@ func (p *pager) facts(v *visit) []pharos.Fact {
 	facts := make([]pharos.Fact, 0, 6)
 	if a.address != "" {
 		facts = append(facts, pharos.Fact{Name: "address", Value: a.address})
+	}
+	if a.proxy != "" {
+		facts = append(facts, pharos.Fact{Name: "proxy", Value: a.proxy})
 	}
 	if a.Response != nil {
 		facts = append(facts, pharos.Fact{Name: "status", Value: v.status()}, pharos.Fact{Name: "protocol", Value: sayProtocol(a.Response)})

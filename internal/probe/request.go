@@ -34,6 +34,8 @@ type hop struct {
 	origin  string       // "https://host:443"
 	address string       // "host:port"
 	tls     *tls.Config  // nil: plain
+	proxy   *url.URL     // nil: none
+	through string       // the proxy, for people
 	request http.Request // without context and body
 }
 
@@ -70,6 +72,18 @@ func (p *pager) makeHop(u *url.URL, method, body string, trusted bool, cookies *
 			h.tls.Certificates, h.tls.ServerName = nil, ""
 		}
 	}
+	if p.watcher.SSHHost == "" {
+		proxy, environment, err := p.spec.Proxy.of(p.engine, u)
+		if err != nil {
+			return nil, err
+		}
+		if h.proxy = proxy; proxy != nil {
+			h.through = sayURL(&url.URL{Scheme: proxy.Scheme, Host: proxy.Host})
+			if environment {
+				h.through += ", of the environment"
+			}
+		}
+	}
 	h.headers = p.headers(h, cookies)
 	h.request = http.Request{
 		Method: method, URL: u, Host: h.headers[0].Value, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -77,6 +91,14 @@ func (p *pager) makeHop(u *url.URL, method, body string, trusted bool, cookies *
 	}
 	for _, l := range h.headers[1:] {
 		h.request.Header[l.Name] = append(h.request.Header[l.Name], l.Value)
+	}
+	if h.proxy != nil && h.proxy.Scheme != "socks5" && h.tls == nil { // it wants the address as a whole
+		whole := *u
+		whole.Opaque = "//" + u.Host + u.EscapedPath()
+		h.request.URL = &whole
+		if login := proxyLogin(h.proxy); login != "" {
+			h.request.Header["Proxy-Authorization"] = []string{login}
+		}
 	}
 	return h, nil
 }
