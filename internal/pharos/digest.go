@@ -29,17 +29,8 @@ func (d *Digest) Add(id WatcherID, s Status, change uint64) {
 	default:
 		d.Waiting++
 	}
-	// FNV-1a, of 64 bits (RFC 9923).
-	const offset, prime = 14695981039346656037, 1099511628211
-	h := uint64(offset)
-	for i := range len(id) {
-		h = (h ^ uint64(id[i])) * prime
-	}
 	var tail [9]byte
 	tail[0] = byte(s)
 	binary.BigEndian.PutUint64(tail[1:], change)
-	for _, c := range tail {
-		h = (h ^ uint64(c)) * prime
-	}
-	d.Hash += h
+	d.Hash += hash(hash(offset64, string(id)), tail[:])
 }

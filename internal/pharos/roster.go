@@ -147,7 +147,8 @@ type Heartbeat struct {
 	Leaving     bool      `json:"leaving,omitempty"`  // goodbye
 	Uptime      Seconds   `json:"uptime,omitzero"`    // by a clock that nobody sets: tells how long the beat was on its way beside others
 	At          time.Time `json:"at"`                 // its wall clock, to tell people how far off it is
-	Digest      *Digest   `json:"digest,omitempty"`   // of what it has published; nil: it does not say
+	Digest      *Digest   `json:"digest,omitempty"`   // of what it has published of the watchers that it runs; nil: it does not say
+	Share       *Share    `json:"share,omitempty"`    // how it shares its watchers with others; nil: it runs all of them
 }
 
 // ParseHeartbeat reads a beat that arrived from anywhere. The error is a
@@ -159,6 +160,9 @@ func ParseHeartbeat(data []byte) (Heartbeat, error) {
 	}
 	if b.Watchers < 0 || b.Watchers > maxWatchers {
 		return Heartbeat{}, &BadMessage{ReasonInvalid, fmt.Errorf("%d watchers, want 0 to %d", b.Watchers, maxWatchers)}
+	}
+	if err := b.Share.check(); err != nil {
+		return Heartbeat{}, &BadMessage{ReasonInvalid, err}
 	}
 	b.Site, b.Prober = CleanLine(b.Site, MaxName), CleanLine(b.Prober, MaxName)
 	b.Version, b.Rejected = CleanLine(b.Version, MaxText), CleanLine(b.Rejected, MaxSummary)

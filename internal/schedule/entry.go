@@ -12,6 +12,7 @@ import (
 type entry struct {
 	job  Job
 	gone bool // off the schedule, although a run may be under way
+	idle bool // another prober runs it
 	ticks
 	flight
 	account

@@ -1,11 +1,6 @@
 package schedule
 
-import (
-	"hash/fnv"
-	"time"
-
-	"pharos/internal/pharos"
-)
+import "time"
 
 // grid is what phases are rounded down to: probes that start together share
 // one wake-up, at the price of starting two together at a thousand a second.
@@ -45,15 +40,4 @@ func (r *ring) take(hash uint64, interval time.Duration) (place uint64, phase ti
 func (r *ring) release(place uint64) {
 	r.taken[place*uint64(len(r.taken))>>32] = false
 	r.count--
-}
-
-func hash(id pharos.WatcherID) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(id))
-	x := h.Sum64() // FNV's high bits are poor: mix (the finaliser of splitmix64)
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	return x ^ x>>31
 }

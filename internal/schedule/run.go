@@ -108,7 +108,7 @@ func (s *Scheduler) start(e *entry) {
 func (s *Scheduler) entered(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !e.running || e.stalled || e.gone {
+	if !e.running || e.stalled || e.gone || e.idle {
 		return
 	}
 	if next := e.nextPart(s.clock.Now()); next < e.early {
@@ -249,6 +249,9 @@ func (s *Scheduler) finish(e *entry, m *pharos.Measurement, at time.Time, end ti
 	s.admit(left)
 	if e.gone {
 		s.close(e)
+		return
+	}
+	if e.idle {
 		return
 	}
 	heap.Fix(&s.queue, e.index)

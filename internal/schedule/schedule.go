@@ -4,6 +4,7 @@
 package schedule
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
@@ -32,6 +33,10 @@ const (
 	// firstRun bounds how long a watcher with a long interval waits for its
 	// first run, and after a run that was not to be trusted for the next.
 	firstRun = 2 * time.Second
+	// takeWithin is the time over which the first runs of watchers are spread that
+	// another prober ran before; takeEach is what each adds where they are many.
+	takeWithin = 200 * time.Millisecond
+	takeEach   = 500 * time.Microsecond
 	// unableFor is how long it is told that the prober could not run a watcher.
 	unableFor = 10 * time.Second
 )
@@ -95,7 +100,8 @@ type Scheduler struct {
 	armed   time.Duration   // what wake is set to
 	ended   bool
 	entries map[pharos.WatcherID]*entry
-	queue   dueHeap
+	mine    func(pharos.WatcherID) bool // what is run here
+	queue   dueHeap                     // without what is idle
 	rings   map[time.Duration]*ring
 	pools   [pharos.Classes][2]pool
 	runs    sync.WaitGroup
@@ -126,7 +132,7 @@ func New(o Options) *Scheduler {
 	}
 	s := &Scheduler{
 		o: o, clock: o.Clock,
-		armed:   never,
+		armed: never, mine: func(pharos.WatcherID) bool { return true },
 		entries: map[pharos.WatcherID]*entry{}, rings: map[time.Duration]*ring{},
 	}
 	for c, limit := range o.Limits {
@@ -156,6 +162,46 @@ func (s *Scheduler) Restore(past map[pharos.WatcherID]pharos.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.restoreLocked(past)
+}
+
+// Assign says which watchers are run here; before it is called, all are. What is
+// known of one that is not is dropped, its run under way as well. One that was not
+// and is now is run within a moment.
+func (s *Scheduler) Assign(mine func(pharos.WatcherID) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mine = mine
+	var taken []*entry
+	for id, e := range s.entries {
+		switch own := mine(id); {
+		case own && e.idle:
+			taken = append(taken, e)
+		case !own && !e.idle:
+			s.rest(e)
+		}
+	}
+	within := max(takeWithin, time.Duration(len(taken))*takeEach)
+	for _, e := range taken {
+		s.take(e, within)
+	}
+	s.armLocked()
+}
+
+// rest takes a watcher out of the queue.
+func (s *Scheduler) rest(e *entry) {
+	s.halt(e)
+	e.idle, e.account = true, account{}
+}
+
+// take puts a watcher into the queue that was idle. Its phase goes on.
+func (s *Scheduler) take(e *entry, within time.Duration) {
+	now, interval := s.clock.Now(), e.job.Watcher.Interval
+	e.idle = false
+	if late := now - e.grid; late >= 0 {
+		e.grid += (late/interval + 1) * interval
+	}
+	e.due = min(e.grid, now+time.Duration(float64(within)*float64(e.job.Watcher.ID.Hash()>>32)/(1<<32)))
+	heap.Push(&s.queue, e)
 }
 
 // Stats returns the counters; asking resets WorstLag.
@@ -236,7 +282,7 @@ func (s *Scheduler) doubtLocked() {
 		return
 	}
 	for _, e := range s.entries {
-		if e.running {
+		if e.running && !e.idle {
 			e.early, e.stalled = 0, true
 			heap.Fix(&s.queue, e.index)
 		}
@@ -272,16 +318,7 @@ func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
 	// In the order of their hashes, so that the same names get the same phases
 	// whatever order the file has them in.
 	put := slices.Clone(puts)
-	slices.SortStableFunc(put, func(a, b Job) int {
-		x, y := hash(a.Watcher.ID), hash(b.Watcher.ID)
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(put, func(a, b Job) int { return cmp.Compare(a.Watcher.ID.Hash(), b.Watcher.ID.Hash()) })
 	now := s.clock.Now()
 	for _, job := range put {
 		w := &job.Watcher
@@ -294,7 +331,9 @@ func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
 		}
 		s.place(e, old, now)
 		s.entries[w.ID] = e
-		heap.Push(&s.queue, e)
+		if e.idle = !s.mine(w.ID); !e.idle {
+			heap.Push(&s.queue, e)
+		}
 	}
 }
 
@@ -306,7 +345,7 @@ func (s *Scheduler) place(e, old *entry, now time.Duration) {
 		r = newRing()
 		s.rings[interval] = r
 	}
-	place, phase := r.take(hash(e.job.Watcher.ID), interval)
+	place, phase := r.take(e.job.Watcher.ID.Hash(), interval)
 	e.place = place
 	e.grid = now + phase
 	if old != nil && old.job.Watcher.Interval == interval {
@@ -322,20 +361,27 @@ func (s *Scheduler) place(e, old *entry, now time.Duration) {
 
 func (s *Scheduler) retire(e *entry) {
 	e.gone = true
-	if e.index >= 0 {
-		heap.Remove(&s.queue, e.index)
-	}
+	s.halt(e)
 	if r := s.rings[e.job.Watcher.Interval]; r != nil {
 		r.release(e.place)
 	}
+	if !e.running {
+		s.close(e)
+	}
+}
+
+// halt takes a watcher out of the queue and cancels its run.
+func (s *Scheduler) halt(e *entry) {
+	if e.index >= 0 {
+		heap.Remove(&s.queue, e.index)
+	}
 	if e.waiting {
 		e.pool.waiting = slices.DeleteFunc(e.pool.waiting, func(o *entry) bool { return o == e })
+		e.waiting = false
 	}
 	if e.running {
 		e.cancel()
-		return
 	}
-	s.close(e)
 }
 
 // fire takes all that is due.

@@ -117,12 +117,12 @@ func TestPhasesStayWhenWatchersAreAdded(t *testing.T) {
 	few, many := newRing(), newRing()
 	phases := map[uint64]time.Duration{}
 	for i := range 16 {
-		h := hash(pharos.WatcherID(fmt.Sprint("w", i)))
+		h := pharos.WatcherID(fmt.Sprint("w", i)).Hash()
 		_, phases[h] = few.take(h, 2*time.Second)
 	}
 	moved := 0
 	for i := range 64 {
-		h := hash(pharos.WatcherID(fmt.Sprint("w", i)))
+		h := pharos.WatcherID(fmt.Sprint("w", i)).Hash()
 		_, got := many.take(h, 2*time.Second)
 		if want, ok := phases[h]; ok && got != want {
 			moved++
@@ -144,7 +144,7 @@ func TestARingGivesBackWhatItTookAlsoAfterItGrew(t *testing.T) {
 				delete(places, i)
 			}
 			if _, ok := places[i]; !ok {
-				places[i], _ = r.take(hash(id), 2*time.Second)
+				places[i], _ = r.take(id.Hash(), 2*time.Second)
 			}
 		}
 		free := 0
@@ -399,7 +399,7 @@ func first(name string, change func(*pharos.Watcher), run run) []Job {
 }
 
 func phase(w pharos.Watcher) time.Duration {
-	_, p := newRing().take(hash(w.ID), w.Interval)
+	_, p := newRing().take(w.ID.Hash(), w.Interval)
 	return p
 }
 
