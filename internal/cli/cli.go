@@ -84,10 +84,11 @@ func (f *NATSFlags) Override(c *config.Config) error {
 type PlaceFlags struct {
 	Site   string `env:"PHAROS_SITE" help:"Where this prober stands."`
 	Prober string `env:"PHAROS_PROBER" help:"Its name; the host's where nobody says."`
+	Weight int    `env:"PHAROS_WEIGHT" placeholder:"N" help:"How much it takes beside the others of its site that share its watchers: 1 to 100."`
 }
 
 // Override implements Override.
-func (f *PlaceFlags) Override(c *config.Config) error { return c.Place(f.Site, f.Prober) }
+func (f *PlaceFlags) Override(c *config.Config) error { return c.Place(f.Site, f.Prober, f.Weight) }
 
 // ListenFlags say where the board is served.
 type ListenFlags struct {

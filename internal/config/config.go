@@ -31,6 +31,8 @@ const (
 type Config struct {
 	Title, Tagline string
 	Site, Prober   string           // human names
+	Share          bool             // with the other probers of the site
+	Weight         int              // beside them; at least 1
 	Watchers       []pharos.Watcher // of all sets, in the file's order
 	NATS           NATS
 	Dashboard      Dashboard
@@ -45,7 +47,7 @@ type Config struct {
 // Default returns what holds where there is no file: nothing is watched.
 func Default() *Config {
 	return &Config{
-		Title: DefaultTitle, Site: DefaultSite, Prober: hostName(),
+		Title: DefaultTitle, Site: DefaultSite, Prober: hostName(), Share: true, Weight: 1,
 		Dashboard: Dashboard{Listen: DefaultListen, Access: Access{Detail: DefaultDetail}, Limits: Limits{DefaultMaxWatchers, DefaultMaxScreens, DefaultPerAddress}},
 	}
 }
@@ -102,7 +104,7 @@ func (p *parser) parse(data []byte) *Config {
 		return nil
 	}
 	p.own = ownVariables(root)
-	var f file
+	f := file{Share: true}
 	var w watched
 	into := []any{&f}
 	if len(p.kinds) > 0 {
@@ -117,7 +119,7 @@ func (p *parser) parse(data []byte) *Config {
 func (p *parser) config(f *file, w *watched) *Config {
 	c := &Config{
 		Title: string(f.Title), Tagline: string(f.Tagline),
-		Site: string(f.Site), Prober: string(f.Prober),
+		Site: string(f.Site), Prober: string(f.Prober), Share: bool(f.Share), Weight: int(f.Weight),
 		NATS:      p.nats(&f.NATS),
 		Dashboard: p.dashboard(&f.Dashboard),
 	}
@@ -125,6 +127,7 @@ func (p *parser) config(f *file, w *watched) *Config {
 	orDefault(&c.Title, silent.Title)
 	orDefault(&c.Site, silent.Site)
 	orDefault(&c.Prober, silent.Prober)
+	orDefault(&c.Weight, silent.Weight)
 	c.Watchers = p.watchers(w, pharos.Token(c.Site))
 	return c
 }
@@ -145,9 +148,15 @@ func hostName() string {
 	return host
 }
 
-// Place sets the site and the prober, where they are not empty: flags and
-// variables go before the file. The watchers' IDs follow the site.
-func (c *Config) Place(site, prober string) error {
+// Place sets the site, the prober and its weight, where they are not empty or 0:
+// flags and variables go before the file. The watchers' IDs follow the site.
+func (c *Config) Place(site, prober string, weight int) error {
+	if weight < 0 || weight > pharos.MaxWeight {
+		return fmt.Errorf("weight %d: want 1 to %d", weight, pharos.MaxWeight)
+	}
+	if weight > 0 {
+		c.Weight = weight
+	}
 	site, prober = norm.NFC.String(site), norm.NFC.String(prober)
 	if site != "" {
 		if err := field.CheckName(site); err != nil {

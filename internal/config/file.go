@@ -28,6 +28,8 @@ type file struct {
 	Tagline   line          `yaml:"tagline" doc:"One line under the headline."`
 	Site      name          `yaml:"site" doc:"Where this prober stands." default:"local"`
 	Prober    name          `yaml:"prober" doc:"This prober's name, as the board says it." default:"the host's name"`
+	Share     yesNo         `yaml:"share" doc:"Probers of one site with the same watchers share them: each is run by one of them. false: every prober runs them all." default:"true"`
+	Weight    count         `yaml:"weight" doc:"How much this prober takes beside the others that it shares with: 1 to 100." default:"1" max:"100"`
 	NATS      natsKeys      `yaml:"nats" doc:"The way to NATS."`
 	Dashboard dashboardKeys `yaml:"dashboard" doc:"What the dashboard does."`
 }
