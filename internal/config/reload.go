@@ -46,7 +46,7 @@ func (c *Config) fixed(k Keys) []fixedKey {
 	n, d := &c.NATS, &c.Dashboard
 	switch k {
 	case PlaceKeys:
-		return []fixedKey{{"site", c.Site}, {"prober", c.Prober}, {"weight", c.Weight}}
+		return []fixedKey{{"site", c.Site}, {"prober", c.Prober}, {"share", c.Share}, {"weight", c.Weight}}
 	case BrokerKeys:
 		return []fixedKey{
 			{"nats.url", n.URL}, {"nats.key", n.Key}, {"nats.credentials", n.Credentials}, {"nats.nkey", n.NKey}, {"nats.user", n.User}, {"nats.password", n.Password},

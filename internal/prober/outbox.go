@@ -27,8 +27,9 @@ type outbox struct {
 
 	mu          sync.Mutex // guards all below
 	items       map[pharos.WatcherID]*item
-	queue       []*item // what is news
-	all         bool    // everything is to be published again
+	queue       []*item                     // what is news
+	all         bool                        // everything is to be published again
+	mine        func(pharos.WatcherID) bool // what this prober runs
 	plan        plan
 	incarnation int64
 	seq         uint64 // of the last result or heartbeat
@@ -56,7 +57,7 @@ type sent struct {
 }
 
 func newOutbox(c *clock.Clock, incarnation int64) *outbox {
-	o := &outbox{clock: c, wake: make(chan struct{}, 1), items: map[pharos.WatcherID]*item{}, incarnation: incarnation}
+	o := &outbox{clock: c, wake: make(chan struct{}, 1), items: map[pharos.WatcherID]*item{}, incarnation: incarnation, mine: everything}
 	o.lazy = time.AfterFunc(time.Hour, o.signal)
 	return o
 }
@@ -72,6 +73,9 @@ func (o *outbox) signal() {
 func (o *outbox) put(r schedule.Report) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if !o.mine(r.ID) {
+		return
+	}
 	it := o.items[r.ID]
 	if it == nil {
 		it = &item{}
@@ -105,6 +109,22 @@ func (o *outbox) adopt(c *config.Config, drop []pharos.WatcherID) {
 	o.plan = plan{config: c, seq: o.plan.seq + 1}
 	o.signal()
 }
+
+// assign says which watchers this prober runs, and forgets the others.
+func (o *outbox) assign(mine func(pharos.WatcherID) bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mine = mine
+	for id := range o.items {
+		if !mine(id) {
+			delete(o.items, id)
+		}
+	}
+}
+
+func everything(pharos.WatcherID) bool { return true }
+
+func nothing(pharos.WatcherID) bool { return false }
 
 // reject keeps why a newer file is not in force, for the heartbeats.
 func (o *outbox) reject(why string) {
@@ -203,16 +223,19 @@ func rosterOf(c *config.Config) pharos.Roster {
 	return r
 }
 
-// ids returns the watchers of the file that is in force.
-func (o *outbox) ids() []pharos.WatcherID {
+// taken returns the watchers of the file that this prober runs from now on; those
+// that it runs already with all.
+func (o *outbox) taken(mine func(pharos.WatcherID) bool, all bool) []pharos.WatcherID {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.plan.config == nil {
 		return nil
 	}
-	ids := make([]pharos.WatcherID, len(o.plan.config.Watchers))
-	for i := range ids {
-		ids[i] = o.plan.config.Watchers[i].ID
+	var ids []pharos.WatcherID
+	for i := range o.plan.config.Watchers {
+		if id := o.plan.config.Watchers[i].ID; mine(id) && (all || !o.mine(id)) {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }
@@ -232,6 +255,9 @@ func (o *outbox) heartbeat() pharos.Heartbeat {
 	b.Watchers, b.Digest = len(o.plan.config.Watchers), &pharos.Digest{}
 	for i := range o.plan.config.Watchers {
 		id, last := o.plan.config.Watchers[i].ID, sent{}
+		if !o.mine(id) {
+			continue
+		}
 		if it := o.items[id]; it != nil {
 			last = it.sent
 		}

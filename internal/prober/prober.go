@@ -31,7 +31,24 @@ type Options struct {
 	Version string
 	Bus     bus.Options // Name, Inbox and Log are set by the prober
 	Log     *slog.Logger
+	// Connect returns the connection to NATS; nil: bus.Connect.
+	Connect func(context.Context, bus.Options) (Conn, error)
+	Clock   *clock.Clock // nil: the machine's
 }
+
+// Conn is what a prober needs of a connection to NATS: a *bus.Conn, or what stands
+// for it in a simulation. Its methods are described there.
+type Conn interface {
+	Connected() <-chan struct{}
+	Link() bus.Link
+	MaxPayload() int
+	Publish(subject string, data []byte) error
+	Last(ctx context.Context, mark bus.Message, subjects ...string) ([]bus.Message, error)
+	Listen(ctx context.Context, handle func(bus.Message), subjects ...string) error
+	Close(ctx context.Context) error
+}
+
+func connect(ctx context.Context, o bus.Options) (Conn, error) { return bus.Connect(ctx, o) }
 
 // Prober runs one file's watchers.
 type Prober struct {
@@ -40,6 +57,7 @@ type Prober struct {
 	scheduler *schedule.Scheduler
 	engine    *probe.Engine
 	outbox    *outbox
+	sharing   *sharing
 
 	mu       sync.Mutex // guards watchers
 	watchers map[pharos.WatcherID]watched
@@ -67,9 +85,19 @@ func New(o Options) (*Prober, error) {
 		o: o, self: identity{c.Site, c.Prober, pharos.Token(c.Site), pharos.Token(c.Prober), o.Version},
 		engine: probe.New(probe.Options{Version: o.Version, Log: o.Log}),
 	}
-	ticking := clock.New(nil)
-	p.outbox = newOutbox(ticking, time.Now().UnixMilli())
-	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put, Clock: ticking})
+	if o.Clock == nil {
+		o.Clock = clock.New(nil)
+	}
+	if p.o.Connect == nil {
+		p.o.Connect = connect
+	}
+	p.outbox = newOutbox(o.Clock, time.Now().UnixMilli())
+	p.sharing = newSharing(o.Clock, p.self.proberToken)
+	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put, Clock: o.Clock})
+	if c.Share { // until it is known who else is there
+		p.outbox.assign(nothing)
+		p.scheduler.Assign(nothing)
+	}
 	if err := p.apply(o.Config); err != nil {
 		return nil, fmt.Errorf("starting the prober: %w", p.closeAfter(err))
 	}
@@ -166,28 +194,42 @@ func (p *Prober) Alive(ctx context.Context) error {
 
 // publish connects, publishes until ctx is done, and says goodbye.
 func (p *Prober) publish(ctx context.Context, o bus.Options) error {
-	conn, err := bus.Connect(ctx, o)
+	conn, err := p.o.Connect(ctx, o)
 	if err != nil {
 		return stopped(ctx, err)
 	}
 	g, work := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return conn.Listen(work, func(m bus.Message) {
-			if who := pharos.ParseRefresh(m.Data).Prober; who == "" || who == p.self.String() {
-				p.outbox.refresh()
-			}
-		}, pharos.SubjectRefresh)
-	})
-	out := &publisher{self: p.self, outbox: p.outbox, scheduler: p.scheduler, conn: conn, log: p.o.Log}
+	subjects := []string{pharos.SubjectRefresh}
+	if p.sharing.on() {
+		subjects = append(subjects, pharos.HeartbeatSubject(p.self.siteToken, "*"))
+	}
+	g.Go(func() error { return conn.Listen(work, p.hear, subjects...) })
+	out := &publisher{self: p.self, outbox: p.outbox, sharing: p.sharing, scheduler: p.scheduler, conn: conn, log: p.o.Log}
 	g.Go(func() error { return out.run(work) })
 	err = g.Wait()
-	out.sendHeartbeat(true)
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if closing := conn.Close(leave); closing != nil {
 		p.o.Log.Warn("leaving NATS", "error", closing)
 	}
 	return err
+}
+
+// hear takes a message that arrived from NATS.
+func (p *Prober) hear(m bus.Message) {
+	if m.Subject == pharos.SubjectRefresh {
+		if who := pharos.ParseRefresh(m.Data).Prober; who == "" || who == p.self.String() {
+			p.outbox.refresh()
+		}
+		return
+	}
+	s, err := pharos.ParseSubject(m.Subject)
+	if err != nil || s.Type != pharos.MessageHeartbeat {
+		return
+	}
+	if b, err := pharos.ParseHeartbeat(m.Data); err == nil {
+		p.sharing.hear(s.Prober, &b)
+	}
 }
 
 // stopped returns nil instead of an error that only says that ctx is done.
@@ -222,6 +264,7 @@ func (p *Prober) apply(c *config.Config) error {
 	}
 	p.watchers = to.watchers
 	p.outbox.adopt(c, to.drop)
+	p.sharing.adopt(c)
 	p.scheduler.Update(to.put, to.drop)
 	return nil
 }

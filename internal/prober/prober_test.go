@@ -189,6 +189,13 @@ func TestARefreshBringsAllAgain(t *testing.T) {
 	if again.Seq <= first.Seq || again.For <= first.For || again.TTL >= first.TTL {
 		t.Errorf("sent again as %+v, was %+v: want a later number, a longer time in the status, an earlier deadline", again, first)
 	}
+	beats := 0
+	e.until("what was asked for before", func(s pharos.Subject, _ []byte) bool {
+		if s.Type == pharos.MessageHeartbeat {
+			beats++
+		}
+		return beats > 5
+	})
 	// A board that comes now learns the names at once, and has heartbeats to count by
 	// until the next round.
 	if err := nc.Publish(pharos.SubjectRefresh, nil); err != nil {
@@ -389,7 +396,7 @@ func TestTheOutboxHoldsTheNewestOfEachWatcherOnce(t *testing.T) {
 	defer conn.Close(t.Context())
 	<-conn.Connected()
 	o := newOutbox(clock.New(nil), 1)
-	out := &publisher{self: identity{siteToken: "local", proberToken: "p1"}, outbox: o, conn: conn, log: slog.New(slog.DiscardHandler)}
+	out := &publisher{self: identity{siteToken: "local", proberToken: "p1"}, outbox: o, conn: conn, sharing: newSharing(o.clock, "p1"), log: slog.New(slog.DiscardHandler)}
 	sendNews := func() {
 		for _, it := range o.takeNews() {
 			out.send(it)
