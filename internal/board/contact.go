@@ -1,8 +1,9 @@
 package board
 
 import (
-	"pharos/internal/pharos"
 	"time"
+
+	"pharos/internal/pharos"
 )
 
 // Link is how this dashboard stands with NATS.

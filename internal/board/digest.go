@@ -31,11 +31,12 @@ func (a *agreement) lost(now time.Duration) bool {
 // compare holds the digest of a live heartbeat against what has arrived.
 func (b *Board) compare(p *prober) {
 	theirs := p.heartbeat.Digest
-	if theirs == nil || !p.rosterIsNewest() {
+	watchers, known := p.digested()
+	if theirs == nil || !known || !p.rosterIsNewest() {
 		return
 	}
 	a := &p.agreement
-	if ours := b.digest(p); ours != *theirs {
+	if ours := p.digest(watchers); ours != *theirs {
 		if a.differs == 0 {
 			a.differs = b.now
 		}
@@ -57,9 +58,9 @@ func (b *Board) compare(p *prober) {
 }
 
 // digest sums up what has arrived of the process that sends the heartbeats.
-func (b *Board) digest(p *prober) pharos.Digest {
+func (p *prober) digest(watchers map[pharos.WatcherID]bool) pharos.Digest {
 	var d pharos.Digest
-	for id := range p.listed {
+	for id := range watchers {
 		s := p.said[id]
 		if s.incarnation != p.heartbeat.Incarnation {
 			s = said{}

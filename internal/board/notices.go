@@ -30,6 +30,9 @@ func (b *Board) notices() []string {
 		if p.up && p.agreement.lost(b.now) {
 			out = append(out, p.place()+": its messages do not all arrive here: "+p.agreement.text)
 		}
+		if b.isApart(p) {
+			out = append(out, fmt.Sprintf("%s does not hear the other probers of its site, and runs more than its share; may it subscribe to pharos.heartbeat.%s.*?", p.place(), p.token))
+		}
 		if p.backwards > 0 && !p.isDuplicated() {
 			out = append(out, p.place()+": its numbers ran backwards; was its machine set back, or does somebody else send in its name?")
 		}

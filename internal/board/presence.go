@@ -112,7 +112,9 @@ func (b *Board) applyHeartbeat(in *input) {
 		p.pending = nil
 		b.adopt(p, q)
 	}
+	b.noticeSharing(p)
 	if in.live && !beat.Leaving {
+		b.judgeSharing(p)
 		b.judgeRoster(p)
 		if b.inbox.empty() { // else what it speaks of may wait there
 			b.compare(p)
@@ -125,6 +127,7 @@ func (b *Board) judgeProber(p *prober) {
 	up := !p.left && b.now-p.heard < pharos.HeartbeatTimeout
 	if up != p.up {
 		p.up = up
+		b.noticeSharing(p)
 		b.footer.soon, b.urgent = true, true
 		for _, t := range p.tiles() {
 			b.show(t)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"pharos/internal/pharos"
 )
@@ -17,6 +16,7 @@ type prober struct {
 	presence
 	doubt
 	rosters
+	assignment
 	record
 	agreement agreement
 	asks      asks
@@ -45,13 +45,14 @@ func (b *Board) prober(in *input) *prober {
 	return p
 }
 
+func (p *prober) tokenOfName() string { return p.id[len(p.token)+1:] }
+
 // takeNames takes human names that belong to the tokens of the subject.
 func (p *prober) takeNames(site, name string) {
-	_, token, _ := strings.Cut(p.id, "/")
 	if pharos.Token(site) == p.token {
 		p.site = site
 	}
-	if pharos.Token(name) == token {
+	if pharos.Token(name) == p.tokenOfName() {
 		p.name = name
 	}
 }
@@ -69,7 +70,7 @@ func (b *Board) takeOver(t *tile) {
 		return
 	}
 	for _, p := range t.announcers {
-		if p.up {
+		if p.up && p.runs(t.id) {
 			b.askFor(p)
 		}
 	}

@@ -179,6 +179,7 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 			b.takeOver(t)
 		}
 	}
+	b.noticeSharing(p)
 	b.unsorted = true
 }
 

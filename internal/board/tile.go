@@ -152,6 +152,9 @@ func (b *Board) newer(t *tile, p *prober, r *pharos.Result, in *input, sent time
 		if t.owner == nil || b.stale(t) {
 			return in.live || sent > t.heard
 		}
+		if sharing(p, t.owner) { // the one takes over from the other
+			return p.runs(t.id) && (in.live || sent > t.heard)
+		}
 		first := p != nil && p.id < t.owner.id && sent+r.TTLOrDefault() > b.now && p.watching(t, r.Incarnation)
 		switch {
 		case in.live && first:

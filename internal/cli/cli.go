@@ -88,7 +88,9 @@ type PlaceFlags struct {
 }
 
 // Override implements Override.
-func (f *PlaceFlags) Override(c *config.Config) error { return c.Place(f.Site, f.Prober, f.Weight) }
+func (f *PlaceFlags) Override(c *config.Config) error {
+	return errors.Join(c.SetWeight(f.Weight), c.Place(f.Site, f.Prober))
+}
 
 // ListenFlags say where the board is served.
 type ListenFlags struct {

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"net"
@@ -148,15 +149,18 @@ func hostName() string {
 	return host
 }
 
-// Place sets the site, the prober and its weight, where they are not empty or 0:
-// flags and variables go before the file. The watchers' IDs follow the site.
-func (c *Config) Place(site, prober string, weight int) error {
+// SetWeight sets the weight, unless it is 0: the flag goes before the file.
+func (c *Config) SetWeight(weight int) error {
 	if weight < 0 || weight > pharos.MaxWeight {
 		return fmt.Errorf("weight %d: want 1 to %d", weight, pharos.MaxWeight)
 	}
-	if weight > 0 {
-		c.Weight = weight
-	}
+	c.Weight = cmp.Or(weight, c.Weight)
+	return nil
+}
+
+// Place sets the site and the prober, where they are not empty: flags and
+// variables go before the file. The watchers' IDs follow the site.
+func (c *Config) Place(site, prober string) error {
 	site, prober = norm.NFC.String(site), norm.NFC.String(prober)
 	if site != "" {
 		if err := field.CheckName(site); err != nil {

@@ -146,19 +146,22 @@ sets:
 
 func TestPlaceGoesBeforeTheFile(t *testing.T) {
 	c := parse(t, `{site: berlin, prober: wall, sets: [{name: a, watchers: [{name: b, command: "true"}]}]}`, env())
-	if err := c.Place("", "", 0); err != nil || c.Site != "berlin" || c.Prober != "wall" || c.Watchers[0].ID != "berlin.a.b" {
+	if err := c.Place("", ""); err != nil || c.Site != "berlin" || c.Prober != "wall" || c.Watchers[0].ID != "berlin.a.b" {
 		t.Fatalf("got %+v, %v", c, err)
 	}
-	if err := c.Place("oslo", "mast", 3); err != nil || c.Site != "oslo" || c.Prober != "mast" || c.Weight != 3 || c.Watchers[0].ID != "oslo.a.b" {
+	if err := c.Place("oslo", "mast"); err != nil || c.Site != "oslo" || c.Prober != "mast" || c.Watchers[0].ID != "oslo.a.b" {
 		t.Fatalf("got %+v, %v", c, err)
 	}
-	if err := c.Place("a\nb", "", 0); err == nil || c.Site != "oslo" {
+	if err := c.Place("a\nb", ""); err == nil || c.Site != "oslo" {
 		t.Errorf("got %v, %q", err, c.Site)
 	}
-	if err := c.Place("", "", 101); err == nil || c.Weight != 3 {
+	if err := errors.Join(c.SetWeight(3), c.SetWeight(0)); err != nil || c.Weight != 3 {
 		t.Errorf("got %v, weight %d", err, c.Weight)
 	}
-	if err := c.Place("", strings.Repeat("x", 81), 0); err == nil || c.Prober != "mast" {
+	if err := c.SetWeight(101); err == nil || c.Weight != 3 {
+		t.Errorf("got %v, weight %d", err, c.Weight)
+	}
+	if err := c.Place("", strings.Repeat("x", 81)); err == nil || c.Prober != "mast" {
 		t.Errorf("got %v, %q", err, c.Prober)
 	}
 }
