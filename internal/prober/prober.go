@@ -34,6 +34,8 @@ type Options struct {
 	// Connect returns the connection to NATS; nil: bus.Connect.
 	Connect func(context.Context, bus.Options) (Conn, error)
 	Clock   *clock.Clock // nil: the machine's
+	// CoarseTimer keeps the schedule to Go's own timers, as a fake clock needs it.
+	CoarseTimer bool
 }
 
 // Conn is what a prober needs of a connection to NATS: a *bus.Conn, or what stands
@@ -93,7 +95,7 @@ func New(o Options) (*Prober, error) {
 	}
 	p.outbox = newOutbox(o.Clock, time.Now().UnixMilli())
 	p.sharing = newSharing(o.Clock, p.self.proberToken)
-	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put, Clock: o.Clock})
+	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put, Clock: o.Clock, CoarseTimer: o.CoarseTimer})
 	if c.Share { // until it is known who else is there
 		p.outbox.assign(nothing)
 		p.scheduler.Assign(nothing)
