@@ -230,3 +230,18 @@ func TestWeightsDecideHowMuchEachTakes(t *testing.T) {
 		}
 	})
 }
+
+func TestWithoutNATSEachKeepsItsShare(t *testing.T) {
+	in(t, 30, func(w *world) {
+		w.startDashboard()
+		w.startProber("p1", "")
+		w.startProber("p2", "")
+		w.pass(10 * time.Second)
+		w.server.setDown(true)
+		w.wantShared("while NATS is away", 2)
+		w.server.setDown(false)
+		w.pass(5 * time.Second)
+		w.wantTrue("NATS is back, and has forgotten all")
+		w.wantShared("NATS is back", 2)
+	})
+}
