@@ -22,8 +22,9 @@ func main() {
 		cli.Flags
 		cli.ListenFlags
 		cli.PlaceFlags
-		Serve struct{}        `cmd:"" default:"1" help:"Watch and serve; what is done where no command is named."`
-		Keys  cli.KeysCommand `cmd:"" help:"Make the keys with which probers and others on other machines prove who they are."`
+		Serve  struct{}          `cmd:"" default:"1" help:"Watch and serve; what is done where no command is named."`
+		Passwd cli.PasswdCommand `cmd:"" help:"Make the line of somebody who may sign in at the board."`
+		Keys   cli.KeysCommand   `cmd:"" help:"Make the keys with which probers and others on other machines prove who they are."`
 	}
 	var l net.Listener
 	cli.Main(cli.Program{
@@ -33,6 +34,7 @@ func main() {
 		Fixed:     allinone.Fixed(),
 		Kinds:     allinone.Kinds(),
 		Check:     allinone.Check,
+		Alone:     flags.Passwd.Alone,
 		Default: func(command string) (data []byte, err error) {
 			if strings.HasPrefix(command, "keys ") {
 				return nil, errors.New("whose keys? name the all-in-one's file with -c FILE")

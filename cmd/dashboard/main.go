@@ -25,7 +25,8 @@ func main() {
 			Prober  string `placeholder:"SITE/PROBER" xor:"what" required:"" help:"A prober, with all that it watches."`
 			Watcher string `placeholder:"SITE.SET.WATCHER" xor:"what" required:"" help:"One watcher."`
 		} `cmd:"" help:"Have every dashboard drop what is gone for good."`
-		Keys cli.KeysCommand `cmd:"" help:"Make the keys with which programs prove to NATS who they are."`
+		Passwd cli.PasswdCommand `cmd:"" help:"Make the line of somebody who may sign in at the board."`
+		Keys   cli.KeysCommand   `cmd:"" help:"Make the keys with which programs prove to NATS who they are."`
 	}
 	cli.Main(cli.Program{
 		Name: "dashboard", Help: "Shows what the probers see, live, on a board for every screen.",
@@ -33,6 +34,7 @@ func main() {
 		Overrides: []cli.Override{&flags.NATSFlags, &flags.ListenFlags},
 		Fixed:     dashboard.Fixed(),
 		Check:     dashboard.Check,
+		Alone:     flags.Passwd.Alone,
 		Default:   func(string) ([]byte, error) { return []byte("title: Pharos\n"), nil },
 		Run: func(ctx context.Context, s *cli.Setup) error {
 			if strings.HasPrefix(s.Command, "keys ") {

@@ -232,6 +232,9 @@ type Program struct {
 	// Default returns the file that a command uses when none is given; an error
 	// says that one must be.
 	Default func(command string) ([]byte, error)
+	// Alone, if not nil, runs a command that needs no file; it reports false where
+	// that is none of them.
+	Alone func(ctx context.Context, command string) (bool, error)
 	// Run runs the program until ctx is done.
 	Run func(ctx context.Context, s *Setup) error
 }
@@ -268,6 +271,11 @@ func Main(p Program) {
 func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) error {
 	if p.Common.Health {
 		return askHealth(&p)
+	}
+	if p.Alone != nil {
+		if done, err := p.Alone(ctx, command); done {
+			return err
+		}
 	}
 	c, err := read(p, command)
 	if err != nil {
