@@ -27,7 +27,12 @@ func (p *pharosOf) attacker(t *testing.T) *attacker {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	a := &attacker{t: t, nc: nc}
+	return &attacker{t: t, nc: nc, beat: hear(t, nc)}
+}
+
+// hear returns the next heartbeat.
+func hear(t *testing.T, nc *nats.Conn) pharos.Heartbeat {
+	t.Helper()
 	heard, err := nc.SubscribeSync("pharos.heartbeat.>")
 	if err != nil {
 		t.Fatal(err)
@@ -36,10 +41,11 @@ func (p *pharosOf) attacker(t *testing.T) *attacker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.beat, err = pharos.ParseHeartbeat(m.Data); err != nil {
+	beat, err := pharos.ParseHeartbeat(m.Data)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return beat
 }
 
 func (a *attacker) send(subject, message string) {
@@ -49,57 +55,61 @@ func (a *attacker) send(subject, message string) {
 	}
 }
 
-// TestAttacks tries what anybody can send who may publish everything. A page is
+const most = "18446744073709551615"
+
+// attacks are what anybody can send who may publish everything.
+var attacks = map[string]func(a *attacker, result, push string){
+	"the highest number": func(a *attacker, result, push string) {
+		a.send(result, fmt.Sprintf(`{"status":"ok","for":3000000000,"ttl":3000000000,"incarnation":%d,"seq":%s}`, a.beat.Incarnation, most))
+	},
+	"a later process": func(a *attacker, result, push string) {
+		a.send(result, `{"status":"ok","ttl":3000000000,"incarnation":9223372036854775807,"seq":1}`)
+	},
+	"a later process with heartbeats": func(a *attacker, result, push string) {
+		a.send("pharos.heartbeat.local.all-in-one", `{"site":"local","incarnation":9223372036854775807,"seq":1,"roster":1}`)
+		a.send(result, `{"status":"ok","ttl":3000000000,"incarnation":9223372036854775807,"seq":1}`)
+	},
+	"a push": func(a *attacker, result, push string) { a.send(push, `{"status":"ok","ttl":3000000000}`) },
+	"another prober that lists it": func(a *attacker, result, push string) {
+		a.send("pharos.result.local.zz.shop--4qmurh6c.page--fxfo3xnw", `{"status":"ok","incarnation":1,"seq":1}`)
+	},
+	"an empty roster": func(a *attacker, result, push string) {
+		a.send("pharos.roster.local.all-in-one.0", fmt.Sprintf(`{"incarnation":%d,"seq":%s,"parts":1,"sets":[]}`, a.beat.Incarnation, most))
+	},
+	"a goodbye in its name": func(a *attacker, result, push string) {
+		a.send("pharos.heartbeat.local.all-in-one", fmt.Sprintf(`{"incarnation":%d,"seq":%s,"leaving":true}`, a.beat.Incarnation, most))
+	},
+	"forget": func(a *attacker, result, push string) {
+		a.send("pharos.forget", `{"prober":"local/all-in-one"}`)
+		id := strings.TrimPrefix(push, "pharos.push.")
+		a.send("pharos.forget", fmt.Sprintf(`{"watcher":%q}`, id))
+	},
+	"a thousand probers": func(a *attacker, result, push string) {
+		for i := range 1100 {
+			a.send(fmt.Sprintf("pharos.result.s%d.q%d.s.x", i%20, i), `{"status":"ok","incarnation":1,"seq":1}`)
+			a.send(fmt.Sprintf("pharos.heartbeat.s%d.q%d", i%20, i), `{"incarnation":1,"seq":1}`)
+		}
+	},
+	"large pushes": func(a *attacker, result, push string) {
+		big := `{"status":"ok","facts":[` + strings.Repeat(`{"name":"a"},`, 1100) + `{}]}`
+		for i := range 1000 {
+			a.send(fmt.Sprintf("pharos.push.evil.s.w%d", i), big)
+		}
+	},
+	"nonsense": func(a *attacker, result, push string) {
+		for _, m := range []string{"", "{", `{"status":1}`, `{"status":"ok","for":-1}`, `[]`, strings.Repeat("[", 10_000), "\xff\xfe", `{"status":"ok","at":"never"}`} {
+			for _, subject := range []string{result, push, "pharos.heartbeat.local.all-in-one", "pharos.roster.local.all-in-one.0", "pharos.forget", "pharos.refresh"} {
+				a.send(subject, m)
+			}
+		}
+	},
+}
+
+// TestAttacks tries them. A page is
 // red: it may not be shown as ok for longer than numbers rule out later ones, its
 // tile may not vanish, and once it is well it is green again.
 func TestAttacks(t *testing.T) {
-	const most = "18446744073709551615"
-	for name, attack := range map[string]func(a *attacker, result, push string){
-		"the highest number": func(a *attacker, result, push string) {
-			a.send(result, fmt.Sprintf(`{"status":"ok","for":3000000000,"ttl":3000000000,"incarnation":%d,"seq":%s}`, a.beat.Incarnation, most))
-		},
-		"a later process": func(a *attacker, result, push string) {
-			a.send(result, `{"status":"ok","ttl":3000000000,"incarnation":9223372036854775807,"seq":1}`)
-		},
-		"a later process with heartbeats": func(a *attacker, result, push string) {
-			a.send("pharos.heartbeat.local.all-in-one", `{"site":"local","incarnation":9223372036854775807,"seq":1,"roster":1}`)
-			a.send(result, `{"status":"ok","ttl":3000000000,"incarnation":9223372036854775807,"seq":1}`)
-		},
-		"a push": func(a *attacker, result, push string) { a.send(push, `{"status":"ok","ttl":3000000000}`) },
-		"another prober that lists it": func(a *attacker, result, push string) {
-			a.send("pharos.result.local.zz.shop--4qmurh6c.page--fxfo3xnw", `{"status":"ok","incarnation":1,"seq":1}`)
-		},
-		"an empty roster": func(a *attacker, result, push string) {
-			a.send("pharos.roster.local.all-in-one.0", fmt.Sprintf(`{"incarnation":%d,"seq":%s,"parts":1,"sets":[]}`, a.beat.Incarnation, most))
-		},
-		"a goodbye in its name": func(a *attacker, result, push string) {
-			a.send("pharos.heartbeat.local.all-in-one", fmt.Sprintf(`{"incarnation":%d,"seq":%s,"leaving":true}`, a.beat.Incarnation, most))
-		},
-		"forget": func(a *attacker, result, push string) {
-			a.send("pharos.forget", `{"prober":"local/all-in-one"}`)
-			id := strings.TrimPrefix(push, "pharos.push.")
-			a.send("pharos.forget", fmt.Sprintf(`{"watcher":%q}`, id))
-		},
-		"a thousand probers": func(a *attacker, result, push string) {
-			for i := range 1100 {
-				a.send(fmt.Sprintf("pharos.result.s%d.q%d.s.x", i%20, i), `{"status":"ok","incarnation":1,"seq":1}`)
-				a.send(fmt.Sprintf("pharos.heartbeat.s%d.q%d", i%20, i), `{"incarnation":1,"seq":1}`)
-			}
-		},
-		"large pushes": func(a *attacker, result, push string) {
-			big := `{"status":"ok","facts":[` + strings.Repeat(`{"name":"a"},`, 1100) + `{}]}`
-			for i := range 1000 {
-				a.send(fmt.Sprintf("pharos.push.evil.s.w%d", i), big)
-			}
-		},
-		"nonsense": func(a *attacker, result, push string) {
-			for _, m := range []string{"", "{", `{"status":1}`, `{"status":"ok","for":-1}`, `[]`, strings.Repeat("[", 10_000), "\xff\xfe", `{"status":"ok","at":"never"}`} {
-				for _, subject := range []string{result, push, "pharos.heartbeat.local.all-in-one", "pharos.roster.local.all-in-one.0", "pharos.forget", "pharos.refresh"} {
-					a.send(subject, m)
-				}
-			}
-		},
-	} {
+	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := newTarget(t)
@@ -147,6 +157,92 @@ sets: [{name: Shop, watchers: [{name: Page, page: "`+x.URL+`/", interval: 100ms}
 			if err := json.Unmarshal([]byte(text(t, p.url+"/api/v1/board")), &board); err != nil {
 				t.Error(err)
 			}
+		})
+	}
+}
+
+// TestAttacksWithKeys tries them, and what else a role could think of, with each
+// role's key. The page is red: it stays red all the time.
+func TestAttacksWithKeys(t *testing.T) {
+	for _, who := range []string{"prober oslo/p1", "prober local/zz", "prober local2/*", "dashboard hq", "push local.*.*", "push ci.jobs.backup"} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			x := newTarget(t)
+			x.status.Store(http.StatusInternalServerError)
+			c := parse(t, fmt.Sprintf(`
+nats: {listen: %q, keys: %q}
+prober: all-in-one
+sets:
+  - name: Shop
+    watchers:
+      - {name: Page, page: "%s/", interval: 100ms}
+      - {name: Well, command: "true", interval: 100ms}`, freeAddress(t), t.TempDir(), x.URL))
+			kind, name, _ := strings.Cut(who, " ")
+			path, dashboardPath := keyFor(t, c, kind, name), keyFor(t, c, "dashboard", "spy")
+			p := start(t, c)
+			s := p.screen("")
+			well := pharos.WatcherID(fmt.Sprint(s.untilStatus("Well", "ok")["id"]))
+			id := pharos.WatcherID(fmt.Sprint(s.untilStatus("Page", "critical")["id"]))
+			result, push := pharos.ResultSubject("all-in-one", id), pharos.PushSubject(id)
+			connect := func(path string) *nats.Conn {
+				key, err := nats.NkeyOptionFromSeed(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				nc, err := nats.Connect("tls://"+p.NATS(), key, nats.RootCAs(path), nats.Timeout(patience), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(nc.Close)
+				return nc
+			}
+			nc, beat := connect(path), hear(t, connect(dashboardPath)) // the worst that an attacker can know
+			a := &attacker{t: t, nc: nc, beat: beat}
+			for _, attack := range attacks {
+				attack(a, result, push)
+			}
+			// It lists the watcher itself, and is alive.
+			a.send("pharos.roster.local.zz.0", `{"incarnation":1,"seq":1,"parts":1,"sets":[{"name":"Shop","watchers":[{"name":"Page","interval":1,"timeout":1}]}]}`)
+			for n := range 3 {
+				a.send("pharos.heartbeat.local.zz", fmt.Sprintf(`{"incarnation":1,"seq":%d,"roster":1}`, n))
+				a.send(pharos.ResultSubject("zz", id), fmt.Sprintf(`{"status":"ok","ttl":60,"incarnation":1,"seq":%d}`, n))
+			}
+			// It has the store send a green result in the red one's place.
+			for request, data := range map[string]string{
+				"$JS.API.DIRECT.GET.PHAROS." + pharos.ResultSubject("all-in-one", well): "",
+				"$JS.API.CONSUMER.CREATE.PHAROS.evil":                                   `{"stream_name":"PHAROS","config":{"name":"evil","deliver_policy":"last_per_subject","filter_subjects":["` + pharos.ResultSubject("all-in-one", well) + `"],"ack_policy":"none","mem_storage":true,"inactive_threshold":60000000000}}`,
+				"$JS.API.CONSUMER.CREATE.PHAROS.evil2":                                  `{"stream_name":"PHAROS","config":{"name":"evil2","deliver_subject":"` + result + `","deliver_policy":"last_per_subject","ack_policy":"none"}}`,
+			} {
+				if err := nc.PublishRequest(request, result, []byte(data)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 5 {
+				if err := nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.PHAROS.evil", result, []byte(`{"batch":1}`)); err != nil {
+					t.Fatal(err)
+				}
+				a.send("pharos.refresh", "")
+			}
+			if err := nc.FlushTimeout(patience); err != nil {
+				t.Fatal(err)
+			}
+			for end := time.After(4 * time.Second); end != nil; {
+				select {
+				case event, ok := <-s.events:
+					if !ok {
+						t.Fatal("the stream has ended")
+					}
+					s.apply(event)
+				case <-end:
+					end = nil
+				}
+				if tile := s.tile("Page"); tile == nil || tile["s"] != "critical" {
+					t.Fatalf("the page is shown as %v", tile)
+				}
+			}
+			s.untilStatus("Well", "ok")
+			x.status.Store(http.StatusOK)
+			s.untilStatus("Page", "ok")
 		})
 	}
 }
