@@ -61,6 +61,15 @@ func (h *header) Read(r *field.Reader, n *field.Node, key string) {
 // Shape implements field.Value.
 func (header) Shape() field.Shape { return text("").Shape() }
 
+// wanted tells which of a section's keys are missing.
+func (p *parser) wanted(s *field.Section, of string, keys ...string) {
+	for _, key := range keys {
+		if !s.Has(key) {
+			p.Fail(s.At(key), "%s: want a %s for each", of, key)
+		}
+	}
+}
+
 // access returns who sees what.
 func (p *parser) access(k *dashboardKeys) Access {
 	a := Access{
@@ -70,6 +79,7 @@ func (p *parser) access(k *dashboardKeys) Access {
 	lines := map[name]int{}
 	for i := range k.Users {
 		u := &k.Users[i]
+		p.wanted(&u.Section, "dashboard.users", "name", "password")
 		if first, doubled := lines[u.Name]; doubled {
 			p.Fail(u.At("name"), "dashboard.users: user %q is there twice (first on line %d)", string(u.Name), first)
 		}

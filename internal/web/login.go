@@ -134,7 +134,8 @@ func seeOther(c echo.Context, page string) error {
 // as long as one that somebody has.
 func (s *Server) compare(c echo.Context, name, password string) (bool, error) {
 	users := s.settings.Load().Access.Users
-	hash, known := users[name]
+	hash := users[name]
+	known := hash != ""
 	for _, other := range users {
 		hash = cmp.Or(hash, other)
 	}

@@ -28,7 +28,7 @@ func hash(t testing.TB, password string) string {
 func closed(t testing.TB) Settings {
 	g := testGuard
 	g.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	return Settings{Guard: g, Views: views("lobby", "set=shop"), Access: Access{SignedIn: true, UserHeader: "X-Remote-User", Users: map[string]string{"anna": hash(t, "opensesame"), "Zoë": hash(t, "ü")}}}
+	return Settings{Guard: g, Views: views("lobby", "set=shop"), Access: Access{SignedIn: true, UserHeader: "X-Remote-User", Users: map[string]string{"anna": hash(t, "opensesame"), "Zoë": hash(t, "ü"), "empty": ""}}}
 }
 
 // form posts a form from an address.
@@ -86,6 +86,7 @@ func TestWhoMayLook(t *testing.T) {
 			"made with another key":              {"192.0.2.1:1", []string{"Cookie", forged("anna", "")}, false},
 			"made of the password":               {"192.0.2.1:1", []string{"Cookie", forged("anna", "opensesame")}, false},
 			"of nobody":                          {"192.0.2.1:1", []string{"Cookie", forged("", "")}, false},
+			"of a user without a password":       {"192.0.2.1:1", []string{"Cookie", forged("empty", "")}, false},
 			"of a user who is none":              {"192.0.2.1:1", []string{"Cookie", forged("carla", "")}, false},
 			"another user's code":                {"192.0.2.1:1", []string{"Cookie", "pharos-session=" + encode([]byte("Zoë")) + "." + rest}, false},
 			"a later end":                        {"192.0.2.1:1", []string{"Cookie", "pharos-session=" + who + ".z" + rest}, false},
@@ -166,7 +167,7 @@ func TestSigningIn(t *testing.T) {
 				t.Errorf("%+v", c)
 			}
 		}
-		for name, password := range map[string]string{"anna": "opensesam", "Anna": "opensesame", "": "", "carla": "opensesame", "Zoë": "opensesame", "anna\x00": "opensesame"} {
+		for name, password := range map[string]string{"anna": "opensesam", "Anna": "opensesame", "": "", "carla": "opensesame", "Zoë": "opensesame", "empty": "opensesame", "anna\x00": "opensesame"} {
 			got := w.form(fmt.Sprintf("198.51.100.%d:1", len(name)+len(password)), "/login", url.Values{"name": {name}, "password": {password}})
 			if got.Code != http.StatusUnauthorized || len(got.Result().Cookies()) != 0 || !strings.Contains(got.Body.String(), "is wrong") {
 				t.Errorf("%q with %q: %d %s", name, password, got.Code, got.Body)

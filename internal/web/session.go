@@ -33,7 +33,7 @@ func readSession(users map[string]string, session string) (name string, until ti
 	seconds, wrong := strconv.ParseInt(end, 36, 64)
 	given, broken := encoding.DecodeString(code)
 	hash, known := users[string(decoded)]
-	if err != nil || wrong != nil || broken != nil || !known {
+	if err != nil || wrong != nil || broken != nil || !known || hash == "" {
 		return "", time.Time{}
 	}
 	until = time.Unix(seconds, 0)
