@@ -9,9 +9,10 @@ package chaos
 
 import (
 	"flag"
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"pharos/internal/pharostest"
 )
 
 func TestMain(m *testing.M) {
@@ -19,5 +20,5 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "64"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	os.Exit(pharostest.Main(m))
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pharos/internal/pharostest"
 )
 
 // The wall clock of one process cannot be turned from outside, and a test does
@@ -99,37 +101,37 @@ func clockTurned(w *world, l *ledger) {
 			{"clock of the prober - 1 h while it runs", syscall.SIGUSR2, syscall.SIGUSR1, -3600},
 		} {
 			var ages map[string]float64
-			s.screen.look(func(v *view) { ages = agesOf(v) })
+			s.screen.Look(func(v *pharostest.View) { ages = agesOf(v) })
 			turned := time.Now()
 			s.prober.signal(w.T, c.turn)
-			named := s.screen.await(w, "the clock's offset", func(v *view) bool {
-				return len(v.hops.Probers) == 1 && math.Abs(v.hops.Probers[0].Offset-c.wantSeconds) < 2
+			named := s.screen.Await(w, "the clock's offset", func(v *pharostest.View) bool {
+				return len(v.Hops.Probers) == 1 && math.Abs(v.Hops.Probers[0].Offset-c.wantSeconds) < 2
 			})
 			l.took(c.fault, "green throughout, durations right; offset named", named.Sub(turned), barStale)
 			g := s.targets[0]
-			g.turn(w, errors5)
+			g.Turn(w, pharostest.Fails)
 			w.pause(interval * 12 / 10)
-			g.turn(w, good)
+			g.Turn(w, pharostest.Answers)
 			w.pause(3 * interval)
-			wrong := remembers(w, afterglowOf(w, s.screen, id(0)), g.truth(), interval)
+			wrong := remembers(w, afterglowOf(w, s.screen, id(0)), g.Truth(), interval)
 			passed := time.Since(turned).Seconds()
-			s.screen.look(func(v *view) {
+			s.screen.Look(func(v *pharostest.View) {
 				for name, age := range agesOf(v) {
 					if name != id(0) && math.Abs(age-ages[name]-passed) > 0.5 {
 						w.Errorf("%s: green for %.1f s, was %.1f s %.1f s before", name, age, ages[name], passed)
 						wrong++
 					}
 				}
-				for _, m := range v.moments {
-					if m.at.After(turned) && m.id != id(0) && m.id != "" {
-						w.Errorf("%s turned %s", m.id, m.status)
+				for _, m := range v.Moments {
+					if m.At.After(turned) && m.ID != id(0) && m.ID != "" {
+						w.Errorf("%s turned %s", m.ID, m.Status)
 						wrong++
 					}
 				}
 			})
 			l.lost(c.fault, fmt.Sprintf("%d differences", wrong), wrong > 0)
 			s.prober.signal(w.T, c.back)
-			s.screen.await(w, "no offset", func(v *view) bool { return v.hops.Probers[0].Offset == 0 })
+			s.screen.Await(w, "no offset", func(v *pharostest.View) bool { return v.Hops.Probers[0].Offset == 0 })
 		}
 	}
 	// Started again with the clock an hour back: the process is younger than the
@@ -138,29 +140,29 @@ func clockTurned(w *world, l *ledger) {
 	untrue := 0
 	for range 2 {
 		s.prober.signal(w.T, syscall.SIGUSR1)
-		s.screen.await(w, "the clock's offset", func(v *view) bool { return v.hops.Probers[0].Offset != 0 })
+		s.screen.Await(w, "the clock's offset", func(v *pharostest.View) bool { return v.Hops.Probers[0].Offset != 0 })
 		s.prober.kill()
 		s.prober = w.startProber("berlin", "p1", s.watchers) // an hour before the one that was killed
-		s.screen.await(w, "a green board", s.green)
+		s.screen.Await(w, "a green board", s.green)
 		s.prober.kill()
-		s.screen.await(w, "stale tiles", s.stale)
-		s.targets[0].turn(w, errors5) // nobody looks
+		s.screen.Await(w, "stale tiles", s.stale)
+		s.targets[0].Turn(w, pharostest.Fails) // nobody looks
 		began := time.Now()
 		s.prober = w.startProber("berlin", "p1", s.watchers)
-		right := s.screen.await(w, "the right board", s.oneRed)
+		right := s.screen.Await(w, "the right board", s.oneRed)
 		l.took(again, "red what turned red meanwhile, the rest green", right.Sub(began), 2*interval)
-		untrue += s.screen.greens(id(0), began, right)
-		s.targets[0].turn(w, good)
-		s.screen.await(w, "a green board", s.green)
+		untrue += greens(s.screen, id(0), began, right)
+		s.targets[0].Turn(w, pharostest.Answers)
+		s.screen.Await(w, "a green board", s.green)
 	}
 	l.lost(again, fmt.Sprintf("%d times green before somebody had looked", untrue), untrue > 0)
 }
 
 // agesOf returns for how long each tile has had its status, in seconds.
-func agesOf(v *view) map[string]float64 {
+func agesOf(v *pharostest.View) map[string]float64 {
 	ages := map[string]float64{}
-	for id, t := range v.tiles {
-		ages[id] = v.t + time.Since(v.at).Seconds() - t.From
+	for _, t := range v.Tiles {
+		ages[t.Text("id")] = v.Age(t.Number("f"))
 	}
 	return ages
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pharos/internal/pharostest"
 )
 
 const (
@@ -107,11 +109,11 @@ func (n *wires) inside(name string, f func() error) error {
 	return <-done
 }
 
-func (n *wires) dial(name string) dialFunc {
+func (n *wires) dial(name string) pharostest.Dial {
 	return func(ctx context.Context, address string) (conn net.Conn, err error) {
 		err = n.inside(name, func() error {
 			var dialing error
-			conn, dialing = dialHere(ctx, address)
+			conn, dialing = pharostest.DialHere(ctx, address)
 			return dialing
 		})
 		return conn, err
@@ -122,7 +124,7 @@ func (n *wires) listen(name string) func(string) (net.Listener, error) {
 	return func(address string) (l net.Listener, err error) {
 		err = n.inside(name, func() error {
 			var listening error
-			l, listening = listenHere(address)
+			l, listening = net.Listen("tcp", address)
 			return listening
 		})
 		return l, err
@@ -130,11 +132,10 @@ func (n *wires) listen(name string) func(string) (net.Listener, error) {
 }
 
 // afterglowOn returns what a tile tells of its last flicker.
-func (s *screen) afterglowOn(id string) (all []afterglow) {
-	s.look(func(v *view) {
-		if t := v.tiles[id]; t != nil && t.Flicker != nil {
-			ago := v.t + time.Since(v.at).Seconds() - t.Flicker.Ended
-			all = append(all, afterglow{t.Flicker.Status, time.Duration(t.Flicker.Lasted * 1e9), time.Duration(ago * 1e9)})
+func afterglowOn(s *pharostest.Screen, id string) (all []afterglow) {
+	s.Look(func(v *pharostest.View) {
+		if k := v.Tile(id).Part("k"); k != nil {
+			all = append(all, afterglow{k.Status(), time.Duration(k.Number("l") * 1e9), time.Duration(v.Age(k.Number("e")) * 1e9)})
 		}
 	})
 	return all
@@ -151,7 +152,7 @@ func networkCut(w *world, l *ledger) {
 	board := net.JoinHostPort(n.address("board"), "8811")
 	s := &site{world: w, address: board}
 	for i := range 4 {
-		g := newTarget(w.T, n.listen("prober"))
+		g := pharostest.NewTargetAt(w, n.listen("prober"))
 		s.targets = append(s.targets, g)
 		s.watchers = append(s.watchers, watched{fmt.Sprintf("w%d", i), g, interval, 0})
 	}
@@ -164,41 +165,41 @@ func networkCut(w *world, l *ledger) {
 	run("board", "dashboard", w.bin.dashboard, "--listen", board, "--nats-url", w.url(""), "-v")
 	accepting(w.ctx, w.T, board, n.dial("board"))
 	run("prober", "p1", w.bin.prober, "-c", w.write(file(s.watchers)), "--site", "berlin", "--prober", "p1", "--nats-url", w.url(""), "-v")
-	s.screen = newScreen(w, board, n.dial("board"))
-	far := newScreen(w, board, n.dial("glass"))
+	s.screen = pharostest.NewScreen(w, board, n.dial("board"))
+	far := pharostest.NewScreen(w, board, n.dial("glass"))
 	for _, c := range []struct {
 		side, said string
-		screen     *screen
-		named      func(*view) bool
+		screen     *pharostest.Screen
+		named      func(*pharostest.View) bool
 	}{
 		{"prober", "its tiles stale, berlin/p1 down", s.screen, s.stale},
-		{"board", "NATS down, its tiles stale", s.screen, func(v *view) bool { return !v.hops.NATS.Up && s.stale(v) }},
-		{"glass", "the veil", far, func(v *view) bool { return v.blind }},
+		{"board", "NATS down, its tiles stale", s.screen, func(v *pharostest.View) bool { return !v.Hops.NATS.Up && s.stale(v) }},
+		{"glass", "the veil", far, func(v *pharostest.View) bool { return v.Covered }},
 	} {
 		missing := 0
 		var red slowReds
 		cut, healed := fmt.Sprintf("network cut, %s side", c.side), fmt.Sprintf("network back after 20 s, %s side", c.side)
 		for round := range rounds {
 			s.slowGreen(s.screen, round)
-			far.await(w, "a green board", s.green)
+			far.Await(w, "a green board", s.green)
 			w.anyMoment(time.Second)
 			began := n.cut(c.side)
-			l.took(cut, c.said, c.screen.await(w, c.said, c.named).Sub(began), barCut)
-			s.turnSlow(round, errors5)
+			l.took(cut, c.said, c.screen.Await(w, c.said, c.named).Sub(began), barCut)
+			s.turnSlow(round, pharostest.Fails)
 			dark := time.Now()
 			g := s.targets[0]
-			g.turn(w, errors5)
+			g.Turn(w, pharostest.Fails)
 			w.pause(interval * 12 / 10)
-			g.turn(w, good)
+			g.Turn(w, pharostest.Answers)
 			w.anyMoment(time.Second)
 			w.pause(time.Until(began.Add(lasting)))
 			back := n.heal(c.side)
 			l.took(healed, "red what turned red meanwhile, the rest green", s.healed(c.screen, round, dark, back, &red).Sub(back), barHealed)
-			s.turnSlow(round, good)
-			truth := g.truth()
+			s.turnSlow(round, pharostest.Answers)
+			truth := g.Truth()
 			missing += remembers(w, afterglowOf(w, c.screen, id(0)), truth, interval)
 			if c.screen == far { // there the tile itself must tell
-				missing += remembers(w, far.afterglowOn(id(0)), truth[len(truth)-1:], interval)
+				missing += remembers(w, afterglowOn(far, id(0)), truth[len(truth)-1:], interval)
 			}
 		}
 		l.lost(healed, fmt.Sprintf("%d flickers inside the cut; %s", missing, red), missing > 0 || red.bad())

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"pharos/internal/pharostest"
 )
 
 // The bars. A status is on the glass within aMoment of when it was to be.
@@ -29,13 +31,13 @@ func TestEveryday(t *testing.T) {
 		{"flicker", targets[1], 500 * time.Millisecond, 0},
 	}
 	const slow, flicker = "berlin.shop.slow", "berlin.shop.flicker"
-	address := freeAddress(t)
+	address := pharostest.FreeAddress(t)
 	nats, _ := w.startNATS()
 	dashboard, _ := w.startDashboard(address)
-	s := newScreen(w, address, dialHere)
+	s := pharostest.NewScreen(w, address, pharostest.DialHere)
 	prober := w.startProber("berlin", "p1", watchers)
-	green := func(v *view) bool { return v.all(2, "ok") && v.hops.NATS.Up && v.hops.NATS.Store }
-	s.await(w, "a green board", green)
+	green := func(v *pharostest.View) bool { return v.All(2, "ok") && v.Hops.NATS.Up && v.Hops.NATS.Store }
+	s.Await(w, "a green board", green)
 	within := func(t *testing.T, what string, took, bar time.Duration) {
 		t.Helper()
 		if took > bar+shared {
@@ -46,12 +48,12 @@ func TestEveryday(t *testing.T) {
 	ok := t.Run("a page that hangs is red at its threshold", func(t *testing.T) {
 		var took []time.Duration
 		for range 3 {
-			targets[0].turn(t, hangs)
-			began := targets[0].firstVisit(w.in(t))
-			red := s.await(w.in(t), "red", func(v *view) bool { return v.is(slow, "critical") })
+			targets[0].Turn(t, pharostest.Hangs)
+			began := targets[0].FirstVisit(w.in(t))
+			red := s.Await(w.in(t), "red", func(v *pharostest.View) bool { return v.Shows(slow, "critical") })
 			took = append(took, red.Sub(began))
-			targets[0].turn(t, good)
-			s.await(w.in(t), "green again", green)
+			targets[0].Turn(t, pharostest.Answers)
+			s.Await(w.in(t), "green again", green)
 		}
 		slices.Sort(took)
 		within(t, "red", took[1], 400*time.Millisecond+aMoment)
@@ -59,37 +61,37 @@ func TestEveryday(t *testing.T) {
 	ok = ok && t.Run("a killed prober is named and its tiles are stale", func(t *testing.T) {
 		killed := time.Now()
 		prober.kill()
-		stale := s.await(w.in(t), "stale tiles", func(v *view) bool {
-			known, up := v.prober("berlin/p1")
-			return v.all(2, "stale") && known && !up
+		stale := s.Await(w.in(t), "stale tiles", func(v *pharostest.View) bool {
+			known, up := v.Prober("berlin/p1")
+			return v.All(2, "stale") && known && !up
 		})
 		within(t, "stale", stale.Sub(killed), barStale)
 		prober = w.startProber("berlin", "p1", watchers)
-		s.await(w.in(t), "a green board", green)
+		s.Await(w.in(t), "a green board", green)
 	})
 	ok = ok && t.Run("NATS comes back and what flickered meanwhile is remembered", func(t *testing.T) {
 		killed := time.Now()
 		nats.kill()
-		named := s.await(w.in(t), "NATS named as gone", func(v *view) bool { return !v.hops.NATS.Up })
+		named := s.Await(w.in(t), "NATS named as gone", func(v *pharostest.View) bool { return !v.Hops.NATS.Up })
 		within(t, "naming NATS", named.Sub(killed), barNATS)
-		targets[1].turn(t, errors5)
+		targets[1].Turn(t, pharostest.Fails)
 		w.pause(600 * time.Millisecond)
-		targets[1].turn(t, good)
+		targets[1].Turn(t, pharostest.Answers)
 		w.pause(2 * time.Second)
 		_, back := w.startNATS()
-		live := s.await(w.in(t), "a green board", green)
+		live := s.Await(w.in(t), "a green board", green)
 		within(t, "coming back", live.Sub(back), barLive)
-		if n := remembers(t, afterglowOf(w.in(t), s, flicker), targets[1].truth(), 500*time.Millisecond); n > 0 {
+		if n := remembers(t, afterglowOf(w.in(t), s, flicker), targets[1].Truth(), 500*time.Millisecond); n > 0 {
 			t.Errorf("%d flickers are not remembered", n)
 		}
 	})
 	_ = ok && t.Run("a killed dashboard comes back with its afterglow", func(t *testing.T) {
 		dashboard.kill()
-		s.await(w.in(t), "the veil", func(v *view) bool { return v.blind })
+		s.Await(w.in(t), "the veil", func(v *pharostest.View) bool { return v.Covered })
 		_, back := w.startDashboard(address)
-		sees := s.await(w.in(t), "a green board", func(v *view) bool { return !v.blind && green(v) })
+		sees := s.Await(w.in(t), "a green board", func(v *pharostest.View) bool { return !v.Covered && green(v) })
 		within(t, "coming back", sees.Sub(back), barBack)
-		if n := remembers(t, afterglowOf(w.in(t), s, flicker), targets[1].truth(), 500*time.Millisecond); n > 0 {
+		if n := remembers(t, afterglowOf(w.in(t), s, flicker), targets[1].Truth(), 500*time.Millisecond); n > 0 {
 			t.Errorf("%d flickers are not remembered", n)
 		}
 	})

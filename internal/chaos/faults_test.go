@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pharos/internal/pharostest"
 )
 
 // TestFaults causes every fault many times and prints the table. One case
@@ -74,10 +76,10 @@ type site struct {
 	natsd     *process
 	dashboard *process
 	prober    *process
-	screen    *screen
-	targets   []*target
+	screen    *pharostest.Screen
+	targets   []*pharostest.Target
 	watchers  []watched
-	slow      []*target // their watchers look so rarely that no outage makes them overdue
+	slow      []*pharostest.Target // their watchers look so rarely that no outage makes them overdue
 }
 
 // newSite starts one that has n watchers named w0, w1... of the site berlin,
@@ -92,7 +94,7 @@ func newSite(w *world, n int, interval, critical time.Duration) *site {
 // siteToBe is newSite that starts nothing yet.
 func siteToBe(w *world, n int, interval, critical time.Duration) *site {
 	w.Helper()
-	s := &site{world: w, address: freeAddress(w.T), targets: newTargets(w.T, n)}
+	s := &site{world: w, address: pharostest.FreeAddress(w.T), targets: newTargets(w.T, n)}
 	for i, g := range s.targets {
 		s.watchers = append(s.watchers, watched{fmt.Sprintf("w%d", i), g, interval, critical})
 	}
@@ -105,26 +107,26 @@ func (s *site) begin() {
 	w := s.world
 	s.natsd, _ = w.startNATS()
 	s.dashboard, _ = w.startDashboard(s.address)
-	s.screen = newScreen(w, s.address, dialHere)
+	s.screen = pharostest.NewScreen(w, s.address, pharostest.DialHere)
 	s.prober = w.startProber("berlin", "p1", s.watchers)
-	s.screen.await(w, "a green board", s.green)
+	s.screen.Await(w, "a green board", s.green)
 }
 
 func id(i int) string { return fmt.Sprintf("berlin.shop.w%d", i) }
 
 // green speaks of all but the slow watchers.
-func (s *site) green(v *view) bool {
+func (s *site) green(v *pharostest.View) bool {
 	for i := range s.targets {
-		if !v.is(id(i), "ok") {
+		if !v.Shows(id(i), "ok") {
 			return false
 		}
 	}
-	return !v.blind && len(v.tiles) >= len(s.watchers) && v.hops.NATS.Up && v.hops.NATS.Store && len(v.hops.Notices) == 0
+	return !v.Covered && len(v.Tiles) >= len(s.watchers) && v.Hops.NATS.Up && v.Hops.NATS.Store && len(v.Hops.Notices) == 0
 }
 
-func (s *site) stale(v *view) bool {
-	known, up := v.prober("berlin/p1")
-	return v.all(len(s.watchers), "stale") && known && !up
+func (s *site) stale(v *pharostest.View) bool {
+	known, up := v.Prober("berlin/p1")
+	return v.All(len(s.watchers), "stale") && known && !up
 }
 
 // in returns the site as seen by a subtest.
@@ -141,9 +143,9 @@ func (w *world) anyMoment(span time.Duration) {
 }
 
 // oneRed is the board while the first target is bad.
-func (s *site) oneRed(v *view) bool {
+func (s *site) oneRed(v *pharostest.View) bool {
 	for i := range s.targets {
-		if want := map[bool]string{true: "critical", false: "ok"}[i == 0]; !v.is(id(i), want) {
+		if want := map[bool]string{true: "critical", false: "ok"}[i == 0]; !v.Shows(id(i), want) {
 			return false
 		}
 	}
@@ -153,9 +155,9 @@ func (s *site) oneRed(v *view) bool {
 // untrueReds counts how often a tile of a target that was always good turned
 // red: all but the first are.
 func (s *site) untrueReds() (n int) {
-	s.screen.look(func(v *view) {
-		for _, m := range v.moments {
-			if m.status == "critical" && m.id != id(0) {
+	s.screen.Look(func(v *pharostest.View) {
+		for _, m := range v.Moments {
+			if m.Status == "critical" && m.ID != id(0) {
 				n++
 			}
 		}
@@ -164,11 +166,11 @@ func (s *site) untrueReds() (n int) {
 }
 
 // greens counts how often the tile said between two moments that all is well.
-func (s *screen) greens(id string, from, to time.Time) int {
+func greens(s *pharostest.Screen, id string, from, to time.Time) int {
 	n := 0
-	s.look(func(v *view) {
-		for _, m := range v.moments {
-			if m.id == id && m.status == "ok" && m.at.After(from) && m.at.Before(to) {
+	s.Look(func(v *pharostest.View) {
+		for _, m := range v.Moments {
+			if m.ID == id && m.Status == "ok" && m.At.After(from) && m.At.Before(to) {
 				n++
 			}
 		}
@@ -195,8 +197,8 @@ func (p *process) stop(t *testing.T) {
 }
 
 // notice returns the first notice that has the text.
-func (v *view) notice(text string) string {
-	for _, n := range v.hops.Notices {
+func notice(v *pharostest.View, text string) string {
+	for _, n := range v.Hops.Notices {
 		if strings.Contains(n, text) {
 			return n
 		}
@@ -204,24 +206,17 @@ func (v *view) notice(text string) string {
 	return ""
 }
 
-// look calls f with what the screen shows now.
-func (s *screen) look(f func(*view)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f(&s.view)
-}
-
 // sawRed reports whether the tile was red on the screen for a spell of its
 // target, and how long after its beginning.
-func (s *screen) sawRed(id string, truth spell, late time.Duration) (after time.Duration, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.view.moments {
-		if m.id == id && m.status == "critical" && m.at.After(truth.began) && m.at.Before(truth.ended.Add(late)) {
-			return m.at.Sub(truth.began), true
+func sawRed(s *pharostest.Screen, id string, truth pharostest.Outage, late time.Duration) (after time.Duration, ok bool) {
+	s.Look(func(v *pharostest.View) {
+		for _, m := range v.Moments {
+			if m.ID == id && m.Status == "critical" && !ok && m.At.After(truth.Began) && m.At.Before(truth.Ended.Add(late)) {
+				after, ok = m.At.Sub(truth.Began), true
+			}
 		}
-	}
-	return 0, false
+	})
+	return after, ok
 }
 
 func targetFaults(w *world, l *ledger) {
@@ -230,40 +225,42 @@ func targetFaults(w *world, l *ledger) {
 		interval  = time.Second
 		threshold = 400 * time.Millisecond
 	)
-	modes := []mode{hangs, stalls, refuses, resets, errors5}
+	modes := []pharostest.Mode{pharostest.Hangs, pharostest.Stalls, pharostest.Refuses, pharostest.Resets, pharostest.Fails}
 	s := newSite(w, len(modes)+1, interval, threshold)
-	green := func(i int) func(*view) bool { return func(v *view) bool { return v.is(id(i), "ok") } }
+	green := func(i int) func(*pharostest.View) bool {
+		return func(v *pharostest.View) bool { return v.Shows(id(i), "ok") }
+	}
 	w.Run("all", func(t *testing.T) {
 		for i, m := range modes {
 			t.Run(string(m), func(t *testing.T) {
 				t.Parallel()
 				s := s.in(t)
 				fault, bar, untrue := "target "+string(m), interval+aMoment, 0
-				if m == hangs || m == stalls {
+				if m == pharostest.Hangs || m == pharostest.Stalls {
 					bar = threshold + aMoment
 				}
 				for range rounds {
 					s.anyMoment(interval)
-					began := s.targets[i].turn(t, m)
-					if m == hangs || m == stalls { // it shows only in the visit
-						began = s.targets[i].firstVisit(s.world)
+					began := s.targets[i].Turn(t, m)
+					if m == pharostest.Hangs || m == pharostest.Stalls { // it shows only in the visit
+						began = s.targets[i].FirstVisit(s.world)
 					}
-					red := s.screen.await(s.world, "red", func(v *view) bool { return v.is(id(i), "critical") })
+					red := s.screen.Await(s.world, "red", func(v *pharostest.View) bool { return v.Shows(id(i), "critical") })
 					said := ""
-					s.screen.look(func(v *view) { said = v.tiles[id(i)].Summary })
+					s.screen.Look(func(v *pharostest.View) { said = v.Tile(id(i)).Text("m") })
 					l.took(fault, "red: "+said, red.Sub(began), bar)
 					s.pause(interval + rand.N(3*interval))
-					untrue += s.screen.greens(id(i), red, s.targets[i].turn(t, good))
-					s.screen.await(s.world, "green", green(i))
+					untrue += greens(s.screen, id(i), red, s.targets[i].Turn(t, pharostest.Answers))
+					s.screen.Await(s.world, "green", green(i))
 				}
 				l.lost(fault, fmt.Sprintf("%d times green meanwhile", untrue), untrue > 0)
 			})
 		}
 	})
-	s.screen.look(func(v *view) {
-		for _, m := range v.moments {
-			if m.id == id(len(modes)) && m.status != "ok" && m.status != "waiting" {
-				w.Errorf("the watcher of a good target was %s", m.status)
+	s.screen.Look(func(v *pharostest.View) {
+		for _, m := range v.Moments {
+			if m.ID == id(len(modes)) && m.Status != "ok" && m.Status != "waiting" {
+				w.Errorf("the watcher of a good target was %s", m.Status)
 			}
 		}
 	})
@@ -284,19 +281,19 @@ func flickers(w *world, l *ledger) {
 				s := s.in(t)
 				for range rounds {
 					s.anyMoment(2 * interval)
-					g.turn(t, errors5)
+					g.Turn(t, pharostest.Fails)
 					s.pause(lasting)
-					g.turn(t, good)
+					g.Turn(t, pharostest.Answers)
 					s.pause(2 * interval)
 				}
-				for _, spell := range g.truth() {
-					if after, ok := s.screen.sawRed(id(i), spell, interval+aMoment); ok {
+				for _, outage := range g.Truth() {
+					if after, ok := sawRed(s.screen, id(i), outage, interval+aMoment); ok {
 						l.took("flicker of 1.2 intervals", "red, then green", after, interval+aMoment)
 					} else {
 						missed[i]++
 					}
 				}
-				missed[i] += remembers(t, afterglowOf(s.world, s.screen, id(i)), g.truth(), interval)
+				missed[i] += remembers(t, afterglowOf(s.world, s.screen, id(i)), g.Truth(), interval)
 			})
 		}
 	})
@@ -321,16 +318,16 @@ func proberKilled(w *world, l *ledger) {
 		s.anyMoment(time.Second)
 		killed := time.Now()
 		s.prober.kill()
-		l.took("prober kill -9", "its tiles stale, berlin/p1 down", s.screen.await(w, "stale tiles", s.stale).Sub(killed), barStale)
+		l.took("prober kill -9", "its tiles stale, berlin/p1 down", s.screen.Await(w, "stale tiles", s.stale).Sub(killed), barStale)
 		s.anyMoment(atRest)
-		s.targets[0].turn(w, errors5) // nobody looks
+		s.targets[0].Turn(w, pharostest.Fails) // nobody looks
 		back := time.Now()
 		s.prober = w.startProber("berlin", "p1", s.watchers)
-		right := s.screen.await(w, "the right board", s.oneRed)
+		right := s.screen.Await(w, "the right board", s.oneRed)
 		l.took("prober started again", "red what turned red meanwhile, the rest green", right.Sub(back), barAgain)
-		untrue += s.screen.greens(id(0), back, right)
-		s.targets[0].turn(w, good)
-		s.screen.await(w, "a green board", s.green)
+		untrue += greens(s.screen, id(0), back, right)
+		s.targets[0].Turn(w, pharostest.Answers)
+		s.screen.Await(w, "a green board", s.green)
 	}
 	l.lost("prober kill -9", fmt.Sprintf("%d tiles red for nothing", s.untrueReds()), s.untrueReds() > 0)
 	l.lost("prober started again", fmt.Sprintf("%d times green before somebody had looked", untrue), untrue > 0)
@@ -343,16 +340,16 @@ func proberSuspended(w *world, l *ledger) {
 		s.anyMoment(time.Second)
 		stopped := time.Now()
 		s.prober.signal(w.T, syscall.SIGSTOP)
-		l.took("prober SIGSTOP", "its tiles stale, berlin/p1 down", s.screen.await(w, "stale tiles", s.stale).Sub(stopped), barStale)
+		l.took("prober SIGSTOP", "its tiles stale, berlin/p1 down", s.screen.Await(w, "stale tiles", s.stale).Sub(stopped), barStale)
 		s.anyMoment(2 * atRest)
-		s.targets[0].turn(w, errors5) // nobody looks
+		s.targets[0].Turn(w, pharostest.Fails) // nobody looks
 		back := time.Now()
 		s.prober.signal(w.T, syscall.SIGCONT)
-		right := s.screen.await(w, "the right board", s.oneRed)
+		right := s.screen.Await(w, "the right board", s.oneRed)
 		l.took("prober SIGCONT", "red what turned red meanwhile, the rest green", right.Sub(back), barAgain)
-		untrue += s.screen.greens(id(0), back, right)
-		s.targets[0].turn(w, good)
-		s.screen.await(w, "a green board", s.green)
+		untrue += greens(s.screen, id(0), back, right)
+		s.targets[0].Turn(w, pharostest.Answers)
+		s.screen.Await(w, "a green board", s.green)
 	}
 	l.lost("prober SIGSTOP", fmt.Sprintf("%d tiles red for nothing", s.untrueReds()), s.untrueReds() > 0)
 	l.lost("prober SIGCONT", fmt.Sprintf("%d times green before somebody had looked", untrue), untrue > 0)
@@ -364,13 +361,13 @@ func proberStopped(w *world, l *ledger) {
 		s.anyMoment(time.Second)
 		stopped := time.Now()
 		s.prober.signal(w.T, syscall.SIGTERM)
-		l.took("prober stopped cleanly", "its tiles stale, berlin/p1 left", s.screen.await(w, "stale tiles", func(v *view) bool {
-			return s.stale(v) && v.hops.Probers[0].Left
+		l.took("prober stopped cleanly", "its tiles stale, berlin/p1 left", s.screen.Await(w, "stale tiles", func(v *pharostest.View) bool {
+			return s.stale(v) && v.Hops.Probers[0].Left
 		}).Sub(stopped), barGoodbye)
 		<-s.prober.ended
 		back := time.Now()
 		s.prober = w.startProber("berlin", "p1", s.watchers)
-		l.took("prober started again after a goodbye", "all green", s.screen.await(w, "a green board", s.green).Sub(back), barAgain)
+		l.took("prober started again after a goodbye", "all green", s.screen.Await(w, "a green board", s.green).Sub(back), barAgain)
 	}
 }
 
@@ -391,7 +388,7 @@ func natsKilled(w *world, l *ledger, store string, prepare func(*world)) {
 		<-natsd.ended
 	}
 	s := siteToBe(w, 8, interval, 0)
-	s.addSlow(rounds, listenHere)
+	s.addSlow(rounds, nil)
 	s.begin()
 	gone, back := "NATS kill -9, "+store, "NATS back after 20 s, "+store
 	missing, caused := 0, 0
@@ -404,25 +401,25 @@ func natsKilled(w *world, l *ledger, store string, prepare func(*world)) {
 		s.anyMoment(time.Second)
 		killed := time.Now()
 		s.natsd.kill()
-		named := s.screen.await(w, "NATS named as gone", func(v *view) bool { return !v.hops.NATS.Up })
+		named := s.screen.Await(w, "NATS named as gone", func(v *pharostest.View) bool { return !v.Hops.NATS.Up })
 		said := ""
-		s.screen.look(func(v *view) { said = v.hops.NATS.Error })
+		s.screen.Look(func(v *pharostest.View) { said = v.Hops.NATS.Error })
 		l.took(gone, "NATS: "+said, named.Sub(killed), barNATS)
-		s.screen.await(w, "stale tiles", s.stale)
-		s.turnSlow(round, errors5)
+		s.screen.Await(w, "stale tiles", s.stale)
+		s.turnSlow(round, pharostest.Fails)
 		dark := time.Now()
 		before := make([]int, len(s.targets))
 		w.Run("flickering", func(t *testing.T) {
 			for i, g := range s.targets {
-				before[i] = len(g.truth())
+				before[i] = len(g.Truth())
 				t.Run(id(i), func(t *testing.T) {
 					t.Parallel()
 					s := s.in(t)
 					for range 2 {
 						s.anyMoment(4 * interval)
-						g.turn(t, errors5)
+						g.Turn(t, pharostest.Fails)
 						s.pause(interval*12/10 + rand.N(interval))
-						g.turn(t, good)
+						g.Turn(t, pharostest.Answers)
 						s.pause(2 * interval)
 					}
 				})
@@ -435,49 +432,49 @@ func natsKilled(w *world, l *ledger, store string, prepare func(*world)) {
 		var up time.Time
 		s.natsd, up = w.startNATS()
 		l.took(back, "red what turned red meanwhile, the rest green", s.healed(s.screen, round, dark, up, &red).Sub(up), barLive)
-		s.turnSlow(round, good)
+		s.turnSlow(round, pharostest.Answers)
 		for i, g := range s.targets {
-			missing += remembers(w, afterglowOf(w, s.screen, id(i)), g.truth()[before[i]:], interval)
-			caused += len(g.truth()[before[i]:])
+			missing += remembers(w, afterglowOf(w, s.screen, id(i)), g.Truth()[before[i]:], interval)
+			caused += len(g.Truth()[before[i]:])
 		}
 	}
 	l.lost(back, fmt.Sprintf("%d of %d flickers inside the outage; %s", missing, caused, red), missing > 0 || red.bad())
 }
 
 func (s *site) stillStale() (ok bool) {
-	s.screen.look(func(v *view) { ok = s.stale(v) })
+	s.screen.Look(func(v *pharostest.View) { ok = s.stale(v) })
 	return ok
 }
 
 func dashboardKilled(w *world, l *ledger) {
 	const screens = 500
 	s := newSite(w, 8, probed, 0)
-	s.targets[0].turn(w, errors5)
+	s.targets[0].Turn(w, pharostest.Fails)
 	w.pause(probed * 12 / 10)
-	s.targets[0].turn(w, good)
-	all := []*screen{s.screen}
+	s.targets[0].Turn(w, pharostest.Answers)
+	all := []*pharostest.Screen{s.screen}
 	for len(all) < screens {
-		all = append(all, newScreen(w, s.address, dialHere))
+		all = append(all, pharostest.NewScreen(w, s.address, pharostest.DialHere))
 	}
 	missing, encoded, boards := 0, 0, 0
 	busy, spread := time.Duration(0), time.Hour
 	for range 3 {
 		for _, one := range all {
-			one.await(w, "a green board", s.green)
+			one.Await(w, "a green board", s.green)
 		}
 		s.anyMoment(time.Second)
 		killed := time.Now()
 		s.dashboard.kill()
 		for _, one := range all {
-			l.took("dashboard kill -9, 500 screens", "the veil", one.await(w, "the veil", func(v *view) bool { return v.blind }).Sub(killed), 4*time.Second)
+			l.took("dashboard kill -9, 500 screens", "the veil", one.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered }).Sub(killed), 4*time.Second)
 		}
 		s.anyMoment(atRest)
 		var back time.Time
 		s.dashboard, back = w.startDashboard(s.address)
 		for _, one := range all {
-			l.took("dashboard started again, 500 screens", "all green", one.await(w, "a green board", s.green).Sub(back), barBack)
+			l.took("dashboard started again, 500 screens", "all green", one.Await(w, "a green board", s.green).Sub(back), barBack)
 		}
-		missing += remembers(w, afterglowOf(w, s.screen, id(0)), s.targets[0].truth(), probed)
+		missing += remembers(w, afterglowOf(w, s.screen, id(0)), s.targets[0].Truth(), probed)
 		n, different, over := returned(all, back)
 		boards, encoded, spread = max(boards, n), max(encoded, different), min(spread, over)
 		busy = max(busy, cpuOf(w.T, s.dashboard))
@@ -491,20 +488,20 @@ func dashboardKilled(w *world, l *ledger) {
 // returned counts the snapshots that the screens have had since a moment, how
 // many of them differ, and over how long the screens saw again, without the first
 // tenth of them and the last.
-func returned(all []*screen, since time.Time) (boards, different int, over time.Duration) {
+func returned(all []*pharostest.Screen, since time.Time) (boards, different int, over time.Duration) {
 	seen := map[[sha256.Size]byte]bool{}
 	var came []time.Time
 	for _, s := range all {
-		s.look(func(v *view) {
-			for _, b := range v.boards {
-				if b.at.After(since) {
+		s.Look(func(v *pharostest.View) {
+			for _, b := range v.Boards {
+				if b.At.After(since) {
 					boards++
-					seen[b.sum] = true
+					seen[b.Sum] = true
 				}
 			}
-			for _, m := range v.moments {
-				if m.status == "sees" && m.at.After(since) {
-					came = append(came, m.at)
+			for _, m := range v.Moments {
+				if m.Status == "clear" && m.At.After(since) {
+					came = append(came, m.At)
 				}
 			}
 		})
@@ -551,36 +548,36 @@ func everythingKilled(w *world, l *ledger) {
 	for i := range s.targets {
 		truth[id(i)] = "ok"
 	}
-	right := func(v *view) bool {
+	right := func(v *pharostest.View) bool {
 		for id, status := range truth {
-			if !v.is(id, status) {
+			if !v.Shows(id, status) {
 				return false
 			}
 		}
-		_, p1 := v.prober("berlin/p1")
-		_, p2 := v.prober("oslo/p2")
-		return p1 && p2 && !v.blind && v.hops.NATS.Up && v.hops.NATS.Store && len(v.tiles) == len(truth)
+		_, p1 := v.Prober("berlin/p1")
+		_, p2 := v.Prober("oslo/p2")
+		return p1 && p2 && !v.Covered && v.Hops.NATS.Up && v.Hops.NATS.Store && len(v.Tiles) == len(truth)
 	}
 	p2 := w.startProber("oslo", "p2", oslo)
-	s.screen.await(w, "a green board of two sites", right)
+	s.screen.Await(w, "a green board of two sites", right)
 	const flickering = 5
 	missing := 0
 	for range rounds {
 		g := s.targets[flickering]
-		g.turn(w, errors5)
+		g.Turn(w, pharostest.Fails)
 		w.pause(interval * 12 / 10)
-		g.turn(w, good)
-		s.screen.await(w, "the right board", right)
+		g.Turn(w, pharostest.Answers)
+		s.screen.Await(w, "the right board", right)
 		for _, kill := range shuffled(s.natsd.kill, s.dashboard.kill, s.prober.kill, p2.kill) {
 			kill()
 			s.anyMoment(500 * time.Millisecond)
 		}
 		for i := range flickering {
-			want, m := "ok", good
+			want, m := "ok", pharostest.Answers
 			if rand.IntN(2) == 0 {
-				want, m = "critical", errors5
+				want, m = "critical", pharostest.Fails
 			}
-			s.targets[i].turn(w, m)
+			s.targets[i].Turn(w, m)
 			truth[id(i)] = want
 			if i < len(oslo) {
 				truth[fmt.Sprintf("oslo.shop.w%d", i)] = want
@@ -600,8 +597,8 @@ func everythingKilled(w *world, l *ledger) {
 			f()
 		}
 		started := time.Now()
-		l.took(fault, "the right board", s.screen.await(w, "the right board", right).Sub(started), barBack)
-		missing += remembers(w, afterglowOf(w, s.screen, id(flickering)), g.truth(), interval)
+		l.took(fault, "the right board", s.screen.Await(w, "the right board", right).Sub(started), barBack)
+		missing += remembers(w, afterglowOf(w, s.screen, id(flickering)), g.Truth(), interval)
 	}
 	l.lost(fault, fmt.Sprintf("%d of %d flickers before it", missing, rounds), missing > 0)
 }

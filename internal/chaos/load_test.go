@@ -20,6 +20,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"golang.org/x/sys/unix"
+
+	"pharos/internal/pharostest"
 )
 
 // pulse is a watcher that changes its status many times a second; its text says
@@ -73,7 +75,7 @@ func load(w *world, ctx context.Context, p *pulse) {
 
 // subscribe asks the dashboard for its events.
 func subscribe(ctx context.Context, address string, receive int) (net.Conn, error) {
-	conn, err := dialHere(ctx, address)
+	conn, err := pharostest.DialHere(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +227,7 @@ func slowScreens(w *world, l *ledger) {
 
 // metric returns the sum of the dashboard's samples of a name, those whose
 // labels have the text.
-func (w *world) metric(s *screen, name, label string) float64 {
+func (w *world) metric(s *pharostest.Screen, name, label string) float64 {
 	w.Helper()
 	sum := 0.0
 	for line := range strings.Lines(string(get(w, s, "/metrics"))) {
@@ -303,10 +305,10 @@ func flood(w *world, l *ledger) {
 		s := s.in(t)
 		for time.Since(began) < lasting-4*time.Second {
 			i := rand.IntN(len(s.targets))
-			turned := s.targets[i].turn(t, errors5)
-			l.took(fault, "the real tiles are fresh, and red in time", s.screen.await(s.world, "red", func(v *view) bool { return v.is(id(i), "critical") }).Sub(turned), barFlood)
-			s.targets[i].turn(t, good)
-			s.screen.await(s.world, "green", func(v *view) bool { return v.is(id(i), "ok") })
+			turned := s.targets[i].Turn(t, pharostest.Fails)
+			l.took(fault, "the real tiles are fresh, and red in time", s.screen.Await(s.world, "red", func(v *pharostest.View) bool { return v.Shows(id(i), "critical") }).Sub(turned), barFlood)
+			s.targets[i].Turn(t, pharostest.Answers)
+			s.screen.Await(s.world, "green", func(v *pharostest.View) bool { return v.Shows(id(i), "ok") })
 		}
 	})
 	running.Wait()
@@ -315,11 +317,11 @@ func flood(w *world, l *ledger) {
 	}
 	rate := float64(nonsensical.Load()) / time.Since(began).Seconds()
 	stale := 0
-	s.screen.look(func(v *view) {
-		for _, m := range v.moments {
-			if strings.HasPrefix(m.id, "berlin.") && m.at.After(began) && m.status != "ok" && m.status != "critical" || m.status == "blind" {
+	s.screen.Look(func(v *pharostest.View) {
+		for _, m := range v.Moments {
+			if strings.HasPrefix(m.ID, "berlin.") && m.At.After(began) && m.Status != "ok" && m.Status != "critical" || m.Status == "covered" {
 				stale++
-				w.Logf("%v: %q %s", m.at.Sub(began), m.id, m.status)
+				w.Logf("%v: %q %s", m.At.Sub(began), m.ID, m.Status)
 			}
 		}
 	})
@@ -331,7 +333,7 @@ func flood(w *world, l *ledger) {
 		missing = missing || n == 0
 	}
 	tiles := 0
-	s.screen.look(func(v *view) { tiles = len(v.tiles) })
+	s.screen.Look(func(v *pharostest.View) { tiles = len(v.Tiles) })
 	l.lost(fault, fmt.Sprintf("%d real tiles stale; %.0f messages a second; dropped: %s; %d tiles on the board; %d MB resident at most, %d MB before",
 		stale, rate, strings.Join(counted, ", "), tiles, peak.Load()>>20, memoryBefore>>20), stale > 0 || missing || rate < perSecond*9/10 || peak.Load() > 512<<20)
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pharos/internal/pharostest"
 )
 
 func severalDashboards(w *world, l *ledger) {
@@ -18,14 +20,14 @@ func severalDashboards(w *world, l *ledger) {
 		fault    = "three dashboards beside each other"
 	)
 	s := newSite(w, 10, interval, 0)
-	screens := []*screen{s.screen}
+	screens := []*pharostest.Screen{s.screen}
 	for range 2 {
-		address := freeAddress(w.T)
+		address := pharostest.FreeAddress(w.T)
 		w.startDashboard(address)
-		screens = append(screens, newScreen(w, address, dialHere))
+		screens = append(screens, pharostest.NewScreen(w, address, pharostest.DialHere))
 	}
 	for _, one := range screens {
-		one.await(w, "a green board", s.green)
+		one.Await(w, "a green board", s.green)
 	}
 	began := time.Now()
 	w.Run("flickering", func(t *testing.T) {
@@ -35,9 +37,9 @@ func severalDashboards(w *world, l *ledger) {
 				s := s.in(t)
 				for range 4 {
 					s.anyMoment(2 * interval)
-					g.turn(t, errors5)
+					g.Turn(t, pharostest.Fails)
 					s.pause(interval * 12 / 10)
-					g.turn(t, good)
+					g.Turn(t, pharostest.Answers)
 					s.pause(interval * 12 / 10)
 				}
 			})
@@ -45,12 +47,12 @@ func severalDashboards(w *world, l *ledger) {
 	})
 	w.pause(interval)
 	// Of each tile, the same changes in the same order, at nearly the same time.
-	changes := func(one *screen) map[string][]moment {
-		all := map[string][]moment{}
-		one.look(func(v *view) {
-			for _, m := range v.moments {
-				if m.at.After(began) {
-					all[m.id] = append(all[m.id], m)
+	changes := func(one *pharostest.Screen) map[string][]pharostest.Moment {
+		all := map[string][]pharostest.Moment{}
+		one.Look(func(v *pharostest.View) {
+			for _, m := range v.Moments {
+				if m.At.After(began) {
+					all[m.ID] = append(all[m.ID], m)
 				}
 			}
 		})
@@ -66,10 +68,10 @@ func severalDashboards(w *world, l *ledger) {
 				continue
 			}
 			for i, m := range ms {
-				if m.status != second[id][i].status {
+				if m.Status != second[id][i].Status {
 					different++
 				}
-				l.took(fault, "the same, change by change", m.at.Sub(second[id][i].at).Abs(), 50*time.Millisecond)
+				l.took(fault, "the same, change by change", m.At.Sub(second[id][i].At).Abs(), 50*time.Millisecond)
 			}
 		}
 	}
@@ -77,9 +79,9 @@ func severalDashboards(w *world, l *ledger) {
 	orders := make([]map[int]string, len(screens))
 	for i, one := range screens {
 		orders[i] = map[int]string{}
-		one.look(func(v *view) {
-			for n, t := range v.numbers {
-				orders[i][n] = t.ID + " " + t.Status
+		one.Look(func(v *pharostest.View) {
+			for n, t := range v.Tiles {
+				orders[i][n] = t.Text("id") + " " + t.Status()
 			}
 		})
 		if diff := cmp.Diff(orders[0], orders[i]); diff != "" {
@@ -96,17 +98,17 @@ func publishedTwice(w *world, l *ledger) {
 		began := time.Now()
 		other := w.startProber("berlin", "p2", s.watchers)
 		said := ""
-		named := s.screen.await(w, "both named", func(v *view) bool { said = v.notice("published twice"); return said != "" })
+		named := s.screen.Await(w, "both named", func(v *pharostest.View) bool { said = notice(v, "published twice"); return said != "" })
 		l.took("two probers publish the same watchers", said, named.Sub(began), barStale)
 		w.pause(2 * time.Second)
 		stopped := time.Now()
 		other.stop(w.T)
-		l.took("the second one stopped", "no more of it, all green", s.screen.await(w, "no notice", s.green).Sub(stopped), barGoodbye)
+		l.took("the second one stopped", "no more of it, all green", s.screen.Await(w, "no notice", s.green).Sub(stopped), barGoodbye)
 	}
 	changes := 0
-	s.screen.look(func(v *view) {
-		for _, m := range v.moments {
-			if m.status != "ok" && m.status != "waiting" && m.id != "" {
+	s.screen.Look(func(v *pharostest.View) {
+		for _, m := range v.Moments {
+			if m.Status != "ok" && m.Status != "waiting" && m.ID != "" {
 				changes++
 			}
 		}
@@ -118,7 +120,7 @@ func allInOneKilled(w *world, l *ledger) {
 	const interval = time.Second
 	program := filepath.Join(w.dir, "allinone")
 	goBuild(w.T, program, "pharos/cmd/allinone")
-	address := freeAddress(w.T)
+	address := pharostest.FreeAddress(w.T)
 	s := &site{world: w, address: address, targets: newTargets(w.T, 4)}
 	for i, g := range s.targets {
 		s.watchers = append(s.watchers, watched{fmt.Sprintf("w%d", i), g, interval, 0})
@@ -132,24 +134,24 @@ func allInOneKilled(w *world, l *ledger) {
 		return start(w.T, w.dir, "allinone", program, "-c", config, "--listen", address, "--site", "berlin", "--prober", "p1", "-v")
 	}
 	p := begin()
-	s.screen = newScreen(w, address, dialHere)
-	s.screen.await(w, "a green board", s.green)
+	s.screen = pharostest.NewScreen(w, address, pharostest.DialHere)
+	s.screen.Await(w, "a green board", s.green)
 	missing := 0
 	for range 5 {
 		g := s.targets[0]
-		g.turn(w, errors5)
+		g.Turn(w, pharostest.Fails)
 		w.pause(interval * 12 / 10)
-		g.turn(w, good)
-		s.screen.await(w, "a green board", s.green)
+		g.Turn(w, pharostest.Answers)
+		s.screen.Await(w, "a green board", s.green)
 		w.pause(100 * time.Millisecond) // until its store has what its board has
 		w.anyMoment(time.Second)
 		killed := time.Now()
 		p.kill()
-		l.took("all-in-one kill -9", "the veil", s.screen.await(w, "the veil", func(v *view) bool { return v.blind }).Sub(killed), 4*time.Second)
+		l.took("all-in-one kill -9", "the veil", s.screen.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered }).Sub(killed), 4*time.Second)
 		began := time.Now()
 		p = begin()
-		l.took("all-in-one started again", "all green", s.screen.await(w, "a green board", s.green).Sub(began), barBack)
-		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.truth(), interval)
+		l.took("all-in-one started again", "all green", s.screen.Await(w, "a green board", s.green).Sub(began), barBack)
+		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.Truth(), interval)
 	}
 	l.lost("all-in-one started again", fmt.Sprintf("%d afterglows", missing), missing > 0)
 }

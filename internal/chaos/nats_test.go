@@ -12,6 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"pharos/internal/pharostest"
 )
 
 const barStore = 4 * time.Second // until the right board, or the reason why not
@@ -65,9 +67,9 @@ func streamDeleted(w *world, l *ledger) {
 			w.Fatal(err)
 		}
 		l.took("stream deleted while all runs", "green throughout; the store is there again, with all values", w.filled(js, len(s.targets)).Sub(deleted), barStore)
-		s.screen.look(func(v *view) {
-			for _, m := range v.moments {
-				if m.at.After(deleted) {
+		s.screen.Look(func(v *pharostest.View) {
+			for _, m := range v.Moments {
+				if m.At.After(deleted) {
 					left++
 				}
 			}
@@ -94,18 +96,18 @@ func storeWiped(w *world, l *ledger) {
 	const fault = "NATS killed, its store wiped, started again"
 	for range 4 {
 		g := s.targets[0]
-		g.turn(w, errors5)
+		g.Turn(w, pharostest.Fails)
 		w.pause(1200 * time.Millisecond)
-		g.turn(w, good)
-		s.screen.await(w, "a green board", s.green)
+		g.Turn(w, pharostest.Answers)
+		s.screen.Await(w, "a green board", s.green)
 		s.natsd.kill()
 		if err := os.RemoveAll(filepath.Join(w.dir, "store")); err != nil {
 			w.Fatal(err)
 		}
 		var up time.Time
 		s.natsd, up = w.startNATS()
-		l.took(fault, "all green, the store filled anew", s.screen.await(w, "a green board", s.green).Sub(up), barStore)
-		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.truth(), time.Second)
+		l.took(fault, "all green, the store filled anew", s.screen.Await(w, "a green board", s.green).Sub(up), barStore)
+		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.Truth(), time.Second)
 	}
 	l.lost(fault, fmt.Sprintf("%d afterglows", missing), missing > 0)
 }
@@ -113,28 +115,28 @@ func storeWiped(w *world, l *ledger) {
 func jetStreamOff(w *world, l *ledger) {
 	s := newSite(w, 8, time.Second, 0)
 	with := w.natsFlags
-	bare := func(v *view) bool {
-		return !v.blind && v.all(len(s.targets), "ok") && v.hops.NATS.Up && !v.hops.NATS.Store && v.hops.NATS.Error != ""
+	bare := func(v *pharostest.View) bool {
+		return !v.Covered && v.All(len(s.targets), "ok") && v.Hops.NATS.Up && !v.Hops.NATS.Store && v.Hops.NATS.Error != ""
 	}
 	for range 4 {
 		s.natsd.kill()
 		w.natsFlags = nil
 		var up time.Time
 		s.natsd, up = w.startNATS()
-		named := s.screen.await(w, "a green board and the reason", bare)
+		named := s.screen.Await(w, "a green board and the reason", bare)
 		said := ""
-		s.screen.look(func(v *view) { said = v.hops.NATS.Error })
+		s.screen.Look(func(v *pharostest.View) { said = v.Hops.NATS.Error })
 		l.took("NATS back without JetStream", "all green, and: "+said, named.Sub(up), barStore)
 
 		s.dashboard.kill()
-		s.screen.await(w, "the veil", func(v *view) bool { return v.blind })
+		s.screen.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered })
 		s.dashboard, up = w.startDashboard(s.address)
-		l.took("dashboard started without JetStream", "all green, and: "+said, s.screen.await(w, "a green board and the reason", bare).Sub(up), barBack)
+		l.took("dashboard started without JetStream", "all green, and: "+said, s.screen.Await(w, "a green board and the reason", bare).Sub(up), barBack)
 
 		s.natsd.kill()
 		w.natsFlags = with
 		s.natsd, up = w.startNATS()
-		l.took("NATS back with JetStream", "all green", s.screen.await(w, "a green board", s.green).Sub(up), barStore)
+		l.took("NATS back with JetStream", "all green", s.screen.Await(w, "a green board", s.green).Sub(up), barStore)
 	}
 }
 
@@ -158,35 +160,35 @@ authorization { users: [
 
 func permissionMissing(w *world, l *ledger) {
 	w.natsFlags = []string{"-c", w.write(fmt.Sprintf(users, filepath.Join(w.dir, "store")))}
-	address := freeAddress(w.T)
+	address := pharostest.FreeAddress(w.T)
 	targets := newTargets(w.T, 4)
 	var watchers []watched
 	for i, g := range targets {
 		watchers = append(watchers, watched{fmt.Sprintf("w%d", i), g, time.Second, 0})
 	}
 	w.startNATS()
-	s := newScreen(w, address, dialHere)
-	error := func(text string) func(*view) string {
-		return func(v *view) string {
-			if v.blind || !strings.Contains(v.hops.NATS.Error, text) {
+	s := pharostest.NewScreen(w, address, pharostest.DialHere)
+	error := func(text string) func(*pharostest.View) string {
+		return func(v *pharostest.View) string {
+			if v.Covered || !strings.Contains(v.Hops.NATS.Error, text) {
 				return ""
 			}
-			return v.hops.NATS.Error
+			return v.Hops.NATS.Error
 		}
 	}
-	notice := func(text string) func(*view) string {
-		return func(v *view) string {
-			if v.blind {
+	notice := func(text string) func(*pharostest.View) string {
+		return func(v *pharostest.View) string {
+			if v.Covered {
 				return ""
 			}
-			return v.notice(text)
+			return notice(v, text)
 		}
 	}
 	for range 3 {
 		for _, c := range []struct {
 			fault             string
 			dashboard, prober string
-			reason            func(*view) string
+			reason            func(*pharostest.View) string
 			green             bool // results come all the same
 		}{
 			{"dashboard may not hear results", "deaf", "all", error("pharos.result.>"), false},
@@ -198,18 +200,18 @@ func permissionMissing(w *world, l *ledger) {
 			dashboard := w.launchDashboard(address, c.dashboard)
 			prober := w.startProberAs(c.prober, "berlin", "p1", watchers)
 			said := ""
-			named := s.await(w, "the reason for: "+c.fault, func(v *view) bool { said = c.reason(v); return said != "" && v.at.After(began) })
+			named := s.Await(w, "the reason for: "+c.fault, func(v *pharostest.View) bool { said = c.reason(v); return said != "" && v.At.After(began) })
 			l.took(c.fault, said, named.Sub(began), barStore)
 			if c.green {
-				s.await(w, "green tiles", func(v *view) bool { return v.all(len(targets), "ok") })
+				s.Await(w, "green tiles", func(v *pharostest.View) bool { return v.All(len(targets), "ok") })
 			} else {
 				// What the store knew at the start is true until the next result is
 				// overdue, within four seconds: then nobody knows anything.
 				w.pause(time.Until(began.Add(2 * barStore)))
 				untrue := 0
-				s.look(func(v *view) {
-					for _, t := range v.tiles {
-						if t.Status == "ok" {
+				s.Look(func(v *pharostest.View) {
+					for _, t := range v.Tiles {
+						if t.Status() == "ok" {
 							untrue++
 						}
 					}
@@ -219,7 +221,7 @@ func permissionMissing(w *world, l *ledger) {
 			prober.signal(w.T, syscall.SIGKILL)
 			<-prober.ended
 			dashboard.kill()
-			s.await(w, "the veil", func(v *view) bool { return v.blind })
+			s.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered })
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pharos/internal/pharostest"
 )
 
 // programs are the paths of what was built.
@@ -90,20 +92,9 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// freeAddress returns an address of the loopback that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // accepting waits until somebody accepts connections at the address, and
 // returns when that was.
-func accepting(ctx context.Context, t *testing.T, address string, dial dialFunc) time.Time {
+func accepting(ctx context.Context, t *testing.T, address string, dial pharostest.Dial) time.Time {
 	t.Helper()
 	for {
 		conn, err := dial(ctx, address)
@@ -119,10 +110,14 @@ func accepting(ctx context.Context, t *testing.T, address string, dial dialFunc)
 	}
 }
 
-type dialFunc func(ctx context.Context, address string) (net.Conn, error)
-
-func dialHere(ctx context.Context, address string) (net.Conn, error) {
-	return (&net.Dialer{}).DialContext(ctx, "tcp", address)
+// newTargets returns targets that answer.
+func newTargets(t *testing.T, n int) []*pharostest.Target {
+	t.Helper()
+	all := make([]*pharostest.Target, n)
+	for i := range all {
+		all[i] = pharostest.NewTarget(t)
+	}
+	return all
 }
 
 // world is one installation: NATS, probers, dashboards, screens.
@@ -144,8 +139,11 @@ func newWorld(t *testing.T, bin programs, limit time.Duration) *world {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
-	return &world{T: t, ctx: ctx, bin: bin, dir: dir, nats: freeAddress(t), natsFlags: []string{"-js", "-sd", filepath.Join(dir, "store")}}
+	return &world{T: t, ctx: ctx, bin: bin, dir: dir, nats: pharostest.FreeAddress(t), natsFlags: []string{"-js", "-sd", filepath.Join(dir, "store")}}
 }
+
+// Context ends when the case has taken longer than it may.
+func (w *world) Context() context.Context { return w.ctx }
 
 // in returns the world as a subtest waits for it. What the subtest starts is to
 // be the world's own, which outlives it.
@@ -169,7 +167,7 @@ func (w *world) launchNATS() *process {
 // connections.
 func (w *world) startNATS() (*process, time.Time) {
 	w.Helper()
-	return w.launchNATS(), accepting(w.ctx, w.T, w.nats, dialHere)
+	return w.launchNATS(), accepting(w.ctx, w.T, w.nats, pharostest.DialHere)
 }
 
 // url is the address of NATS for a user, whose password is the name; for
@@ -202,7 +200,7 @@ func (w *world) launchDashboard(address, user string) *process {
 // also when it did.
 func (w *world) startDashboard(address string) (*process, time.Time) {
 	w.Helper()
-	return w.launchDashboard(address, ""), accepting(w.ctx, w.T, address, dialHere)
+	return w.launchDashboard(address, ""), accepting(w.ctx, w.T, address, pharostest.DialHere)
 }
 
 // write writes a file of the world and returns its path.
@@ -219,7 +217,7 @@ func (w *world) write(content string) string {
 // watched is one watcher of a file; all are in the set "shop".
 type watched struct {
 	name     string
-	target   *target
+	target   *pharostest.Target
 	interval time.Duration
 	critical time.Duration // 0: none
 }
@@ -232,7 +230,7 @@ func file(watchers []watched) string {
 		if v.critical > 0 {
 			thresholds = fmt.Sprintf(", thresholds: {critical: %s}", v.critical)
 		}
-		fmt.Fprintf(&b, "      - {name: %s, page: %q, interval: %s, timeout: 5s%s}\n", v.name, v.target.url(), v.interval, thresholds)
+		fmt.Fprintf(&b, "      - {name: %s, page: %q, interval: %s, timeout: 5s%s}\n", v.name, v.target.URL(), v.interval, thresholds)
 	}
 	return b.String()
 }

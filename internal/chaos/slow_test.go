@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"pharos/internal/pharostest"
 )
 
 // Slow watchers look every half minute: after an outage of 20 s no tile of
@@ -23,7 +25,7 @@ func slowID(i int) string { return fmt.Sprintf("berlin.shop.slow%d", i) }
 func (s *site) addSlow(rounds int, listen func(string) (net.Listener, error)) {
 	s.Helper()
 	for i := range rounds * slowEach {
-		g := newTarget(s.T, listen)
+		g := pharostest.NewTargetAt(s, listen)
 		s.slow = append(s.slow, g)
 		s.watchers = append(s.watchers, watched{fmt.Sprintf("slow%d", i), g, slowInterval, 0})
 	}
@@ -31,11 +33,11 @@ func (s *site) addSlow(rounds int, listen func(string) (net.Listener, error)) {
 
 // slowGreen waits until all of the site is green, with the slow watchers of the
 // round.
-func (s *site) slowGreen(screen *screen, round int) {
+func (s *site) slowGreen(screen *pharostest.Screen, round int) {
 	s.Helper()
-	screen.await(s.world, "a green board", func(v *view) bool {
+	screen.Await(s.world, "a green board", func(v *pharostest.View) bool {
 		for i := range slowEach {
-			if !v.is(slowID(round*slowEach+i), "ok") {
+			if !v.Shows(slowID(round*slowEach+i), "ok") {
 				return false
 			}
 		}
@@ -43,10 +45,10 @@ func (s *site) slowGreen(screen *screen, round int) {
 	})
 }
 
-func (s *site) turnSlow(round int, m mode) {
+func (s *site) turnSlow(round int, m pharostest.Mode) {
 	s.Helper()
 	for _, g := range s.slow[round*slowEach:][:slowEach] {
-		g.turn(s.T, m)
+		g.Turn(s.T, m)
 	}
 }
 
@@ -63,18 +65,18 @@ func (r slowReds) bad() bool { return r.green > 0 || r.turned == 0 }
 // healed waits until the screen shows what is true after an outage: red the slow
 // watchers of the round that somebody looked at while it was dark, green all that
 // are not slow. It returns when it did.
-func (s *site) healed(screen *screen, round int, dark, back time.Time, red *slowReds) time.Time {
+func (s *site) healed(screen *pharostest.Screen, round int, dark, back time.Time, red *slowReds) time.Time {
 	s.Helper()
 	var turned []string
 	for i, g := range s.slow[round*slowEach:][:slowEach] {
 		// What was seen at the very end may come with the next word.
-		if first := g.seen(); !first.IsZero() && first.Before(back.Add(-time.Second)) {
+		if first := g.Visited(); !first.IsZero() && first.Before(back.Add(-time.Second)) {
 			turned = append(turned, slowID(round*slowEach+i))
 		}
 	}
-	right := screen.await(s.world, "red what turned red, and the rest green", func(v *view) bool {
+	right := screen.Await(s.world, "red what turned red, and the rest green", func(v *pharostest.View) bool {
 		for _, id := range turned {
-			if !v.is(id, "critical") {
+			if !v.Shows(id, "critical") {
 				return false
 			}
 		}
@@ -82,15 +84,7 @@ func (s *site) healed(screen *screen, round int, dark, back time.Time, red *slow
 	})
 	for _, id := range turned {
 		red.turned++
-		red.green += screen.greens(id, dark, right)
+		red.green += greens(screen, id, dark, right)
 	}
 	return right
-}
-
-// seen returns when the target was first looked at in its present mode: never is
-// zero.
-func (g *target) seen() time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.first
 }

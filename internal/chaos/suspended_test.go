@@ -7,6 +7,8 @@ import (
 	"math"
 	"syscall"
 	"time"
+
+	"pharos/internal/pharostest"
 )
 
 // dashboardSuspended stops a dashboard for 20 s, with and without its prober
@@ -22,15 +24,15 @@ func dashboardSuspended(w *world, l *ledger) {
 		lived    = "dashboard SIGCONT after 20 s"
 	)
 	s := newSite(w, 8, interval, 0)
-	suspended := func(meanwhile func(stopped time.Time)) (back time.Time, screens []*screen) {
-		s.screen.await(w, "a green board", s.green)
+	suspended := func(meanwhile func(stopped time.Time)) (back time.Time, screens []*pharostest.Screen) {
+		s.screen.Await(w, "a green board", s.green)
 		s.anyMoment(interval)
 		stopped := time.Now()
 		s.dashboard.signal(w.T, syscall.SIGSTOP)
 		meanwhile(stopped)
 		w.pause(time.Until(stopped.Add(lasting)))
 		for range came {
-			screens = append(screens, newScreen(w, s.address, dialHere))
+			screens = append(screens, pharostest.NewScreen(w, s.address, pharostest.DialHere))
 		}
 		back = time.Now()
 		s.dashboard.signal(w.T, syscall.SIGCONT)
@@ -40,19 +42,19 @@ func dashboardSuspended(w *world, l *ledger) {
 	untrue, wrong := 0, 0
 	for range 3 {
 		var killed time.Time
-		shown := map[*screen]time.Time{}
+		shown := map[*pharostest.Screen]time.Time{}
 		back, screens := suspended(func(stopped time.Time) {
 			w.pause(time.Until(stopped.Add(dying)))
 			killed = time.Now()
 			s.prober.kill()
 		})
 		for _, one := range append(screens, s.screen) {
-			said := one.await(w, "stale tiles", func(v *view) bool { return !v.blind && s.stale(v) })
+			said := one.Await(w, "stale tiles", func(v *pharostest.View) bool { return !v.Covered && s.stale(v) })
 			since := back
-			one.look(func(v *view) {
-				for _, m := range v.moments { // one that was there before comes back later
-					if m.status == "sees" && m.at.After(back) {
-						since = m.at
+			one.Look(func(v *pharostest.View) {
+				for _, m := range v.Moments { // one that was there before comes back later
+					if m.Status == "clear" && m.At.After(back) {
+						since = m.At
 					}
 				}
 			})
@@ -63,7 +65,7 @@ func dashboardSuspended(w *world, l *ledger) {
 		for one, said := range shown {
 			wrong += wrongAges(w, one, killed)
 			for i := range s.targets {
-				untrue += one.greens(id(i), said, time.Now())
+				untrue += greens(one, id(i), said, time.Now())
 			}
 		}
 		s.prober = w.startProber("berlin", "p1", s.watchers)
@@ -75,14 +77,14 @@ func dashboardSuspended(w *world, l *ledger) {
 		g := s.targets[0]
 		back, screens := suspended(func(time.Time) {
 			w.anyMoment(lasting / 2)
-			g.turn(w, errors5)
+			g.Turn(w, pharostest.Fails)
 			w.pause(interval * 12 / 10)
-			g.turn(w, good)
+			g.Turn(w, pharostest.Answers)
 		})
 		for _, one := range screens {
-			l.took(lived, "all green", one.await(w, "a green board", s.green).Sub(back), barHealed)
+			l.took(lived, "all green", one.Await(w, "a green board", s.green).Sub(back), barHealed)
 		}
-		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.truth(), interval)
+		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.Truth(), interval)
 	}
 	reds := s.untrueReds()
 	l.lost(lived, fmt.Sprintf("%d flickers inside it, %d tiles red for nothing", missing, reds), missing+reds > 0)
@@ -90,21 +92,21 @@ func dashboardSuspended(w *world, l *ledger) {
 
 // wrongAges counts what a screen says of when its tiles and their prober were
 // heard last, where that is not when the prober was killed.
-func wrongAges(w *world, s *screen, killed time.Time) (wrong int) {
+func wrongAges(w *world, s *pharostest.Screen, killed time.Time) (wrong int) {
 	w.Helper()
-	s.look(func(v *view) {
+	s.Look(func(v *pharostest.View) {
 		silent := map[string]float64{}
-		for name, t := range v.tiles {
-			silent[name] = t.From
+		for _, t := range v.Tiles {
+			silent[t.Text("id")] = t.Number("f")
 		}
-		for _, p := range v.hops.Probers {
+		for _, p := range v.Hops.Probers {
 			silent[p.ID] = p.From
 		}
-		now, truth := v.t+time.Since(v.at).Seconds(), time.Since(killed).Seconds()
+		truth := time.Since(killed).Seconds()
 		for name, from := range silent {
-			if math.Abs(now-from-truth) > 2 {
+			if age := v.Age(from); math.Abs(age-truth) > 2 {
 				wrong++
-				w.Logf("%s is silent for %.1f s, its prober was killed %.1f s ago", name, now-from, truth)
+				w.Logf("%s is silent for %.1f s, its prober was killed %.1f s ago", name, age, truth)
 			}
 		}
 	})

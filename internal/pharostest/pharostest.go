@@ -1,0 +1,117 @@
+// Package pharostest holds what the tests of several rooms share. Tests alone
+// import it.
+package pharostest
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"pharos/internal/config"
+)
+
+// Patience bounds every wait for something that is to happen. Nothing waits
+// that long unless it is broken.
+const Patience = time.Minute
+
+// Eventually waits until nothing is wrong any more.
+func Eventually(t testing.TB, wrong func() error) {
+	t.Helper()
+	for limit := time.Now().Add(Patience); ; time.Sleep(20 * time.Millisecond) {
+		err := wrong()
+		if err == nil {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("after %v: %v", Patience, err)
+		}
+	}
+}
+
+// Await waits for a value.
+func Await[T any](t testing.TB, what string, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(Patience):
+		t.Fatalf("waiting for %s: nothing came in %v", what, Patience)
+		panic("unreachable")
+	}
+}
+
+// Run runs a blocking call in the background until the test ends or stop is
+// called, and wants it to end without an error then.
+func Run(t testing.TB, run func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		t.Helper()
+		cancel()
+		if err := Await(t, "the end", ended); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// Config reads a file that may have watchers of the kinds, and no variables.
+func Config(t testing.TB, text string, kinds ...config.Kind) *config.Config {
+	t.Helper()
+	c, err := config.Parse("test.yaml", []byte(text), func(string) (string, bool) { return "", false }, kinds...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Listen listens on the loopback, at a port that was free.
+func Listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// FreeAddress returns an address of the loopback that nobody listens on.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	l := Listen(t)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Serve hands each connection to handle, until the test ends: then all are
+// closed, and handle is waited for.
+func Serve(t testing.TB, handle func(net.Conn)) (address string) {
+	t.Helper()
+	l := Listen(t)
+	var serving sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() {
+				defer c.Close()
+				defer context.AfterFunc(ctx, func() { c.Close() })()
+				handle(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		l.Close()
+		serving.Wait()
+	})
+	return l.Addr().String()
+}
