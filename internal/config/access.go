@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"regexp"
+	"slices"
 
 	"pharos/internal/field"
 )
@@ -11,13 +12,57 @@ import (
 type Access struct {
 	SignedIn bool              // others do not see the board
 	Users    map[string]string // bcrypt hashes of passwords, by name
+	Screens  []Screen
 	// UserHeader is the header in which a trusted proxy names who has signed in
 	// there; empty: none.
 	UserHeader string
 	Detail     string // what those see who have not signed in: none, redacted or full
 }
 
-type accounts = []accountKeys
+// Screen may look without signing in, once it has been opened with its key.
+type Screen struct{ Name, Key string }
+
+type (
+	accounts = []accountKeys
+	screens  = []screenKeys
+)
+
+// screenKey is a secret that cannot be guessed.
+type screenKey string
+
+const minScreenKey = 16
+
+// Read implements field.Value.
+func (k *screenKey) Read(r *field.Reader, n *field.Node, key string) {
+	var s secret
+	s.Read(r, n, key)
+	if *k = screenKey(s); len(s) < minScreenKey {
+		r.Fail(n, `%swant at least %d characters, such as "openssl rand -hex 16" makes`, field.Label(key), minScreenKey)
+	}
+}
+
+// Shape implements field.Value.
+func (screenKey) Shape() field.Shape { return text("").Shape() }
+
+// viewName is the name of a view.
+type viewName string
+
+// Read implements field.Value.
+func (v *viewName) Read(r *field.Reader, n *field.Node, key string) {
+	s, ok := r.Text(n, key)
+	switch {
+	case !ok:
+	case !viewWord.MatchString(s):
+		r.Fail(n, `%swant a name of a-z, 0-9 and "-", at most 40 of them, got %q`, field.Label(key), field.Short(s))
+	case slices.Contains(taken, s):
+		r.Fail(n, "%sthe address /%s is taken: choose another name", field.Label(key), s)
+	default:
+		*v = viewName(s)
+	}
+}
+
+// Shape implements field.Value.
+func (viewName) Shape() field.Shape { return text("").Shape() }
 
 // passHash is a password's bcrypt hash.
 type passHash string
@@ -89,8 +134,43 @@ func (p *parser) access(k *dashboardKeys) Access {
 	if a.UserHeader != "" && len(k.TrustedProxies) == 0 {
 		p.Fail(k.At("user_header"), "dashboard.user_header: anybody could send it: name the proxy's address under dashboard.trusted_proxies")
 	}
-	if a.SignedIn && len(a.Users) == 0 && a.UserHeader == "" {
+	for i := range k.Screens {
+		a.Screens = append(a.Screens, Screen{string(k.Screens[i].Name), string(k.Screens[i].Key)})
+	}
+	if a.SignedIn && len(a.Users)+len(a.Screens) == 0 && a.UserHeader == "" {
 		p.Fail(k.At("access"), "dashboard.access: nobody could sign in: name users under dashboard.users, or a proxy's header with dashboard.user_header")
 	}
 	return a
+}
+
+// addScreens gives each screen its address: another name of a view.
+func (p *parser) addScreens(d *Dashboard, all screens) {
+	names, keys := map[viewName]int{}, map[screenKey]viewName{}
+	for i := range all {
+		s := &all[i]
+		p.wanted(&s.Section, "dashboard.screens", "name", "key")
+		if other, doubled := keys[s.Key]; doubled && s.Key != "" {
+			p.Fail(s.At("key"), "dashboard.screens: %q has the key of %q: each wants its own", string(s.Name), string(other))
+		}
+		keys[s.Key] = s.Name
+		if first, doubled := names[s.Name]; doubled && s.Name != "" {
+			p.Fail(s.At("name"), "dashboard.screens: screen %q is there twice (first on line %d)", string(s.Name), first)
+			continue
+		}
+		names[s.Name] = s.At("name").Line
+		_, same := d.Views[string(s.Name)]
+		_, there := d.Views[string(s.View)]
+		switch {
+		case s.Name == "": // which was told
+		case !there:
+			p.Fail(s.At("view"), "dashboard.screens: the file has no view %q under dashboard.views", string(s.View))
+		case same && s.View != "" && s.View != s.Name:
+			p.Fail(s.At("view"), "dashboard.screens: /%s is a view of its own: name the screen otherwise, or leave out its view", string(s.Name))
+		case !same:
+			d.Views[string(s.Name)] = d.Views[string(s.View)]
+			if logo, ok := d.Logos[string(s.View)]; ok {
+				d.Logos[string(s.Name)] = logo
+			}
+		}
+	}
 }

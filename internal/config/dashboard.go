@@ -48,6 +48,7 @@ func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 		Guard:  Guard{Hosts: k.Hosts, FrameAncestors: k.FrameAncestors, TrustedProxies: k.TrustedProxies},
 		Access: p.access(k),
 	}
+	p.addScreens(&d, k.Screens)
 	silent := Default().Dashboard
 	orDefault(&d.Listen, silent.Listen)
 	orDefault(&d.Limits.Watchers, silent.Limits.Watchers)

@@ -80,6 +80,7 @@ func Tables(kinds ...Kind) map[string]string {
 		"users":      field.Table(reflect.TypeFor[userKeys]()),
 		"dashboard":  field.Table(reflect.TypeFor[dashboardKeys]()),
 		"accounts":   field.Table(reflect.TypeFor[accountKeys]()),
+		"screens":    field.Table(reflect.TypeFor[screenKeys]()),
 		"view":       field.Table(reflect.TypeFor[viewKeys]()),
 	}
 	var b strings.Builder

@@ -199,8 +199,12 @@ func (d *Dashboard) Apply(c *config.Config) {
 // read any more, after Check, is none.
 func settings(c *config.Config) web.Settings {
 	a := c.Dashboard.Access
+	screens := make([]web.Screen, len(a.Screens))
+	for i, s := range a.Screens {
+		screens[i] = web.Screen(s)
+	}
 	out := web.Settings{Views: maps.Clone(c.Dashboard.Views), Logos: map[string]web.Logo{}, Guard: web.Guard(c.Dashboard.Guard), Access: web.Access{
-		SignedIn: a.SignedIn, Users: a.Users, UserHeader: a.UserHeader, Detail: web.Detail(a.Detail),
+		SignedIn: a.SignedIn, Users: a.Users, Screens: screens, UserHeader: a.UserHeader, Detail: web.Detail(a.Detail),
 	}}
 	logos, _ := c.Dashboard.ReadLogos()
 	for view, logo := range logos {

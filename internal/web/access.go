@@ -18,6 +18,7 @@ import (
 type Access struct {
 	SignedIn bool              // others do not see the board
 	Users    map[string]string // bcrypt hashes of passwords, by name
+	Screens  []Screen
 	// UserHeader is the header in which a trusted proxy names who has signed in
 	// there; empty: none.
 	UserHeader string
@@ -46,9 +47,13 @@ func (d Detail) text(s string, t *board.Tile) string {
 	return redact.Arguments(s, t.Address, t.Command)
 }
 
+// Screen may look without signing in, as long as it has a key.
+type Screen struct{ Name, Key string }
+
 // viewer is who asks.
 type viewer struct {
 	person string    // who has signed in; empty: nobody
+	screen string    // the name of one that was opened with its key; empty: none
 	until  time.Time // when that ends; zero: it does not
 }
 
@@ -65,15 +70,15 @@ func (s *Server) viewer(r *http.Request) viewer {
 	}
 	for _, c := range r.CookiesNamed(sessionCookie) {
 		if name, until := readSession(now.Access.Users, c.Value); name != "" {
-			return viewer{name, until}
+			return viewer{person: name, until: until}
 		}
 	}
-	return viewer{}
+	return viewer{screen: now.Access.screen(r)}
 }
 
 // mayLook reports whether somebody sees the board.
 func (s *Server) mayLook(v viewer) bool {
-	return v.person != "" || !s.settings.Load().Access.SignedIn
+	return v.person != "" || v.screen != "" || !s.settings.Load().Access.SignedIn
 }
 
 // detail returns how much somebody sees.
@@ -93,6 +98,9 @@ func asking(c echo.Context) viewer { return c.Get(viewerKey).(viewer) }
 func (s *Server) guarded(answer echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		v := s.viewer(c.Request())
+		if opened, err := s.openScreen(c, v); opened || err != nil {
+			return err
+		}
 		if !s.mayLook(v) {
 			return s.signInFirst(c)
 		}
@@ -104,12 +112,7 @@ func (s *Server) guarded(answer echo.HandlerFunc) echo.HandlerFunc {
 // signInFirst leads who asks for a page to where one signs in, and tells programs
 // that there is such a place.
 func (s *Server) signInFirst(c echo.Context) error {
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	root := ""
-	at, page := c.Get(pageKey).(string)
-	if id := c.Param("id"); c.Path() == "/w/:id" {
-		root, at, page = "../", "w/"+id, true
-	}
+	root, at, page := place(c)
 	if !page {
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, "Bearer")
 		return echo.NewHTTPError(http.StatusUnauthorized, "sign in first, at /login")
@@ -117,9 +120,17 @@ func (s *Server) signInFirst(c echo.Context) error {
 	if query := c.QueryString(); query != "" {
 		at += "?" + query
 	}
-	// Relative, as there may be a path before ours.
-	c.Response().Header().Set(echo.HeaderLocation, root+"login?"+url.Values{"to": {at}}.Encode())
-	return c.NoContent(http.StatusSeeOther)
+	return seeOther(c, root+"login?"+url.Values{"to": {at}}.Encode())
+}
+
+// place returns which page is asked for: its name, and the way to the root, as
+// there may be a path before ours.
+func place(c echo.Context) (root, at string, page bool) {
+	if id := c.Param("id"); c.Path() == "/w/:id" {
+		return "../", "w/" + id, true
+	}
+	at, page = c.Get(pageKey).(string)
+	return "./", at, page
 }
 
 // isSecure reports whether nobody on the way reads a request.

@@ -40,7 +40,7 @@ func (s *Server) events(c echo.Context) error {
 	}
 	r := c.Request()
 	st := &stream{
-		of: neighbourhood(s.client(r)), bare: filter.Bare, until: asking(c).until,
+		of: neighbourhood(s.client(r)), bare: filter.Bare, screenName: asking(c).screen, until: asking(c).until,
 		asked: &http.Request{RemoteAddr: r.RemoteAddr, Header: r.Header}, // with the connection's buffers it would be large
 	}
 	if !s.o.Board.Named(key) {
@@ -91,11 +91,12 @@ func (s *Server) join(ctx context.Context, st *stream, filter board.Filter) (*bo
 
 // stream is one connection that is streamed to.
 type stream struct {
-	of     netip.Prefix  // its address
-	bare   bool          // it is told no reasons
-	asked  *http.Request // by what it carries one may look
-	until  time.Time     // when that ends; zero: it does not
-	filter string        // the key of one that no view has, or empty
+	of         netip.Prefix  // its address
+	bare       bool          // it is told no reasons
+	screenName string        // of one that was opened with its key
+	asked      *http.Request // by what it carries one may look
+	until      time.Time     // when that ends; zero: it does not
+	filter     string        // the key of one that no view has, or empty
 
 	// Guarded by streams.mu.
 	screen *board.Screen

@@ -120,13 +120,13 @@ func (s *Server) signIn(c echo.Context) error {
 	if there.MatchString(p.To) {
 		to = p.To
 	}
-	return seeOther(c, to)
+	return seeOther(c, "./"+to)
 }
 
-// seeOther leads to another page beside this one: there may be a path before ours.
-func seeOther(c echo.Context, page string) error {
+// seeOther leads to another page, relative to this one.
+func seeOther(c echo.Context, to string) error {
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	c.Response().Header().Set(echo.HeaderLocation, "./"+page)
+	c.Response().Header().Set(echo.HeaderLocation, to)
 	return c.NoContent(http.StatusSeeOther)
 }
 
@@ -153,5 +153,5 @@ func (s *Server) compare(c echo.Context, name, password string) (bool, error) {
 // signOut forgets, in this browser, who has signed in.
 func (s *Server) signOut(c echo.Context) error {
 	c.SetCookie(s.cookie(c.Request(), sessionCookie, "", -time.Second))
-	return seeOther(c, "login")
+	return seeOther(c, "./login")
 }

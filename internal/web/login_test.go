@@ -134,7 +134,7 @@ func TestSigningIn(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		settings := closed(t)
 		w.s.Apply(settings)
-		if got := w.as("192.0.2.1:1", "/lobby?theme=light&set=a%20b").Header().Get("Location"); got != "login?to=lobby%3Ftheme%3Dlight%26set%3Da%2520b" {
+		if got := w.as("192.0.2.1:1", "/lobby?theme=light&set=a%20b").Header().Get("Location"); got != "./login?to=lobby%3Ftheme%3Dlight%26set%3Da%2520b" {
 			t.Errorf("one is led to %s", got)
 		}
 		if got := w.as("192.0.2.1:1", "/w/a.b.c?theme=light").Header().Get("Location"); got != "../login?to=w%2Fa.b.c%3Ftheme%3Dlight" {

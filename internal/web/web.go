@@ -161,7 +161,7 @@ func (s *Server) Apply(now Settings) {
 	s.settings.Store(&inForce{Settings: now, policy: now.Guard.policy()})
 	s.streams.review(func(st *stream) bool {
 		v := s.viewer(st.asked)
-		return s.mayLook(v) && st.bare == (s.detail(v) == None)
+		return s.mayLook(v) && v.screen == st.screenName && st.bare == (s.detail(v) == None)
 	})
 }
 
