@@ -727,7 +727,7 @@ func TestCommonCause(t *testing.T) {
 			t.Errorf("two of four are no common cause: %s", got)
 		}
 		say("p2", "critical")
-		if got, want := notices(w), "[3 of berlin's 4 turned red within 2 s: is berlin itself cut off?]"; got != want {
+		if got, want := notices(w), "[3 of 4 turned critical at once: is it berlin's own network?]"; got != want {
 			t.Errorf("notices %s, want %s", got, want)
 		}
 		w.wantStatus("p2", "critical")
@@ -758,7 +758,7 @@ func TestCommonCause(t *testing.T) {
 	})
 	in(t, Options{}, func(w *world) { // another's trouble of long ago hides nothing, nor does a later one
 		paris, berlin, oslo := w.town("paris", 3), w.town("berlin", 3, "gateway"), w.town("oslo", 3)
-		const ofParis, ofBerlin = "3 of paris's 3 turned red within 1 s: is paris itself cut off?", `berlin is cut off: its reference "gateway" fails, and 3 of its 3 turned red within 1 s`
+		const ofParis, ofBerlin = "3 of 3 turned critical at once: is it paris's own network?", `berlin is cut off: its reference "gateway" fails, and 3 of 3 turned critical at once`
 		red := func(say func(name, status string)) {
 			for i := range 3 {
 				say(fmt.Sprint("p", i), "critical")
@@ -775,7 +775,7 @@ func TestCommonCause(t *testing.T) {
 			t.Errorf("berlin's p0 is %v, want unknown", tile.Result.Status)
 		}
 		red(oslo)
-		w.wantNotices(ofBerlin, "3 of oslo's 3 turned red within 1 s: is oslo itself cut off?", ofParis)
+		w.wantNotices(ofBerlin, "3 of 3 turned critical at once: is it oslo's own network?", ofParis)
 	})
 	in(t, Options{}, func(w *world) { // with a reference that fails as well
 		say := w.town("berlin", 3, "gateway")
@@ -785,7 +785,7 @@ func TestCommonCause(t *testing.T) {
 		w.pass(time.Second)
 		w.wantStatus("p0", "critical")
 		say("gateway", "critical")
-		if got, want := notices(w), `[berlin is cut off: its reference "gateway" fails, and 3 of its 3 turned red within 1 s]`; got != want {
+		if got, want := notices(w), `[berlin is cut off: its reference "gateway" fails, and 3 of 3 turned critical at once]`; got != want {
 			t.Errorf("notices %s, want %s", got, want)
 		}
 		w.wantStatus("gateway", "critical")
@@ -807,7 +807,7 @@ func TestCommonCause(t *testing.T) {
 		for i := range 3 {
 			say(fmt.Sprint("p", i), "critical")
 		}
-		if got, want := notices(w), "[3 of berlin's 3 turned red within 1 s: is berlin itself cut off?]"; got != want {
+		if got, want := notices(w), "[3 of 3 turned critical at once: is it berlin's own network?]"; got != want {
 			t.Errorf("notices %s, want %s", got, want)
 		}
 		w.wantStatus("p0", "critical")

@@ -2,7 +2,6 @@ package board
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -78,12 +77,13 @@ func (g *group) seenByOthers(groups []group) bool {
 }
 
 // turnedTogether returns the largest group of a prober; none if it is well,
-// silent, or its watchers turned red one by one.
+// silent, or its watchers turned red one by one. What was red from the start is
+// no sign of the prober's own trouble, unless its references are red as well.
 func (b *Board) turnedTogether(p *prober) group {
 	if !p.up {
 		return group{}
 	}
-	var since []time.Duration
+	var red, turned []time.Duration
 	var references []*tile
 	out := group{p: p, window: togetherFor}
 	for _, t := range p.watches {
@@ -99,27 +99,43 @@ func (b *Board) turnedTogether(p *prober) group {
 		}
 		out.of++
 		out.window = max(out.window, within(t))
-		if t.result.Status == pharos.Critical {
-			since = append(since, t.since)
+		if t.result.Status != pharos.Critical {
+			continue
+		}
+		red = append(red, t.since)
+		if !p.fromStart(t) {
+			turned = append(turned, t.since)
 		}
 	}
-	if len(since) < togetherMin {
-		return group{}
+	if g := out.largest(red); g.n > 0 {
+		if g.cutOff, g.reference = g.fail(references); g.cutOff {
+			return g
+		}
 	}
+	return out.largest(turned)
+}
+
+// fromStart reports whether a watcher has been as it is since the first run of
+// the prober's process.
+func (p *prober) fromStart(t *tile) bool {
+	return p.delay.uptime > 0 && t.since <= p.delay.quickest+t.bound
+}
+
+// largest returns the group of most that turned red together, or none.
+func (g group) largest(since []time.Duration) group {
 	slices.Sort(since)
 	for first, last := 0, 0; last < len(since); last++ {
-		for since[last]-since[first] > out.window {
+		for since[last]-since[first] > g.window {
 			first++
 		}
-		if n := last - first + 1; n > out.n {
-			out.n, out.first, out.last = n, since[first], since[last]
+		if n := last - first + 1; n > g.n {
+			g.n, g.first, g.last = n, since[first], since[last]
 		}
 	}
-	if out.n < togetherMin || 2*out.n <= out.of {
+	if g.n < togetherMin || 2*g.n <= g.of {
 		return group{}
 	}
-	out.cutOff, out.reference = out.fail(references)
-	return out
+	return g
 }
 
 // within is how long a watcher may take to notice what others have.
@@ -146,11 +162,11 @@ func (g *group) fail(references []*tile) (all bool, one string) {
 // trouble puts a group into words.
 func (g *group) trouble() trouble {
 	p := g.p
-	seconds := max(1, int(math.Ceil((g.last - g.first).Seconds())))
+	at := fmt.Sprintf("%d of %d turned critical at once", g.n, g.of)
 	if g.cutOff {
-		return trouble{fmt.Sprintf("%s is cut off: its reference %q fails, and %d of its %d turned red within %d s", p.place(), g.reference, g.n, g.of, seconds), true, g.reference}
+		return trouble{fmt.Sprintf("%s is cut off: its reference %q fails, and %s", p.place(), g.reference, at), true, g.reference}
 	}
-	return trouble{text: fmt.Sprintf("%d of %s's %d turned red within %d s: is %s itself cut off?", g.n, p.place(), g.of, seconds, p.place())}
+	return trouble{text: fmt.Sprintf("%s: is it %s's own network?", at, p.place())}
 }
 
 // place is the prober's site, and its name where the site's is not enough.
