@@ -32,6 +32,7 @@ type dashboard struct {
 	refuse  bool // no new connections
 	carry   bool // pages carry the state
 	bare    bool // there are no assets
+	sample  bool // it watches the built-in sample
 	another bool // the next page is that of a dashboard of another build
 	build   string
 	details map[string]object
@@ -136,7 +137,7 @@ func (d *dashboard) moment(asked url.Values) Moment {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at := d.now()
-	m := Moment{Asked: asked, Now: time.Duration(at * float64(time.Second))}
+	m := Moment{Asked: asked, Sample: d.sample, Now: time.Duration(at * float64(time.Second))}
 	if d.carry {
 		_, data, _ := strings.Cut(d.eventLocked("board", d.board(at)), "\ndata: ")
 		m.Board = []byte(strings.NewReplacer(`\u003c`, "<", `\u003e`, ">").Replace(strings.TrimSpace(data))) // JSON need not escape them

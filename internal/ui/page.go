@@ -19,6 +19,8 @@ type Moment struct {
 	Watcher string
 	// Root leads from the page's folder to the board's: "../", or nothing.
 	Root string
+	// Sample says that it is the built-in sample that is watched.
+	Sample bool
 	// Now is the time when the page is sent, on the clock that Board's times are
 	// of.
 	Now time.Duration
@@ -32,6 +34,7 @@ func Page(m Moment) []byte {
 		"{{build}}", Build(),
 		"{{look}}", look(m.Asked),
 		"{{root}}", m.Root,
+		"{{sample}}", sample(m.Sample),
 		"{{watcher}}", html.EscapeString(m.Watcher),
 		"{{view}}", html.EscapeString(m.Asked.Encode()),
 		"{{now}}", strconv.FormatFloat(m.Now.Seconds(), 'f', 3, 64),
@@ -50,4 +53,11 @@ func look(asked url.Values) string {
 		out += ` data-palette="` + html.EscapeString(palette) + `"`
 	}
 	return out
+}
+
+func sample(is bool) string {
+	if is {
+		return "1"
+	}
+	return ""
 }

@@ -109,6 +109,7 @@ func merged(first, second url.Values) url.Values {
 }
 
 func (s *Server) sendPage(c echo.Context, m ui.Moment) error {
+	m.Sample = s.o.Sample != nil
 	d := s.detail(asking(c))
 	return s.share(c, "page "+string(d)+" "+m.Watcher+"?"+m.Asked.Encode(), func() (kind string, body []byte, err error) {
 		m.Board, m.Now, err = s.o.Board.Snapshot(s.ctx, board.Filter{Sets: m.Asked["set"], Sites: m.Asked["site"], Bare: d == None})

@@ -6,7 +6,7 @@ import {HELD, MARK, far, fit, scale, scrolling} from "./layout.js";
 import {group, regroup} from "./groups.js";
 import {ANYWHERE, needs, ruler, spread, wrap} from "./names.js";
 import {Clock, read} from "./options.js";
-import {by, mark, put} from "./page.js";
+import {by, mark, meta, put} from "./page.js";
 import {Bars} from "./bars.js";
 import {Detail} from "./detail.js";
 import {Keys} from "./keys.js";
@@ -16,7 +16,6 @@ import {Stream} from "./stream.js";
 import {Tiles} from "./tiles.js";
 
 const root = document.documentElement;
-const meta = (name) => document.querySelector("meta[name=pharos-" + name + "]").content;
 const EMPTY = {s: "waiting", v: "", u: "", m: "", f: 0, k: null, r: false};
 const REST = 30; // a page rests for so many times as long as it painted, before it paints mere values again
 const MOST_REST = 2000; // milliseconds that it rests at most

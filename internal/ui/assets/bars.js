@@ -3,7 +3,7 @@
 
 import {DOT, NAMES, SIGNS, STATES} from "./words.js";
 import {banner, describe, together} from "./hops.js";
-import {by, item, make, put, rows} from "./page.js";
+import {button, by, item, keep, kept, make, meta, put, rows} from "./page.js";
 
 
 export class Bars {
@@ -21,11 +21,24 @@ export class Bars {
     this.icon = by("icon");
     this.shown = "";
     this.list = []; // all hops, in words
+    this.hint(by("hint"));
     const logo = by("logo");
     if (page.options.logo) {
       logo.src = page.address("logo/" + page.options.logo);
       logo.hidden = false;
     }
+  }
+
+  // hint tells newcomers where to begin, until they have closed it.
+  hint(el) {
+    if (!meta("sample") || kept("hint") === "closed") return;
+    el.hidden = false;
+    button("close", el, "\u00d7", () => {
+      el.hidden = true;
+      keep("hint", "closed");
+      this.page.arrange();
+      this.page.painter.show();
+    }).setAttribute("aria-label", "close this line");
   }
 
   name(title, tagline) {

@@ -1,5 +1,6 @@
 // Keyboard, remote control and mouse.
 
+import {said} from "./words.js";
 import {button, by, make} from "./page.js";
 
 const LIST = [["arrows", "move from tile to tile"], ["Tab", "move on: tiles, problems, hops"], ["Enter", "open what has the focus"], ["Escape", "close"], ["f", "full screen"], ["?", "this list"]];
@@ -13,6 +14,7 @@ export class Keys {
     this.help = by("keys");
     document.addEventListener("keydown", (event) => this.key(event));
     document.addEventListener("mousemove", () => this.awake());
+    document.addEventListener("mouseover", (event) => this.over(event.target.closest(".tile")));
     document.addEventListener("click", (event) => this.click(event.target));
     by("ask").addEventListener("click", () => this.list(true));
   }
@@ -20,6 +22,12 @@ export class Keys {
   awake() {
     this.moved = performance.now();
     document.documentElement.classList.remove("idle");
+  }
+
+  // over says all of a tile that a mouse rests on: its whole name and for how long, which it may have no room for.
+  over(el) {
+    const tile = el && this.page.faces[Number(el.id.slice(5))];
+    if (tile) el.title = said(tile, this.page.now());
   }
 
   tick() {

@@ -5,6 +5,28 @@ export function by(id) {
   return document.getElementById(id);
 }
 
+// meta is what the dashboard says in the page's head.
+export function meta(name) {
+  return document.querySelector("meta[name=pharos-" + name + "]").content;
+}
+
+// keep has the browser remember a word, where it is allowed to; kept is that word.
+export function keep(name, word) {
+  try {
+    localStorage.setItem("pharos-" + name, word);
+  } catch (e) {
+    return;
+  }
+}
+
+export function kept(name) {
+  try {
+    return localStorage.getItem("pharos-" + name);
+  } catch (e) {
+    return null;
+  }
+}
+
 // make adds an element to parent.
 export function make(kind, name, parent, text) {
   const el = document.createElement(kind);
