@@ -161,9 +161,14 @@ const census = `(() => {
   const Source = window.EventSource, later = window.setTimeout, never = window.clearTimeout, frame = window.requestAnimationFrame;
   window.EventSource = function (address) {
     c.sources++;
-    const source = new Source(address);
-    source.addEventListener("frame", () => c.heard++);
-    return source;
+    return new Source(address);
+  };
+  const Worker = window.SharedWorker;
+  window.SharedWorker = function (address) {
+    c.sources++;
+    const worker = new Worker(address);
+    worker.port.addEventListener("message", (event) => { if (event.data.kind === "frame") c.heard++; });
+    return worker;
   };
   window.setTimeout = (f, wait) => {
     const id = later(() => { c.timers.delete(id); f(); }, wait);

@@ -20,7 +20,7 @@ func TestPageOfOneWatcher(t *testing.T) {
 			})
 			p := open(t, d.URL+"/w/berlin.shop.checkout", 390, 844)
 			p.wait("document.querySelector('#detail pre') && document.querySelector('.held').innerText.includes('following')")
-			p.wait("document.title === '! 1 \u00b7 Checkout' && document.querySelectorAll('.tile').length === 1")
+			p.wait("document.title === '! 1 \u00b7 Checkout' && document.querySelectorAll('.tile').length === 1 && document.getElementById('pulse').textContent === 'live'")
 			shown := eval[string](p, "document.querySelector('#detail').innerText")
 			for _, want := range []string{"Checkout", "1.84", "slower than 1 s", "What people pay with", "https://wiki.example/checkout", "first byte"} {
 				if !strings.Contains(shown, want) {

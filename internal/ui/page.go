@@ -34,6 +34,7 @@ func Page(m Moment) []byte {
 		"{{build}}", Build(),
 		"{{look}}", look(m.Asked),
 		"{{root}}", m.Root,
+		"{{worker}}", "assets/"+Build()+"/share.js",
 		"{{sample}}", sample(m.Sample),
 		"{{watcher}}", html.EscapeString(m.Watcher),
 		"{{view}}", html.EscapeString(m.Asked.Encode()),

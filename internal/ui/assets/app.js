@@ -19,12 +19,13 @@ const root = document.documentElement;
 const EMPTY = {s: "waiting", v: "", u: "", m: "", f: 0, k: null, r: false};
 const REST = 30; // a page rests for so many times as long as it painted, before it paints mere values again
 const MOST_REST = 2000; // milliseconds that it rests at most
+const PATIENCE = 5000; // milliseconds in which an answer must come
 const STILL = 10000; // milliseconds for which the values of what is well stand, unless a change is large
 
 class Page {
   constructor() {
     this.options = read(meta("view"));
-    this.alone = meta("watcher"); // the id of the watcher that the page is of, if it is of one
+    this.only = meta("watcher"); // the id of the watcher that the page is of, if it is of one
     this.build = meta("build"); // or that of the state that the page carries: it knows of the views, too
     this.clock = new Clock(this.options);
     this.measure = ruler(getComputedStyle(document.body).fontFamily);
@@ -62,8 +63,14 @@ class Page {
     return url.href;
   }
 
+  // fetch gives up after a while: a browser has six connections to one server, and boards may have them all.
   fetch(path) {
-    return fetch(this.address(path), {cache: "no-store", credentials: "same-origin"});
+    let timer = 0;
+    const answer = fetch(this.address(path), {cache: "no-store", credentials: "same-origin"}), done = () => clearTimeout(timer);
+    answer.then(done, done);
+    return Promise.race([answer, new Promise((never, fail) => {
+      timer = setTimeout(() => fail(new Error("no answer within " + PATIENCE / 1000 + " s; are too many boards open in this browser?")), PATIENCE);
+    })]);
   }
 
   passed(names) {
@@ -129,6 +136,7 @@ class Page {
     root.classList.remove("still");
     this.painter.show();
     this.live();
+    this.stream.share(this.address(meta("worker")));
     this.stream.connect();
     this.tick();
   }
@@ -139,8 +147,8 @@ class Page {
     for (const t of message.tiles) this.told[t.i] = Object.assign({}, EMPTY, t);
     for (const set of message.sets) for (const i of set.tiles) if (this.told[i]) this.told[i].set = set.name;
     this.told.named = message.sets.filter((set) => set.name).length;
-    const only = this.told.find((t) => t && t.id === this.alone);
-    const made = this.alone ? group(only ? [{name: "", tiles: [only.i]}] : [], this.told, "", () => false)
+    const only = this.told.find((t) => t && t.id === this.only);
+    const made = this.only ? group(only ? [{name: "", tiles: [only.i]}] : [], this.told, "", () => false)
       : group(message.sets, this.told, this.options.merge, (name) => folds.indexOf(name.toLowerCase()) >= 0);
     this.sets = made.sets;
     this.units = made.units;
@@ -239,7 +247,7 @@ class Page {
     root.classList.toggle("narrow", this.narrow);
     this.upright = !this.narrow && width < height;
     root.classList.toggle("upright", this.upright);
-    root.classList.toggle("one", Boolean(this.alone));
+    root.classList.toggle("one", Boolean(this.only));
     this.floor = smallest();
   }
 
@@ -286,7 +294,7 @@ class Page {
     empty.hidden = !this.shape || this.sets.some((s) => s.tiles.length);
     if (empty.hidden) return;
     const there = this.hops.sets || [];
-    put(empty, this.alone ? "no watcher \u201c" + this.alone + "\u201d" : wanted.length ? "no set " + wanted.map((name) => "\u201c" + name + "\u201d").join(", ") + (there.length ? ": there are " + some(there, 8) : "") : this.options.query.get("site") ? "no watchers of site " + this.options.query.getAll("site").join(", ") : "no watchers yet");
+    put(empty, this.only ? "no watcher \u201c" + this.only + "\u201d" : wanted.length ? "no set " + wanted.map((name) => "\u201c" + name + "\u201d").join(", ") + (there.length ? ": there are " + some(there, 8) : "") : this.options.query.get("site") ? "no watchers of site " + this.options.query.getAll("site").join(", ") : "no watchers yet");
   }
 
   // rotate deals the sets to pages, each as full as its letters stay large, and lays out the page whose turn it is.

@@ -32,7 +32,7 @@ export class Detail {
     sheet.setAttribute("aria-labelledby", "detail-name");
     sheet.tabIndex = -1;
     const head = this.head = make("div", "sheet-head", sheet);
-    if (this.page.alone) make("a", "whole", head, "the whole board").href = this.page.address("");
+    if (this.page.only) make("a", "whole", head, "the whole board").href = this.page.address("");
     else button("close", head, "\u00d7", () => this.close()).setAttribute("aria-label", "close");
     const name = make("h2", "", head, title);
     name.id = "detail-name";
@@ -47,7 +47,7 @@ export class Detail {
     if (!tile) return;
     const now = this.page.now(), sheet = this.sheet(tile.name), head = this.head;
     this.id = tile.id;
-    this.live = Boolean(this.page.alone);
+    this.live = Boolean(this.page.only);
     this.asked = now;
     this.where = make("p", "where", head, tile.site || "");
     this.where.dir = "auto";
@@ -99,7 +99,7 @@ export class Detail {
   }
 
   close() {
-    if (this.root.hidden || this.page.alone) return;
+    if (this.root.hidden || this.page.only) return;
     this.root.hidden = true;
     this.root.textContent = "";
     this.id = "";
@@ -201,7 +201,7 @@ export class Detail {
       make("pre", "", body, d.detail).dir = "auto";
     }
     fact("id", d.id);
-    if (!this.page.alone) make("a", "", body, "a page of this watcher alone").href = this.page.address("w/" + encodeURIComponent(d.id));
+    if (!this.page.only) make("a", "", body, "a page of this watcher alone").href = this.page.address("w/" + encodeURIComponent(d.id));
   }
 }
 

@@ -1,4 +1,5 @@
-// The line to the dashboard: one EventSource at a time, made anew for ever, and the board's clock as heard over it.
+// The line to the dashboard: one stream of events at a time, made anew for ever, and the board's clock as heard over it. The
+// stream is shared with the browser's other tabs where it has workers for that.
 
 const SILENCE = 3; // seconds without a byte, or behind, after which the board is no longer to be believed
 const GIVE_UP = 6; // seconds without a byte after which the connection is thrown away
@@ -14,7 +15,10 @@ export class Stream {
   constructor(address, on) {
     this.address = address;
     this.on = on;
-    this.source = null;
+    this.port = null; // to the worker that has the stream
+    this.n = 0; // which of its connections is ours
+    this.source = null; // or else a stream of our own
+    this.open = false; // connected or connecting
     this.again = 0; // when to connect next; 0: connected or connecting
     this.failures = 0;
     this.heard = monotonic(); // when the last event came, or the page
@@ -27,11 +31,52 @@ export class Stream {
     this.looked = [monotonic(), Date.now() / 1000];
   }
 
+  // share has the stream come by a worker, if the browser has such; its script is at this address.
+  share(script) {
+    if (!window.SharedWorker) return;
+    try {
+      const worker = new SharedWorker(script);
+      worker.onerror = () => this.alone();
+      this.port = worker.port;
+    } catch (e) {
+      return;
+    }
+    this.port.onmessage = (event) => this.told(event.data);
+    window.addEventListener("pagehide", () => this.say("bye"));
+    window.addEventListener("pageshow", (event) => event.persisted && this.connect());
+  }
+
+  say(kind) {
+    if (this.port) this.port.postMessage({kind: kind, address: this.address, after: this.n});
+  }
+
+  // told is what the worker says. A connection that it has made for another tab is one for us, too.
+  told(message) {
+    if (!this.port || message.n < this.n) return;
+    this.n = message.n;
+    if (message.kind === "fail") return this.open && this.fail();
+    if (!this.open) {
+      this.open = true;
+      this.again = 0;
+      this.opened = monotonic();
+    }
+    this.hear(message.kind, message.data);
+  }
+
+  // alone does without a worker: there is none that answers.
+  alone() {
+    if (!this.port || this.n) return;
+    this.port = null;
+    this.connect();
+  }
+
   connect() {
     this.close();
     this.again = 0;
     this.opened = monotonic();
+    this.open = true;
     this.fresh = false; // an event came over this connection
+    if (this.port) return this.say("open");
     const source = new EventSource(this.address);
     this.source = source;
     for (const kind of ["board", "frame", "beat"]) {
@@ -42,6 +87,7 @@ export class Stream {
   }
 
   close() {
+    this.open = false;
     if (this.source) {
       this.source.onerror = null;
       this.source.close();
@@ -51,6 +97,7 @@ export class Stream {
 
   fail() {
     this.close();
+    if (this.port && !this.n) return this.alone();
     const wait = Math.min(APART, 0.25 * Math.pow(2, this.failures));
     this.failures++;
     this.again = monotonic() + wait * (0.5 + Math.random() / 2);
@@ -72,12 +119,13 @@ export class Stream {
 
   // tend is called every second, and connects again when it is time to.
   tend() {
+    this.say("here");
     if (this.slept()) return;
     const now = monotonic();
     // A board that has not come whole yet may take longer, the more often it did not.
     const patience = this.fresh ? GIVE_UP : GIVE_UP * Math.min(4, this.failures + 1);
     if (this.again && now >= this.again) this.connect();
-    else if (this.source && now - Math.max(this.fresh ? this.heard : 0, this.opened) > patience) this.fail();
+    else if (this.open && now - Math.max(this.fresh ? this.heard : 0, this.opened) > patience) this.fail();
   }
 
   hear(kind, data) {
