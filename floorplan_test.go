@@ -34,7 +34,7 @@ var plan = map[string][]string{
 	"internal/dashboard":    {"internal/pharos", "internal/field", "internal/config", "internal/board", "internal/bus", "internal/ui", "internal/web", "golang.org/x/sync"},
 	"internal/allinone":     {"internal/pharos", "internal/config", "internal/keys", "internal/bus", "internal/bus/embedded", "internal/prober", "internal/dashboard", "internal/web", "golang.org/x/sync"},
 	"internal/cli":          {"internal/pharos", "internal/field", "internal/config", "internal/keys", "internal/bus", "github.com/alecthomas/kong", "golang.org/x/crypto", "golang.org/x/term"},
-	"internal/pharostest":   {"internal/pharos", "internal/config", "internal/bus/embedded", "github.com/nats-io/nats.go", "github.com/chromedp", "go.uber.org/goleak"}, // tests alone import it
+	"internal/pharostest":   {"internal/pharos", "internal/config", "internal/bus/embedded", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/chromedp", "go.uber.org/goleak"}, // tests alone import it
 	"cmd/prober":            {"internal/pharos", "internal/keys", "internal/cli", "internal/prober", "golang.org/x/sync"},
 	"cmd/dashboard":         {"internal/pharos", "internal/bus", "internal/cli", "internal/config", "internal/dashboard", "internal/keys", "golang.org/x/sync"},
 	"cmd/allinone":          {"internal/pharos", "internal/cli", "internal/config", "internal/allinone", "internal/keys", "golang.org/x/sync"},

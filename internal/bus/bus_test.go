@@ -4,57 +4,23 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
 	"pharos/internal/bus"
 	"pharos/internal/bus/embedded"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long a test waits for what must come.
-const patience = 20 * time.Second
-
 var quiet = slog.New(slog.DiscardHandler)
-
-func startBroker(t testing.TB, o embedded.Options) *embedded.Server {
-	t.Helper()
-	o.Log = quiet
-	s, err := embedded.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-// startPlain starts a server with options that the embedded one does not have.
-func startPlain(t testing.TB, o *server.Options) *server.Server {
-	t.Helper()
-	o.Host, o.Port, o.NoSigs, o.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
-	if o.JetStream {
-		o.StoreDir = t.TempDir()
-	}
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
-		t.Fatal("the server is not ready")
-	}
-	return s
-}
 
 // links collects what OnLink hears.
 type links struct {
@@ -75,7 +41,7 @@ func (l *links) add(link bus.Link) {
 // as wanted.
 func (l *links) wait(t testing.TB, what string, want func(bus.Link) bool) bus.Link {
 	t.Helper()
-	end := time.After(patience)
+	end := time.After(pharostest.Patience)
 	for {
 		l.mu.Lock()
 		all, news := l.all, l.news
@@ -107,28 +73,17 @@ func connect(t testing.TB, o bus.Options) (*bus.Conn, *links) {
 
 func closeNow(t testing.TB, c *bus.Conn) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), pharostest.Patience)
 	defer cancel()
 	if err := c.Close(ctx); err != nil {
 		t.Error(err)
 	}
 }
 
-func await[T any](t testing.TB, what string, ch <-chan T) T {
-	t.Helper()
-	select {
-	case v := <-ch:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("waiting for %s: nothing came", what)
-		panic("unreachable")
-	}
-}
-
 // connected waits for the connection: Publish is an error before.
 func connected(t testing.TB, c *bus.Conn) *bus.Conn {
 	t.Helper()
-	await(t, "the connection", c.Connected())
+	pharostest.Await(t, "the connection", c.Connected())
 	return c
 }
 
@@ -139,20 +94,15 @@ func publish(t testing.TB, c *bus.Conn, subject, data string) {
 	}
 }
 
-// inBackground runs a blocking call until the test ends or stop is called.
+// inBackground runs what ends with its connection at the latest.
 func inBackground(t testing.TB, run func(context.Context) error) (stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := await(t, "the end", done); err != nil && !errors.Is(err, bus.ErrClosed) {
-			t.Error(err)
+	return pharostest.Run(t, func(ctx context.Context) error {
+		if err := run(ctx); !errors.Is(err, bus.ErrClosed) {
+			return err
 		}
+		return nil
 	})
-	t.Cleanup(stop)
-	return stop
 }
 
 // listening makes sure that c's subscriptions are known to the server before
@@ -223,10 +173,10 @@ func TestConnectSaysWhichOptionIsBad(t *testing.T) {
 }
 
 func TestPublishSaysWhyItCannot(t *testing.T) {
-	broker := startBroker(t, embedded.Options{})
+	broker := pharostest.Broker(t, embedded.Options{})
 	c, _ := connect(t, bus.Options{InProcess: broker})
 	connected(t, c)
-	away, _ := connect(t, bus.Options{URL: "nats://" + freeAddress(t)})
+	away, _ := connect(t, bus.Options{URL: "nats://" + pharostest.FreeAddress(t)})
 	closed, _ := connect(t, bus.Options{InProcess: broker})
 	closeNow(t, closed)
 	subject := pharos.ResultSubject("p1", "hq.shop.home")
@@ -261,24 +211,14 @@ func TestPublishSaysWhyItCannot(t *testing.T) {
 	}
 }
 
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestConnectBeforeTheServerIsThere(t *testing.T) {
-	address := freeAddress(t)
+	address := pharostest.FreeAddress(t)
 	c, heard := connect(t, bus.Options{URL: "nats://hq:secret@" + address, User: "hq", Password: "secret"})
 	down := heard.wait(t, "down for a reason", func(l bus.Link) bool { return !l.Up && strings.Contains(l.Error, "refused") })
 	if down.URL != "nats://"+address {
 		t.Errorf("URL %q, want %q", down.URL, "nats://"+address)
 	}
-	startBroker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "secret"}}})
+	pharostest.Broker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "secret"}}})
 	connected(t, c)
 	got := heard.wait(t, "up", func(l bus.Link) bool { return l.Up })
 	if want := (bus.Link{Up: true, URL: "nats://" + address, Connects: 1}); got != want {
@@ -288,31 +228,31 @@ func TestConnectBeforeTheServerIsThere(t *testing.T) {
 }
 
 func TestConnectWithAWrongPasswordKeepsTrying(t *testing.T) {
-	address := freeAddress(t)
-	first := startBroker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "old"}}})
+	address := pharostest.FreeAddress(t)
+	first := pharostest.Broker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "old"}}})
 	c, heard := connect(t, bus.Options{URL: "nats://" + address, User: "hq", Password: "new"})
 	heard.wait(t, "down for its password", func(l bus.Link) bool { return strings.Contains(l.Error, "refuses our key or password") })
 	// Twice the same refusal is where the library would give up.
 	time.Sleep(2 * time.Second)
 	first.Close()
-	startBroker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "new"}}})
+	pharostest.Broker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "new"}}})
 	connected(t, c)
 }
 
 func TestLink(t *testing.T) {
 	t.Run("tells of an outage and signals each connect", func(t *testing.T) {
-		address := freeAddress(t)
-		broker := startBroker(t, embedded.Options{Listen: address})
+		address := pharostest.FreeAddress(t)
+		broker := pharostest.Broker(t, embedded.Options{Listen: address})
 		c, heard := connect(t, bus.Options{URL: address})
 		connected(t, c)
 		broker.Close()
 		heard.wait(t, "down", func(l bus.Link) bool { return !l.Up && l.Connects == 1 && l.Error != "" })
-		startBroker(t, embedded.Options{Listen: address})
+		pharostest.Broker(t, embedded.Options{Listen: address})
 		connected(t, c)
 		heard.wait(t, "up again", func(l bus.Link) bool { return l.Up && l.Connects == 2 && l.Error == "" })
 	})
 	t.Run("names a right that is missing", func(t *testing.T) {
-		s := startPlain(t, &server.Options{Users: []*server.User{{Username: "hq", Password: "secret", Permissions: &server.Permissions{
+		s := pharostest.PlainBroker(t, &server.Options{Users: []*server.User{{Username: "hq", Password: "secret", Permissions: &server.Permissions{
 			Publish:   &server.SubjectPermission{Allow: []string{"pharos.result.hq.>"}},
 			Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_hq.>"}},
 		}}}})
@@ -333,7 +273,7 @@ func TestLink(t *testing.T) {
 }
 
 func TestRefusedSubscriptionsAreNamed(t *testing.T) {
-	s := startPlain(t, &server.Options{MaxSubs: 2})
+	s := pharostest.PlainBroker(t, &server.Options{MaxSubs: 2})
 	c, heard := connect(t, bus.Options{URL: s.ClientURL()})
 	connected(t, c)
 	follow(t, c, bus.Follow{})
@@ -343,7 +283,7 @@ func TestRefusedSubscriptionsAreNamed(t *testing.T) {
 }
 
 func TestAnotherServerIsTried(t *testing.T) {
-	first, second := startPlain(t, &server.Options{}), startPlain(t, &server.Options{})
+	first, second := pharostest.PlainBroker(t, &server.Options{}), pharostest.PlainBroker(t, &server.Options{})
 	c, _ := connect(t, bus.Options{URL: first.ClientURL()})
 	connected(t, c)
 	if c.TryAnother() {
@@ -361,7 +301,7 @@ func TestAnotherServerIsTried(t *testing.T) {
 func TestClose(t *testing.T) {
 	t.Run("sends what was published, and can be done twice", func(t *testing.T) {
 		const messages = 2000
-		broker := startBroker(t, embedded.Options{Listen: "127.0.0.1:0"})
+		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		there, _ := connect(t, bus.Options{InProcess: broker})
 		got := listen(t, connected(t, there), "pharos.result.>")
 		c, heard := connect(t, bus.Options{URL: broker.Addr()})
@@ -372,12 +312,12 @@ func TestClose(t *testing.T) {
 		closeNow(t, c)
 		closeNow(t, c)
 		for range messages {
-			await(t, "all messages", got)
+			pharostest.Await(t, "all messages", got)
 		}
 		heard.wait(t, "closed", func(l bus.Link) bool { return !l.Up && l.Error == "closed" })
 	})
 	t.Run("ends what listens", func(t *testing.T) {
-		broker := startBroker(t, embedded.Options{})
+		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		connected(t, c)
 		ended := make(chan error, 2)
@@ -385,13 +325,13 @@ func TestClose(t *testing.T) {
 		go func() { ended <- c.Follow(context.Background(), bus.Follow{Handle: func(bus.Message) {}}) }()
 		closeNow(t, c)
 		for range 2 {
-			if err := await(t, "the end", ended); !errors.Is(err, bus.ErrClosed) {
+			if err := pharostest.Await(t, "the end", ended); !errors.Is(err, bus.ErrClosed) {
 				t.Errorf("error %v, want ErrClosed", err)
 			}
 		}
 	})
 	t.Run("does not wait for a server that is not there", func(t *testing.T) {
-		c, _ := connect(t, bus.Options{URL: freeAddress(t)})
+		c, _ := connect(t, bus.Options{URL: pharostest.FreeAddress(t)})
 		began := time.Now()
 		closeNow(t, c)
 		if took := time.Since(began); took > 2*time.Second {
@@ -399,7 +339,7 @@ func TestClose(t *testing.T) {
 		}
 	})
 	t.Run("ends with its context", func(t *testing.T) {
-		broker := startBroker(t, embedded.Options{})
+		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -407,15 +347,4 @@ func TestClose(t *testing.T) {
 			t.Errorf("error %v, want none or that of the context", err)
 		}
 	})
-}
-
-// admin is a connection that bypasses what is tested.
-func admin(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
-	t.Helper()
-	nc, err := nats.Connect(url, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	return nc
 }

@@ -13,63 +13,27 @@ import (
 	"testing"
 
 	"pharos/internal/bus"
+	"pharos/internal/pharostest"
 )
 
 // fakeServer says hello to each connection, and answers each ping; dialed
 // receives at each connection.
 func fakeServer(t *testing.T, hello string) (address string, dialed <-chan struct{}) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	count := make(chan struct{})
-	ended := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			stop := context.AfterFunc(t.Context(), func() { conn.Close() }) // and whoever reads from it finds out
-			wg.Go(func() {
-				defer stop()
-				defer conn.Close()
-				wg.Go(func() {
-					select {
-					case count <- struct{}{}:
-					case <-ended:
-					}
-				})
-				if _, err := io.WriteString(conn, hello+"\r\n"); err != nil || !strings.HasPrefix(hello, "INFO") {
+	count := make(chan struct{}, 1<<16)
+	return pharostest.Serve(t, func(conn net.Conn) {
+		count <- struct{}{}
+		if _, err := io.WriteString(conn, hello+"\r\n"); err != nil || !strings.HasPrefix(hello, "INFO") {
+			return
+		}
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "PING") {
+				if _, err := io.WriteString(conn, "PONG\r\n"); err != nil {
 					return
 				}
-				for lines := bufio.NewScanner(conn); lines.Scan(); {
-					if strings.HasPrefix(lines.Text(), "PING") {
-						if _, err := io.WriteString(conn, "PONG\r\n"); err != nil {
-							return
-						}
-					}
-				}
-			})
-		}
-	})
-	t.Cleanup(func() { close(ended); l.Close(); wg.Wait() })
-	return l.Addr().String(), count
-}
-
-// ignore lets a server's connections be.
-func ignore(t *testing.T, dialed <-chan struct{}) {
-	go func() {
-		for {
-			select {
-			case <-dialed:
-			case <-t.Context().Done():
-				return
 			}
 		}
-	}()
+	}), count
 }
 
 // logged is a log that can be read while it is written.
@@ -92,15 +56,7 @@ func (l *logged) lines() []string {
 
 func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
 	address, dialed := fakeServer(t, "this is no NATS")
-	addresses := []string{address}
-	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addresses = append(addresses, l.Addr().String())
-		l.Close()
-	}
+	addresses := []string{address, pharostest.FreeAddress(t), pharostest.FreeAddress(t)}
 	var log logged
 	l := &links{news: make(chan struct{})}
 	c, err := bus.Connect(context.Background(), bus.Options{URL: strings.Join(addresses, ","), Log: slog.New(slog.NewTextHandler(&log, nil)), OnLink: l.add})
@@ -109,7 +65,7 @@ func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
 	}
 	t.Cleanup(func() { closeNow(t, c) })
 	for range 5 { // rounds through all three
-		await(t, "an attempt at the one that is there", dialed)
+		pharostest.Await(t, "an attempt at the one that is there", dialed)
 	}
 	seen := map[string]int{}
 	for _, line := range log.lines() {
@@ -127,38 +83,20 @@ func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
 }
 
 func TestAHandshakeThatFailsIsSaidAlsoAfterTheFirstAttempt(t *testing.T) {
-	// At the first attempt nobody is there.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address := pharostest.FreeAddress(t)
+	_, heard := connect(t, bus.Options{URL: address}) // at the first attempt nobody is there
+	l, err := net.Listen("tcp", address)
 	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	_, heard := connect(t, bus.Options{URL: address})
-	if l, err = net.Listen("tcp", address); err != nil {
 		t.Skipf("another has taken %s: %v", address, err)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			fmt.Fprint(conn, "this is no NATS\r\n")
-			conn.Close()
-		}
-	})
-	defer wg.Wait()
-	defer l.Close()
+	pharostest.ServeOn(t, l, func(c net.Conn) { fmt.Fprint(c, "this is no NATS\r\n") })
 	heard.wait(t, "down for what the server says", func(l bus.Link) bool { return strings.Contains(l.Error, "INFO not received") })
 }
 
 func TestAServerThatIsTooOldIsNamedWithWhatIsNeeded(t *testing.T) {
 	for version, old := range map[string]bool{"2.9.25": true, "2.10.0": false, "1.4.0": true, "3.0.0": false, "2.12.0-beta.1": false} {
 		t.Run(version, func(t *testing.T) {
-			address, dialed := fakeServer(t, fmt.Sprintf(`INFO {"server_id":"x","version":%q,"proto":1,"headers":true,"max_payload":1048576,"jetstream":true}`, version))
-			ignore(t, dialed)
+			address, _ := fakeServer(t, fmt.Sprintf(`INFO {"server_id":"x","version":%q,"proto":1,"headers":true,"max_payload":1048576,"jetstream":true}`, version))
 			c, l := connect(t, bus.Options{URL: address})
 			inBackground(t, func(ctx context.Context) error { return c.Follow(ctx, bus.Follow{Handle: func(bus.Message) {}}) })
 			link := l.wait(t, "without a store", func(l bus.Link) bool { return l.Up && l.Error != "" })
@@ -171,8 +109,7 @@ func TestAServerThatIsTooOldIsNamedWithWhatIsNeeded(t *testing.T) {
 }
 
 func TestAPasswordDoesNotTravelWithoutTLS(t *testing.T) {
-	address, dialed := fakeServer(t, `INFO {"server_id":"x","version":"2.12.0","proto":1,"headers":true,"max_payload":1048576}`)
-	ignore(t, dialed)
+	address, _ := fakeServer(t, `INFO {"server_id":"x","version":"2.12.0","proto":1,"headers":true,"max_payload":1048576}`)
 	_, port, _ := net.SplitHostPort(address)
 	beyond := "nats://0.0.0.0:" + port // this machine, but nothing says so
 	for name, row := range map[string]struct {

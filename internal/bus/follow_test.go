@@ -18,6 +18,7 @@ import (
 	"pharos/internal/bus"
 	"pharos/internal/bus/embedded"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // event is what a follower hears: a message, or the end of a snapshot.
@@ -39,7 +40,7 @@ func untilDone(t testing.TB, heard <-chan event) []bus.Message {
 	t.Helper()
 	var all []bus.Message
 	for {
-		e := await(t, "the end of the snapshot", heard)
+		e := pharostest.Await(t, "the end of the snapshot", heard)
 		if e.done {
 			return all
 		}
@@ -51,7 +52,7 @@ func untilDone(t testing.TB, heard <-chan event) []bus.Message {
 func untilData(t testing.TB, heard <-chan event, data string) bus.Message {
 	t.Helper()
 	for {
-		if e := await(t, "message "+data, heard); !e.done && string(e.message.Data) == data {
+		if e := pharostest.Await(t, "message "+data, heard); !e.done && string(e.message.Data) == data {
 			return e.message
 		}
 	}
@@ -75,7 +76,7 @@ func TestFollow(t *testing.T) {
 		memory bool
 	}{"in memory": {"", true}, "in files": {t.TempDir(), false}} {
 		t.Run("brings the last value of each subject with its age, then what is live, "+name, func(t *testing.T) {
-			broker := startBroker(t, embedded.Options{StoreDir: o.dir})
+			broker := pharostest.Broker(t, embedded.Options{StoreDir: o.dir})
 			c, heard := connect(t, bus.Options{InProcess: broker})
 			first, stop := follow(t, c, bus.Follow{Create: true, Memory: o.memory})
 			untilDone(t, first)
@@ -111,7 +112,7 @@ func TestFollow(t *testing.T) {
 
 	t.Run("misses nothing and never goes back while messages arrive", func(t *testing.T) {
 		const subjects = 50
-		broker := startBroker(t, embedded.Options{Listen: "127.0.0.1:0"})
+		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		maker, _ := connect(t, bus.Options{InProcess: broker})
 		made, stop := follow(t, maker, bus.Follow{Create: true, Memory: true})
 		untilDone(t, made)
@@ -143,14 +144,14 @@ func TestFollow(t *testing.T) {
 				}
 			}
 		})
-		await(t, "the first messages", running)
+		pharostest.Await(t, "the first messages", running)
 		c, _ := connect(t, bus.Options{URL: broker.Addr()})
 		heard, _ := follow(t, c, bus.Follow{})
 		newest := make(map[string]int)
 		done, end, last, missing := false, false, -1, subjects
 		for missing > 0 {
 			if end && last < 0 {
-				last = await(t, "the last round", rounds)
+				last = pharostest.Await(t, "the last round", rounds)
 				for _, n := range newest {
 					if n == last {
 						missing--
@@ -160,7 +161,7 @@ func TestFollow(t *testing.T) {
 			}
 			// One that was too early to be heard and too late to be read comes with
 			// the next look at the store.
-			e := await(t, fmt.Sprintf("the last round, %d, of %d of %d watchers", last, missing, subjects), heard)
+			e := pharostest.Await(t, fmt.Sprintf("the last round, %d, of %d of %d watchers", last, missing, subjects), heard)
 			if e.done {
 				if !done {
 					close(enough)
@@ -187,8 +188,8 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("finds what was stored in files before a restart", func(t *testing.T) {
-		dir, address := t.TempDir(), freeAddress(t)
-		broker := startBroker(t, embedded.Options{StoreDir: dir, Listen: address})
+		dir, address := t.TempDir(), pharostest.FreeAddress(t)
+		broker := pharostest.Broker(t, embedded.Options{StoreDir: dir, Listen: address})
 		c, _ := connect(t, bus.Options{URL: address})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		untilDone(t, heard)
@@ -196,7 +197,7 @@ func TestFollow(t *testing.T) {
 		untilData(t, heard, "before")
 		untilStored(t, 1, broker.Addr())
 		broker.Close()
-		startBroker(t, embedded.Options{StoreDir: dir, Listen: address})
+		pharostest.Broker(t, embedded.Options{StoreDir: dir, Listen: address})
 		m := untilData(t, heard, "before")
 		if !m.Snapshot || m.Age <= 0 {
 			t.Errorf("message %+v, want it from the snapshot", m)
@@ -204,8 +205,8 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("asks for everything again after a restart that lost it", func(t *testing.T) {
-		address := freeAddress(t)
-		broker := startBroker(t, embedded.Options{Listen: address})
+		address := pharostest.FreeAddress(t)
+		broker := pharostest.Broker(t, embedded.Options{Listen: address})
 		prober, proberLinks := connect(t, bus.Options{URL: address})
 		connected(t, prober)
 		c, links := connect(t, bus.Options{URL: address})
@@ -213,23 +214,23 @@ func TestFollow(t *testing.T) {
 		refreshes := listen(t, connected(t, c), pharos.SubjectRefresh)
 		heard, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
 		untilDone(t, heard)
-		await(t, "the refresh for a new store", refreshes)
+		pharostest.Await(t, "the refresh for a new store", refreshes)
 		broker.Close()
-		startBroker(t, embedded.Options{Listen: address})
+		pharostest.Broker(t, embedded.Options{Listen: address})
 		links.wait(t, "connected again", func(l bus.Link) bool { return hasStore(l) && l.Connects == 2 })
-		await(t, "the refresh for an empty store", refreshes)
+		pharostest.Await(t, "the refresh for an empty store", refreshes)
 		proberLinks.wait(t, "connected again", func(l bus.Link) bool { return l.Up && l.Connects == 2 })
 		publish(t, prober, "pharos.result.hq.p1.shop.home", "again")
 		untilData(t, heard, "again")
 	})
 
 	t.Run("makes a store anew that was deleted", func(t *testing.T) {
-		broker := startBroker(t, embedded.Options{Listen: "127.0.0.1:0"})
+		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		refreshes := listen(t, connected(t, c), pharos.SubjectRefresh)
 		heard, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
 		untilDone(t, heard)
-		await(t, "the refresh for a new store", refreshes)
+		pharostest.Await(t, "the refresh for a new store", refreshes)
 		publish(t, c, "pharos.result.hq.p1.shop.home", "1")
 		untilData(t, heard, "1")
 
@@ -237,7 +238,7 @@ func TestFollow(t *testing.T) {
 		if err := js.DeleteStream(t.Context(), "PHAROS"); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the refresh for the store made anew", refreshes)
+		pharostest.Await(t, "the refresh for the store made anew", refreshes)
 		if _, err := js.Publish(t.Context(), "pharos.result.hq.p1.shop.home", []byte("2")); err != nil { // returns when it is stored
 			t.Fatal(err)
 		}
@@ -250,7 +251,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("reads a store that another made anew, and is told when there is none", func(t *testing.T) {
-		broker := startBroker(t, embedded.Options{Listen: "127.0.0.1:0"})
+		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		c, links := connect(t, bus.Options{InProcess: broker})
 		heard, _ := follow(t, c, bus.Follow{})
 		untilDone(t, heard)
@@ -285,7 +286,7 @@ func TestFollow(t *testing.T) {
 
 	t.Run("takes another snapshot when it was too slow", func(t *testing.T) {
 		const messages = 500
-		broker := startBroker(t, embedded.Options{})
+		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		events := make(chan event, 1<<16)
 		held := make(chan struct{})
@@ -309,13 +310,13 @@ func TestFollow(t *testing.T) {
 			publish(t, sender, fmt.Sprintf("pharos.result.hq.p1.shop.w%d", n), "1")
 		}
 		closeNow(t, sender) // all are at the server
-		if err := admin(t, "", nats.InProcessServer(broker)).FlushTimeout(patience); err != nil {
+		if err := pharostest.Connect(t, "", nats.InProcessServer(broker)).FlushTimeout(pharostest.Patience); err != nil {
 			t.Fatal(err)
 		}
 		close(held)
 		seen := make(map[string]bool)
 		for done := false; len(seen) < messages || !done; {
-			e := await(t, "all messages and the end of a snapshot", events)
+			e := pharostest.Await(t, "all messages and the end of a snapshot", events)
 			if done = e.done; !done {
 				seen[e.message.Subject] = true
 			}
@@ -326,12 +327,12 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("works live and asks for a refresh without JetStream", func(t *testing.T) {
-		s := startPlain(t, &server.Options{})
+		s := pharostest.PlainBroker(t, &server.Options{})
 		c, links := connect(t, bus.Options{URL: s.ClientURL()})
 		refreshes := listen(t, connected(t, c), pharos.SubjectRefresh)
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		untilDone(t, heard)
-		await(t, "the refresh", refreshes)
+		pharostest.Await(t, "the refresh", refreshes)
 		links.wait(t, "without a store", func(l bus.Link) bool {
 			return l.Up && !l.Store && l.Error == "NATS keeps no last values: no JetStream here"
 		})
@@ -340,7 +341,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("without rights on the store works live and names the right", func(t *testing.T) {
-		s := startPlain(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "wall", Password: "secret", Permissions: &server.Permissions{
+		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "wall", Password: "secret", Permissions: &server.Permissions{
 			Publish:   &server.SubjectPermission{Allow: []string{"pharos.refresh"}},
 			Subscribe: &server.SubjectPermission{Allow: []string{"pharos.>", "_INBOX_wall.>"}},
 		}}, {Username: "hq", Password: "secret"}}})
@@ -356,7 +357,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("with the least rights takes its snapshot", func(t *testing.T) {
-		s := startPlain(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "wall", Password: "secret", Permissions: &server.Permissions{
+		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "wall", Password: "secret", Permissions: &server.Permissions{
 			Publish: &server.SubjectPermission{Allow: []string{"pharos.refresh", "$JS.API.STREAM.INFO.PHAROS", "$JS.API.CONSUMER.CREATE.PHAROS.>", "$JS.API.CONSUMER.MSG.NEXT.PHAROS.*",
 				"$JS.API.STREAM.INFO.PHAROS_PUSH", "$JS.API.CONSUMER.CREATE.PHAROS_PUSH.>", "$JS.API.CONSUMER.MSG.NEXT.PHAROS_PUSH.*"}},
 			Subscribe: &server.SubjectPermission{Allow: []string{"pharos.>", "_INBOX_wall.>"}},
@@ -378,7 +379,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("takes no answer of the store for a message", func(t *testing.T) {
-		s := startPlain(t, &server.Options{JetStream: true})
+		s := pharostest.PlainBroker(t, &server.Options{JetStream: true})
 		c, _ := connect(t, bus.Options{URL: s.ClientURL()})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		untilDone(t, heard)
@@ -414,7 +415,7 @@ func TestFollow(t *testing.T) {
 		untilStored(t, 4, s.ClientURL())
 		publish(t, c, "pharos.result.hq.p1.shop.home", "the end")
 		for e := (event{}); string(e.message.Data) != "the end"; {
-			if e = await(t, "the end", heard); e.message.Subject != "pharos.result.hq.p1.shop.home" {
+			if e = pharostest.Await(t, "the end", heard); e.message.Subject != "pharos.result.hq.p1.shop.home" {
 				t.Errorf("%q says %q", e.message.Subject, e.message.Data)
 			}
 		}
@@ -432,13 +433,13 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("reads past what looks like a word of the server", func(t *testing.T) {
-		s := startPlain(t, &server.Options{JetStream: true})
+		s := pharostest.PlainBroker(t, &server.Options{JetStream: true})
 		c, _ := connect(t, bus.Options{URL: s.ClientURL()})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		untilDone(t, heard)
 		odd := nats.NewMsg("pharos.push.ci.jobs.a")
 		odd.Header = nats.Header{"Status": {"409"}, "Description": {"Consumer Deleted"}}
-		if err := admin(t, s.ClientURL()).PublishMsg(odd); err != nil {
+		if err := pharostest.Connect(t, s.ClientURL()).PublishMsg(odd); err != nil {
 			t.Fatal(err)
 		}
 		for n := range 3 {
@@ -456,7 +457,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("makes the store as small as the server wants it", func(t *testing.T) {
-		s := startPlain(t, &server.Options{JetStream: true, JetStreamMaxMemory: 20 << 20, JetStreamMaxStore: 20 << 20})
+		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, JetStreamMaxMemory: 20 << 20, JetStreamMaxStore: 20 << 20})
 		c, links := connect(t, bus.Options{URL: s.ClientURL()})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		untilDone(t, heard)
@@ -472,7 +473,7 @@ func TestFollow(t *testing.T) {
 
 	t.Run("brings ten thousand", func(t *testing.T) {
 		const messages = 10_000
-		broker := startBroker(t, embedded.Options{})
+		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		made, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
 		untilDone(t, made)
@@ -495,11 +496,11 @@ func TestFollow(t *testing.T) {
 // taken as many messages since it was made.
 func untilStored(t testing.TB, messages uint64, url string, opts ...nats.Option) {
 	t.Helper()
-	js, err := jetstream.New(admin(t, url, opts...))
+	js, err := jetstream.New(pharostest.Connect(t, url, opts...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(pharostest.Patience); ; time.Sleep(time.Millisecond) {
 		s, err := js.Stream(t.Context(), "PHAROS")
 		if err != nil {
 			t.Fatal(err)
@@ -514,7 +515,7 @@ func untilStored(t testing.TB, messages uint64, url string, opts ...nats.Option)
 
 func stream(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
-	js, err := jetstream.New(admin(t, url))
+	js, err := jetstream.New(pharostest.Connect(t, url))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -524,7 +525,7 @@ func stream(t testing.TB, url string) jetstream.JetStream {
 func TestLast(t *testing.T) {
 	mark := bus.Message{Subject: pharos.HeartbeatSubject("hq", "p1"), Data: []byte("{}")}
 	short := func(t *testing.T) context.Context {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), pharostest.Patience)
 		t.Cleanup(cancel)
 		return ctx
 	}
@@ -535,7 +536,7 @@ func TestLast(t *testing.T) {
 
 	t.Run("returns what is stored, with its age, and needs few rights", func(t *testing.T) {
 		const watchers = 600 // more than are asked for at once
-		s := startPlain(t, &server.Options{JetStream: true, Users: []*server.User{prober, {Username: "wall", Password: "secret"}}})
+		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{prober, {Username: "wall", Password: "secret"}}})
 		wall, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "wall", Password: "secret"})
 		heard, _ := follow(t, wall, bus.Follow{Create: true})
 		untilDone(t, heard)
@@ -577,8 +578,8 @@ func TestLast(t *testing.T) {
 	})
 	t.Run("says that there is no store, though a dashboard listens", func(t *testing.T) {
 		for name, s := range map[string]*server.Server{
-			"no JetStream": startPlain(t, &server.Options{}),
-			"no stream":    startPlain(t, &server.Options{JetStream: true}),
+			"no JetStream": pharostest.PlainBroker(t, &server.Options{}),
+			"no stream":    pharostest.PlainBroker(t, &server.Options{JetStream: true}),
 		} {
 			wall, _ := connect(t, bus.Options{URL: s.ClientURL()})
 			listen(t, connected(t, wall), "pharos.>")
@@ -589,7 +590,7 @@ func TestLast(t *testing.T) {
 		}
 	})
 	t.Run("waits for the connection, no longer than it may", func(t *testing.T) {
-		c, _ := connect(t, bus.Options{URL: freeAddress(t)})
+		c, _ := connect(t, bus.Options{URL: pharostest.FreeAddress(t)})
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if _, err := c.Last(ctx, mark); !errors.Is(err, context.DeadlineExceeded) {
@@ -597,7 +598,7 @@ func TestLast(t *testing.T) {
 		}
 	})
 	t.Run("without rights ends with its context", func(t *testing.T) {
-		s := startPlain(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "hq", Password: "secret", Permissions: &server.Permissions{
+		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "hq", Password: "secret", Permissions: &server.Permissions{
 			Publish: &server.SubjectPermission{Allow: []string{"pharos.result.hq.>"}},
 		}}}})
 		c, links := connect(t, bus.Options{URL: s.ClientURL(), User: "hq", Password: "secret"})
@@ -612,7 +613,7 @@ func TestLast(t *testing.T) {
 
 // One connection is used by many goroutines at once.
 func TestConnIsShared(t *testing.T) {
-	broker := startBroker(t, embedded.Options{})
+	broker := pharostest.Broker(t, embedded.Options{})
 	c, _ := connect(t, bus.Options{InProcess: broker})
 	connected(t, c)
 	heard, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
@@ -630,14 +631,14 @@ func TestConnIsShared(t *testing.T) {
 		})
 	}
 	for range 8 * 200 {
-		await(t, "all messages", heard)
+		pharostest.Await(t, "all messages", heard)
 	}
 }
 
 // BenchmarkPublishToHandle is the way of one message: from Publish through the
 // server in this process to Handle.
 func BenchmarkPublishToHandle(b *testing.B) {
-	broker := startBroker(b, embedded.Options{})
+	broker := pharostest.Broker(b, embedded.Options{})
 	c, _ := connect(b, bus.Options{InProcess: broker})
 	heard := make(chan struct{}, 1)
 	ready := make(chan struct{}, 1)
@@ -645,7 +646,7 @@ func BenchmarkPublishToHandle(b *testing.B) {
 		return c.Follow(ctx, bus.Follow{Create: true, Memory: true,
 			Handle: func(bus.Message) { heard <- struct{}{} }, SnapshotDone: func() { ready <- struct{}{} }})
 	})
-	await(b, "the store", ready)
+	pharostest.Await(b, "the store", ready)
 	result := pharos.Result{Status: pharos.OK, Value: pharos.Num(0.133), Unit: "s", Prober: "p1", Incarnation: 1, TTL: pharos.Seconds(time.Second)}
 	data, err := result.Encode(pharos.MaxMessage)
 	if err != nil {
@@ -663,7 +664,7 @@ func BenchmarkPublishToHandle(b *testing.B) {
 // TestAFloodOfPushesTakesNoValueAway: what is seldom published stays, however much
 // is pushed.
 func TestAFloodOfPushesTakesNoValueAway(t *testing.T) {
-	broker := startBroker(t, embedded.Options{Listen: "127.0.0.1:0"})
+	broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 	c, _ := connect(t, bus.Options{InProcess: broker})
 	heard, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
 	untilDone(t, heard)
@@ -702,7 +703,7 @@ func TestAStoreWithOtherSettingsIsNamed(t *testing.T) {
 		`subjects ["pharos.result.>"], want ["pharos.result.>" "pharos.roster.>" "pharos.heartbeat.>"]`: func(c *jetstream.StreamConfig) { c.Subjects = c.Subjects[:1] },
 	} {
 		t.Run(want, func(t *testing.T) {
-			broker := startBroker(t, embedded.Options{Listen: "127.0.0.1:0"})
+			broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 			config := ours
 			change(&config)
 			if _, err := stream(t, broker.Addr()).CreateStream(t.Context(), config); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 func TestClockAge(t *testing.T) {
@@ -39,19 +40,11 @@ func TestClockAge(t *testing.T) {
 // tell when the right is given.
 func TestListenerSubscribesAgainWhenARightIsGiven(t *testing.T) {
 	permissions := func(subscribe ...string) *server.Options {
-		return &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, Users: []*server.User{{Username: "hq", Password: "secret",
+		return &server.Options{Users: []*server.User{{Username: "hq", Password: "secret",
 			Permissions: &server.Permissions{Subscribe: &server.SubjectPermission{Allow: subscribe}}}}}
 	}
 	o := permissions("_INBOX.>")
-	s, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	defer func() { s.Shutdown(); s.WaitForShutdown() }()
-	if !s.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the server is not ready")
-	}
+	s := pharostest.PlainBroker(t, o)
 	denied := make(chan Link, 64)
 	c, err := Connect(context.Background(), Options{URL: s.ClientURL(), User: "hq", Password: "secret", Log: slog.New(slog.DiscardHandler),
 		OnLink: func(l Link) {
@@ -69,14 +62,10 @@ func TestListenerSubscribesAgainWhenARightIsGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.stop()
-	select {
-	case <-denied:
-	case <-time.After(10 * time.Second):
-		t.Fatal("the subscription was not refused")
-	}
+	pharostest.Await(t, "the refusal of the subscription", denied)
 
 	given := permissions("_INBOX.>", "pharos.refresh")
-	given.Port = o.Port
+	given.Host, given.Port, given.NoSigs, given.NoLog = o.Host, o.Port, true, true
 	if err := s.ReloadOptions(given); err != nil {
 		t.Fatal(err)
 	}
@@ -89,12 +78,7 @@ func TestListenerSubscribesAgainWhenARightIsGiven(t *testing.T) {
 	if err := c.Publish(pharos.SubjectRefresh, nil); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case m := <-l.queue:
-		if m.Subject != pharos.SubjectRefresh {
-			t.Errorf("message on %q", m.Subject)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("nothing arrives")
+	if m := pharostest.Await(t, "the message", l.queue); m.Subject != pharos.SubjectRefresh {
+		t.Errorf("message on %q", m.Subject)
 	}
 }

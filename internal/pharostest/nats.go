@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"pharos/internal/bus/embedded"
@@ -24,6 +25,25 @@ func Broker(t testing.TB, o embedded.Options) *embedded.Server {
 			t.Error(err)
 		}
 	})
+	return s
+}
+
+// PlainBroker starts a NATS server with options that the embedded one does not have.
+func PlainBroker(t testing.TB, o *server.Options) *server.Server {
+	t.Helper()
+	o.Host, o.Port, o.NoSigs, o.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
+	if o.JetStream {
+		o.StoreDir = t.TempDir()
+	}
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(Patience) {
+		t.Fatal("the server is not ready")
+	}
 	return s
 }
 

@@ -92,7 +92,11 @@ func FreeAddress(t testing.TB) string {
 // closed, and handle is waited for.
 func Serve(t testing.TB, handle func(net.Conn)) (address string) {
 	t.Helper()
-	l := Listen(t)
+	return ServeOn(t, Listen(t), handle)
+}
+
+// ServeOn is Serve with a listener of one's own, which ends with the test.
+func ServeOn(t testing.TB, l net.Listener, handle func(net.Conn)) (address string) {
 	var serving sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	serving.Go(func() {

@@ -2,7 +2,6 @@ package embedded_test
 
 import (
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,24 +12,10 @@ import (
 	"go.uber.org/goleak"
 
 	"pharos/internal/bus/embedded"
+	"pharos/internal/pharostest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func start(t *testing.T, o embedded.Options) *embedded.Server {
-	t.Helper()
-	o.Log = slog.New(slog.DiscardHandler)
-	s, err := embedded.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 func connect(t *testing.T, url string, opts ...nats.Option) (*nats.Conn, error) {
 	t.Helper()
@@ -42,10 +27,7 @@ func connect(t *testing.T, url string, opts ...nats.Option) (*nats.Conn, error) 
 }
 
 func TestStartSaysWhyItDoesNot(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	taken := pharostest.Listen(t)
 	defer taken.Close()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -87,7 +69,7 @@ func TestStartSaysWhyItDoesNot(t *testing.T) {
 
 func TestServer(t *testing.T) {
 	t.Run("without Listen has no socket but connections from inside", func(t *testing.T) {
-		s := start(t, embedded.Options{})
+		s := pharostest.Broker(t, embedded.Options{})
 		if got := s.Addr(); got != "" {
 			t.Errorf("address %q, want none", got)
 		}
@@ -100,13 +82,13 @@ func TestServer(t *testing.T) {
 		}
 	})
 	t.Run("on loopback lets everyone in", func(t *testing.T) {
-		s := start(t, embedded.Options{Listen: "127.0.0.1:0"})
+		s := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		if _, err := connect(t, "nats://"+s.Addr()); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("with users asks everyone, and lets its own program in", func(t *testing.T) {
-		s := start(t, embedded.Options{Listen: "127.0.0.1:0", Users: []embedded.User{{Name: "hq", Password: "secret"}}})
+		s := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0", Users: []embedded.User{{Name: "hq", Password: "secret"}}})
 		url := "nats://" + s.Addr()
 		if _, err := connect(t, url); err == nil {
 			t.Error("connected without a password")
@@ -125,7 +107,7 @@ func TestServer(t *testing.T) {
 	t.Run("without StoreDir leaves nothing behind", func(t *testing.T) {
 		dir := t.TempDir()
 		t.Setenv("TMPDIR", dir)
-		s := start(t, embedded.Options{})
+		s := pharostest.Broker(t, embedded.Options{})
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
