@@ -155,6 +155,7 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 			}
 			t.setName, t.name, t.siteName = set.Name, w.Name, p.site
 			t.kind, t.address, t.interval = w.Kind, w.Target, w.Interval
+			t.description, t.link = w.Description, w.Link
 			t.command, t.network, t.reference = w.Command, w.Network, w.Reference
 			t.bound = 0
 			if w.Interval > 0 && w.Timeout > 0 {

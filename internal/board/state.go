@@ -33,6 +33,8 @@ type Tile struct {
 	ID              pharos.WatcherID
 	Site, Set, Name string // human names
 	Kind, Address   string
+	Description     string // for people, as is Link, which is an http or https address
+	Link            string
 	Command         bool           // Address is a command line
 	Interval        pharos.Seconds // 0: unknown
 	Known           bool           // there was a result
@@ -110,6 +112,7 @@ func (b *Board) copyState() *State {
 func (b *Board) copyTile(t *tile) Tile {
 	out := Tile{
 		ID: t.id, Site: t.siteName, Set: t.setName, Name: t.name, Kind: t.kind, Address: t.address, Command: t.command, Interval: t.interval,
+		Description: t.description, Link: t.link,
 		Known: t.known, Stale: b.stale(t), Age: b.now - t.heard, Display: t.shown.value, Unit: t.shown.unit,
 	}
 	within := t.result.TTL

@@ -34,7 +34,8 @@ type tile struct {
 type listing struct {
 	setName, name, siteName string
 	kind, address           string
-	command                 bool // address is a command line
+	description, link       string // for people
+	command                 bool   // address is a command line
 	interval                pharos.Seconds
 	bound                   time.Duration // the longest ttl that is believed; 0: that of a push
 	network, reference      bool

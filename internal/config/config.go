@@ -84,7 +84,8 @@ func Parse(name string, data []byte, getenv func(string) (string, bool), kinds .
 	c.Hash = sha256.Sum256(data)
 	c.Redactor = p.Secrets.Redactor(p.own...)
 	for i := range c.Watchers {
-		c.Watchers[i].Target = c.Redactor.Text(c.Watchers[i].Target)
+		w := &c.Watchers[i]
+		w.Target, w.Description, w.Link = c.Redactor.Text(w.Target), c.Redactor.Text(w.Description), c.Redactor.Text(w.Link)
 	}
 	return c, nil
 }

@@ -20,6 +20,7 @@ type (
 	yesNo    = field.YesNo
 	word     = field.Word
 	bound    = field.Bound
+	link     = field.Address
 )
 
 type file struct {
@@ -59,14 +60,17 @@ type setKeys struct {
 // watcherKeys are those that a watcher of every kind has.
 type watcherKeys struct {
 	field.Section
-	Name       name       `yaml:"name" also:"title label id" doc:"The tile's name, its own in the set." required:"true"`
-	Interval   duration   `yaml:"interval" also:"every period" doc:"From one run to the next: at least 100ms, at most 1d." default:"defaults, or 2s"`
-	Timeout    duration   `yaml:"timeout" doc:"After which a run is given up: critical. At most 1h." default:"defaults, or 10s"`
-	Thresholds thresholds `yaml:"thresholds" also:"warning critical warn crit threshold" doc:"Bounds of the value and of phases; instead of those of defaults, not on top of them."`
-	Fall       count      `yaml:"fall" also:"failures failure_threshold max_check_attempts" doc:"Bad runs in a row until it is critical; before, warning." default:"defaults, or 1"`
-	Rise       count      `yaml:"rise" also:"successes success_threshold" doc:"Good runs in a row until it is ok again; before, warning." default:"defaults, or 1"`
-	SSHHost    text       `yaml:"ssh_host" also:"via jump" doc:"Run there, through the system's ssh."`
-	Reference  yesNo      `yaml:"reference" doc:"Part of the prober's own network: when it fails too, the prober is what is cut off." default:"false"`
+	Name        name       `yaml:"name" also:"title label id" doc:"The tile's name, its own in the set." required:"true"`
+	Description line       `yaml:"description" also:"comment notes" doc:"What people should know of it, one line of the detail."`
+	Link        link       `yaml:"link" also:"runbook runbook_url docs" doc:"The http or https address of a page for people, such as what to do: a link in the detail."`
+	Enabled     yesNo      `yaml:"enabled" also:"active" doc:"false: it is read and checked, and not watched." default:"true"`
+	Interval    duration   `yaml:"interval" also:"every period" doc:"From one run to the next: at least 100ms, at most 1d." default:"defaults, or 2s"`
+	Timeout     duration   `yaml:"timeout" doc:"After which a run is given up: critical. At most 1h." default:"defaults, or 10s"`
+	Thresholds  thresholds `yaml:"thresholds" also:"warning critical warn crit threshold" doc:"Bounds of the value and of phases; instead of those of defaults, not on top of them."`
+	Fall        count      `yaml:"fall" also:"failures failure_threshold max_check_attempts" doc:"Bad runs in a row until it is critical; before, warning." default:"defaults, or 1"`
+	Rise        count      `yaml:"rise" also:"successes success_threshold" doc:"Good runs in a row until it is ok again; before, warning." default:"defaults, or 1"`
+	SSHHost     text       `yaml:"ssh_host" also:"via jump" doc:"Run there, through the system's ssh."`
+	Reference   yesNo      `yaml:"reference" doc:"Part of the prober's own network: when it fails too, the prober is what is cut off." default:"false"`
 }
 
 // thresholdKeys is the mapping form of thresholds; beside these, the names of the

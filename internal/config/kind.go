@@ -89,6 +89,7 @@ func list(names []string, last string) string {
 var hints = map[string]string{
 	"retries":        `there are none: "fall: 3" makes the third bad run in a row critical, and those before it a warning`,
 	"retry_interval": `there are no retries: "fall: 3" makes the third bad run in a row critical, and those before it a warning`,
+	"disabled":       `write "enabled: false"`,
 	"type":           "the kind of a watcher is its key, such as page or command",
 	"kind":           "the kind of a watcher is its key, such as page or command",
 }

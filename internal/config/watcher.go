@@ -61,7 +61,10 @@ func (p *parser) watchers(f *watched, site string) []pharos.Watcher {
 			if p.Enough() {
 				return nil
 			}
-			w := p.watcher(&f.Defaults, inherited, n, names)
+			w, enabled := p.watcher(&f.Defaults, inherited, n, names)
+			if !enabled {
+				continue
+			}
 			w.ID = pharos.MakeID(site, pharos.Token(string(s.Name)), pharos.Token(w.Name))
 			w.Set = string(s.Name)
 			all = append(all, w)
@@ -87,16 +90,17 @@ func (p *parser) times(s *field.Section, prefix string, interval, timeout durati
 	}
 }
 
-// watcher reads one watcher: the keys that all have, and those of its kind.
-func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node, names seenNames) pharos.Watcher {
-	var k watcherKeys
+// watcher reads one watcher: the keys that all have, and those of its kind. It
+// reports whether it is to be watched.
+func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node, names seenNames) (w pharos.Watcher, enabled bool) {
+	k := watcherKeys{Enabled: true}
 	kind, missing := p.chosen(n)
 	if kind == nil {
 		p.ReadKeys(n, "", func(field.Pair) bool { return true }, &k)
 		if p.named(&k.Section, "watcher", k.Name) {
 			names.add(p, k.At("name"), string(k.Name))
 		}
-		return pharos.Watcher{Name: string(k.Name)}
+		return pharos.Watcher{Name: string(k.Name)}, true
 	}
 	spec := kind.New()
 	p.ReadKeys(n, "", func(other field.Pair) bool { return p.foreign(kind, spec, other) }, &k, spec)
@@ -104,8 +108,8 @@ func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node
 		names.add(p, k.At("name"), string(k.Name))
 	}
 	p.times(&k.Section, "", k.Interval, k.Timeout)
-	w := pharos.Watcher{
-		Name:     string(k.Name),
+	w = pharos.Watcher{
+		Name: string(k.Name), Description: string(k.Description), Link: p.link(&k),
 		Interval: time.Duration(cmp.Or(k.Interval, d.Interval, duration(pharos.DefaultInterval))),
 		Timeout:  time.Duration(cmp.Or(k.Timeout, d.Timeout, duration(pharos.DefaultTimeout))),
 		SSHHost:  string(k.SSHHost), Reference: bool(k.Reference),
@@ -119,7 +123,7 @@ func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node
 		p.Fail(k.At("ssh_host"), "ssh_host: want a host, or user@host, got %q", field.Short(w.SSHHost))
 	}
 	if missing {
-		return w
+		return w, true
 	}
 	spec.Check(&field.Checker{Reader: p.Reader, Remote: k.Has("ssh_host")})
 	w.Target = spec.Target()
@@ -129,7 +133,21 @@ func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node
 	w.Bounds.Parts = append(w.Bounds.Parts, w.Traits.Figures...)
 	w.Traits.Figures = nil
 	field.Strip(spec)
-	return w
+	return w, bool(k.Enabled)
+}
+
+func (p *parser) link(k *watcherKeys) string {
+	if k.Link.URL == nil {
+		return ""
+	}
+	s := k.Link.String()
+	switch {
+	case k.Link.User != nil:
+		p.Fail(k.At("link"), "link: everybody who sees the board can read it: want one without a user")
+	case len(s) > pharos.MaxLink:
+		p.Fail(k.At("link"), "link: want at most %d bytes, got %d", pharos.MaxLink, len(s))
+	}
+	return s
 }
 
 // traits returns those of a watcher, with what follows from what the file says of

@@ -2,6 +2,7 @@ package pharos
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -14,14 +15,17 @@ const (
 
 // RosterWatcher is what a roster says of one watcher.
 type RosterWatcher struct {
-	Name      string  `json:"name"`
-	Kind      string  `json:"kind,omitempty"`   // "page", "command"
-	Target    string  `json:"target,omitempty"` // what is looked at: an address, a command line
-	Interval  Seconds `json:"interval,omitempty"`
-	Timeout   Seconds `json:"timeout,omitempty"`
-	Command   bool    `json:"command,omitempty"`   // the target is a command line
-	Network   bool    `json:"network,omitempty"`   // looked at over the prober's own network
-	Reference bool    `json:"reference,omitempty"` // says whether that network is there
+	Name     string  `json:"name"`
+	Kind     string  `json:"kind,omitempty"`   // "page", "command"
+	Target   string  `json:"target,omitempty"` // what is looked at: an address, a command line
+	Interval Seconds `json:"interval,omitempty"`
+	Timeout  Seconds `json:"timeout,omitempty"`
+	Command  bool    `json:"command,omitempty"` // the target is a command line
+	// Description and Link, the http or https address of a page, are for people.
+	Description string `json:"description,omitempty"`
+	Link        string `json:"link,omitempty"`
+	Network     bool   `json:"network,omitempty"`   // looked at over the prober's own network
+	Reference   bool   `json:"reference,omitempty"` // says whether that network is there
 }
 
 // RosterSet is a set and its watchers, in the file's order.
@@ -57,10 +61,10 @@ func (r Roster) Split(limit int) ([][]byte, error) {
 	for _, set := range r.Sets {
 		open := false // the set goes on in this part
 		for _, w := range set.Watchers {
-			w.Target = CleanLine(w.Target, MaxSummary)
+			w.Target, w.Description = CleanLine(w.Target, MaxSummary), CleanLine(w.Description, MaxSummary)
 			row, err := encode(w)
 			if len(row) > room {
-				w.Target = ""
+				w.Target, w.Description, w.Link = "", "", ""
 				row, err = encode(w)
 			}
 			if err != nil {
@@ -114,7 +118,10 @@ func ParseRoster(data []byte) (Roster, error) {
 		}
 		for j := range set.Watchers {
 			w := &set.Watchers[j]
-			w.Kind, w.Target = CleanLine(w.Kind, MaxUnit), CleanLine(w.Target, MaxSummary)
+			w.Kind, w.Target, w.Description = CleanLine(w.Kind, MaxUnit), CleanLine(w.Target, MaxSummary), CleanLine(w.Description, MaxSummary)
+			if w.Link != CleanLine(w.Link, MaxLink) || !strings.HasPrefix(w.Link, "http://") && !strings.HasPrefix(w.Link, "https://") {
+				w.Link = "" // not one that a browser may be sent to
+			}
 			if w.Name = CleanLine(w.Name, MaxName); w.Name == "" {
 				return Roster{}, &BadMessage{ReasonInvalid, fmt.Errorf("a watcher without a name")}
 			}

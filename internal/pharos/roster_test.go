@@ -219,3 +219,22 @@ func TestParseForget(t *testing.T) {
 		}
 	}
 }
+
+func TestALinkIsOneThatABrowserMayBeSentTo(t *testing.T) {
+	for link, want := range map[string]string{
+		"https://wiki.example/shop?a=b": "https://wiki.example/shop?a=b", "http://wiki.example": "http://wiki.example",
+		"javascript:alert(1)": "", "data:text/html,x": "", "https://a\nb": "", "https://" + strings.Repeat("a", MaxLink): "",
+	} {
+		parts, err := Roster{Parts: 1, Sets: []RosterSet{{"A", []RosterWatcher{{Name: "a", Link: link, Description: "what\nit is"}}}}}.Split(MaxMessage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := ParseRoster(parts[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := r.Sets[0].Watchers[0]; w.Link != want || w.Description != "what it is" {
+			t.Errorf("%q: got %q, %q", link, w.Link, w.Description)
+		}
+	}
+}

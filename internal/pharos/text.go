@@ -10,6 +10,7 @@ import (
 const (
 	MaxName    = 240
 	MaxSummary = 300
+	MaxLink    = 500
 	MaxDetail  = 4096
 	MaxText    = 120
 	MaxUnit    = 16

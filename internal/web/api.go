@@ -53,32 +53,34 @@ type apiSet struct {
 // apiWatcher is one watcher; times are seconds. Detail and Facts are there only
 // when one watcher alone was asked for.
 type apiWatcher struct {
-	ID       pharos.WatcherID `json:"id"`
-	Site     string           `json:"site"`
-	Set      string           `json:"set"`
-	Name     string           `json:"name"`
-	Kind     string           `json:"kind,omitempty"`
-	Address  string           `json:"target,omitempty"`
-	Interval pharos.Seconds   `json:"interval,omitzero"`
-	Status   string           `json:"status"`
-	Stale    bool             `json:"stale"`
-	Value    *float64         `json:"value,omitempty"`
-	Unit     string           `json:"unit,omitempty"`
-	Text     string           `json:"text,omitempty"`
-	Display  string           `json:"display"`
-	Summary  string           `json:"summary"`
-	For      float64          `json:"for"`
-	Age      float64          `json:"age"`
-	Running  bool             `json:"running"`
-	Prober   string           `json:"prober,omitempty"`
-	Detail   *string          `json:"detail,omitempty"`
-	Facts    []pharos.Fact    `json:"facts,omitempty"`
-	Phases   []pharos.Phase   `json:"phases,omitempty"`
-	Flickers []apiFlicker     `json:"flickers"`
-	Within   float64          `json:"ttl,omitempty"`
-	Lag      float64          `json:"lag,omitempty"`
-	Missed   uint64           `json:"missed,omitempty"`
-	At       *time.Time       `json:"at,omitempty"`
+	ID          pharos.WatcherID `json:"id"`
+	Site        string           `json:"site"`
+	Set         string           `json:"set"`
+	Name        string           `json:"name"`
+	Kind        string           `json:"kind,omitempty"`
+	Address     string           `json:"target,omitempty"`
+	Description string           `json:"description,omitempty"`
+	Link        string           `json:"link,omitempty"`
+	Interval    pharos.Seconds   `json:"interval,omitzero"`
+	Status      string           `json:"status"`
+	Stale       bool             `json:"stale"`
+	Value       *float64         `json:"value,omitempty"`
+	Unit        string           `json:"unit,omitempty"`
+	Text        string           `json:"text,omitempty"`
+	Display     string           `json:"display"`
+	Summary     string           `json:"summary"`
+	For         float64          `json:"for"`
+	Age         float64          `json:"age"`
+	Running     bool             `json:"running"`
+	Prober      string           `json:"prober,omitempty"`
+	Detail      *string          `json:"detail,omitempty"`
+	Facts       []pharos.Fact    `json:"facts,omitempty"`
+	Phases      []pharos.Phase   `json:"phases,omitempty"`
+	Flickers    []apiFlicker     `json:"flickers"`
+	Within      float64          `json:"ttl,omitempty"`
+	Lag         float64          `json:"lag,omitempty"`
+	Missed      uint64           `json:"missed,omitempty"`
+	At          *time.Time       `json:"at,omitempty"`
 }
 
 type apiFlicker struct {
@@ -126,6 +128,7 @@ func detailed(t *board.Tile, d Detail) apiWatcher {
 	w, r := watcher(t, d), &t.Result
 	w.Within, w.Lag, w.Missed = r.TTL.Seconds(), r.Lag.Seconds(), r.Missed
 	if d != None {
+		w.Description, w.Link = t.Description, t.Link
 		text := d.text(r.Detail, t)
 		w.Detail, w.Phases = &text, r.Phases
 		for _, f := range r.Facts {

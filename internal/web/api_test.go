@@ -20,7 +20,7 @@ func (w *world) shop() {
 	w.b.SetNotice(`pharos.yaml: line 14: unknown key "thresold"`)
 	w.beat("Berlin", "p1", 1)
 	w.roster("Berlin", "p1", pharos.RosterSet{Name: "Shop", Watchers: []pharos.RosterWatcher{
-		{Name: "Home page", Kind: "page", Target: "https://shop.example/", Interval: pharos.Seconds(2 * time.Second)},
+		{Name: "Home page", Kind: "page", Target: "https://shop.example/", Interval: pharos.Seconds(2 * time.Second), Description: "The shop", Link: "https://wiki.example/"},
 		{Name: "Is True?", Kind: "command", Target: "true", Interval: pharos.Seconds(60 * time.Second)},
 		{Name: "Later", Kind: "command", Command: true, Target: "sleep 60", Interval: pharos.Seconds(60 * time.Second)},
 	}})
@@ -99,7 +99,8 @@ func TestAPIWatcher(t *testing.T) {
 		w.shop()
 		w.wantJSON("/api/v1/watchers/berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6", `{
 			"id": "berlin--3lirjnxn.shop--2afk4237.home-page--chkywcg6", "site": "Berlin", "set": "Shop", "name": "Home page", "kind": "page",
-			"target": "https://shop.example/", "interval": 2, "status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s",
+			"target": "https://shop.example/", "description": "The shop", "link": "https://wiki.example/",
+			"interval": 2, "status": "critical", "stale": false, "value": 1.84, "unit": "s", "display": "1.84 s",
 			"summary": "status 503, wanted 2xx", "for": 14.1, "age": 2, "running": true, "prober": "p1", "detail": "\u003cb\u003e503\u003c/b\u003e\nSorry",
 			"facts": [{"name": "status", "value": "503"}, {"name": "certificate", "value": "71 days"}], "phases": [{"name": "lookup", "took": 0.001}, {"name": "first_byte", "took": 1.8}],
 			"flickers": [{"status": "warning", "lasted": 3.1, "ago": 63}], "ttl": 6, "lag": 0.0001, "missed": 3, "at": "2026-01-02T15:04:05.123Z"}`)
