@@ -171,7 +171,10 @@ func (c *Config) Place(site, prober string) error {
 		token := pharos.Token(site)
 		for i := range c.Watchers {
 			w := &c.Watchers[i]
-			w.ID = pharos.MakeID(token, pharos.Token(w.Set), pharos.Token(w.Name))
+			w.ID = w.ID.At(token)
+			for j := range w.Traits.Of {
+				w.Traits.Of[j].ID = w.Traits.Of[j].ID.At(token)
+			}
 		}
 	}
 	if prober != "" {

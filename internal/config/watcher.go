@@ -46,7 +46,7 @@ func (watchers) Shape() field.Shape {
 func (p *parser) watchers(f *watched, site string) []pharos.Watcher {
 	p.times(&f.Defaults.Section, "defaults.", f.Defaults.Interval, f.Defaults.Timeout)
 	inherited := p.inherited(&f.Defaults.Thresholds)
-	var all []pharos.Watcher
+	var all []reading
 	sets := newNames("set")
 	for i := range f.Sets {
 		s := &f.Sets[i]
@@ -62,15 +62,22 @@ func (p *parser) watchers(f *watched, site string) []pharos.Watcher {
 				return nil
 			}
 			w, enabled := p.watcher(&f.Defaults, inherited, n, names)
-			if !enabled {
-				continue
-			}
 			w.ID = pharos.MakeID(site, pharos.Token(string(s.Name)), pharos.Token(w.Name))
 			w.Set = string(s.Name)
-			all = append(all, w)
+			all = append(all, reading{w, enabled, n})
 		}
 	}
-	return all
+	p.join(all)
+	var watched []pharos.Watcher
+	for _, w := range all {
+		if w.Spec != nil {
+			field.Strip(w.Spec)
+		}
+		if w.enabled {
+			watched = append(watched, w.Watcher)
+		}
+	}
+	return watched
 }
 
 // named complains about a section without a name; a bad one has been told.
@@ -132,7 +139,6 @@ func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node
 	w.Bounds.Fall, w.Bounds.Rise = int(cmp.Or(k.Fall, d.Fall, 1)), int(cmp.Or(k.Rise, d.Rise, 1))
 	w.Bounds.Parts = append(w.Bounds.Parts, w.Traits.Figures...)
 	w.Traits.Figures = nil
-	field.Strip(spec)
 	return w, bool(k.Enabled)
 }
 

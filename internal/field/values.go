@@ -192,6 +192,13 @@ func CheckName(s string) error {
 	return checkLine(s)
 }
 
+// Member is a watcher that another one is made of, as the file names it: its set,
+// which may be that of the other, or all of a set.
+type Member struct {
+	Node      *Node
+	Set, Name string // Set is empty: the same; Name is empty: all of the set
+}
+
 // Names is a name or a list of at most as many as a screen can ask the board for.
 type Names []string
 

@@ -11,6 +11,7 @@ const (
 	Failed                  // what is watched is not well
 	Unclear                 // nothing can be said: what was seen does not tell
 	Unable                  // the prober could not look, by its own fault
+	NotYet                  // there is nothing to say so far, and nothing is said
 )
 
 // Measurement is what a run saw.

@@ -57,6 +57,12 @@ func (id WatcherID) Site() string {
 	return site
 }
 
+// At returns the id at another site, which is a token.
+func (id WatcherID) At(site string) WatcherID {
+	_, rest, _ := strings.Cut(string(id), ".")
+	return WatcherID(site + "." + rest)
+}
+
 // ResultSubject returns the subject of what a prober says of a watcher; prober is
 // a token.
 func ResultSubject(prober string, id WatcherID) string {

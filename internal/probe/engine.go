@@ -29,6 +29,9 @@ import (
 type Options struct {
 	Version string       // the user agent is Pharos/<version>
 	Log     *slog.Logger // nil: nothing is logged
+	// Last returns what was reported last of a watcher; false: nothing yet. nil:
+	// nothing is known of any.
+	Last func(pharos.WatcherID) (pharos.Result, bool)
 }
 
 // Engine is what kinds prepare their watchers with. Make it with New and end it
@@ -45,6 +48,7 @@ type Engine struct {
 // started, the connections of ssh.
 type shared struct {
 	agent     string
+	last      func(pharos.WatcherID) (pharos.Result, bool)
 	log       *slog.Logger
 	scratches sync.Pool   // of *scratch
 	tls       *tls.Config // of whoever says nothing else
@@ -63,9 +67,12 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Last == nil {
+		o.Last = func(pharos.WatcherID) (pharos.Result, bool) { return pharos.Result{}, false }
+	}
 	r := theReaper()
 	return &Engine{shared: &shared{
-		agent: "Pharos/" + cmp.Or(o.Version, "dev"), log: o.Log, tls: visitorTLS(), http: newTransport(false), http2: newTransport(true), proxy: httpproxy.FromEnvironment().ProxyFunc(), reaper: r,
+		agent: "Pharos/" + cmp.Or(o.Version, "dev"), last: o.Last, log: o.Log, tls: visitorTLS(), http: newTransport(false), http2: newTransport(true), proxy: httpproxy.FromEnvironment().ProxyFunc(), reaper: r,
 		ssh: newSSHHosts(r, o.Log), nameServer: dialNameServer,
 	}}
 }

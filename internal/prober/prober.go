@@ -83,10 +83,8 @@ type change struct {
 // be prepared.
 func New(o Options) (*Prober, error) {
 	c := o.Config
-	p := &Prober{
-		o: o, self: identity{c.Site, c.Prober, pharos.Token(c.Site), pharos.Token(c.Prober), o.Version},
-		engine: probe.New(probe.Options{Version: o.Version, Log: o.Log}),
-	}
+	p := &Prober{o: o, self: identity{c.Site, c.Prober, pharos.Token(c.Site), pharos.Token(c.Prober), o.Version}}
+	p.engine = probe.New(probe.Options{Version: o.Version, Log: o.Log, Last: func(id pharos.WatcherID) (pharos.Result, bool) { return p.scheduler.Last(id) }})
 	if o.Clock == nil {
 		o.Clock = clock.New(nil)
 	}

@@ -37,6 +37,7 @@ type flight struct {
 	running bool
 	waiting bool          // for a free place in its pool
 	stalled bool          // it is not to be trusted
+	again   bool          // another is wanted at once
 	verdict pharos.Status // the worst early one
 }
 

@@ -45,8 +45,12 @@ func (s *Scheduler) tell(e *entry, now time.Duration, r pharos.Result) {
 	}
 	r.TTL = pharos.Seconds(max(e.due-now, 0) + min(w.Interval, w.Timeout) + slack)
 	r.Missed = e.missed
+	changed := r.Status != e.told.Status
 	e.told = r
 	s.o.Report(Report{ID: w.ID, Result: r, At: s.clock.Now()})
+	if changed {
+		s.hurried = append(s.hurried, s.made[w.ID]...)
+	}
 }
 
 func btoi(b bool) int {

@@ -255,7 +255,11 @@ func (s *Scheduler) finish(e *entry, m *pharos.Measurement, at time.Time, end ti
 		return
 	}
 	heap.Fix(&s.queue, e.index)
-	if cancelled {
+	if e.again {
+		e.again = false
+		s.hurried = append(s.hurried, e.job.Watcher.ID)
+	}
+	if cancelled || m.Outcome == pharos.NotYet {
 		return
 	}
 	v := judge(&e.job.Watcher.Bounds, m, false, "")

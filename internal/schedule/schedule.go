@@ -103,6 +103,8 @@ type Scheduler struct {
 	mine    func(pharos.WatcherID) bool // what is run here
 	queue   dueHeap                     // without what is idle
 	rings   map[time.Duration]*ring
+	made    map[pharos.WatcherID][]pharos.WatcherID // of each watcher, those that are made of it
+	hurried []pharos.WatcherID                      // which are to be run at once: the queue is not to be touched just now
 	pools   [pharos.Classes][2]pool
 	runs    sync.WaitGroup
 
@@ -162,6 +164,44 @@ func (s *Scheduler) Restore(past map[pharos.WatcherID]pharos.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.restoreLocked(past)
+	s.armLocked()
+}
+
+// Last returns what was reported last of a watcher, its durations as they were
+// then; false: nothing yet.
+func (s *Scheduler) Last(id pharos.WatcherID) (pharos.Result, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[id]
+	if e == nil || e.told.Status == pharos.Waiting {
+		return pharos.Result{}, false
+	}
+	return e.told, true
+}
+
+// Hurry has a watcher run at once, and on its ticks then as before.
+func (s *Scheduler) Hurry(id pharos.WatcherID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hurried = append(s.hurried, id)
+	s.armLocked()
+}
+
+// hurryLocked makes those due that are to be run at once.
+func (s *Scheduler) hurryLocked() {
+	now := s.clock.Now()
+	for _, id := range s.hurried {
+		e := s.entries[id]
+		switch {
+		case e == nil || e.idle || e.waiting:
+		case e.running: // what it sees may be old
+			e.again = true
+		case e.due > now:
+			e.grid, e.due = max(e.grid, e.due), now
+			heap.Fix(&s.queue, e.index)
+		}
+	}
+	s.hurried = s.hurried[:0]
 }
 
 // Assign says which watchers are run here; before it is called, all are. What is
@@ -261,6 +301,7 @@ func (s *Scheduler) turn() {
 // is set to. While a run is under way that is soon, whatever is due: only who
 // wanted to wake can see that he was kept from it.
 func (s *Scheduler) armLocked() {
+	s.hurryLocked()
 	if s.wake == nil || len(s.queue) == 0 {
 		return
 	}
@@ -333,6 +374,12 @@ func (s *Scheduler) updateLocked(puts []Job, drop []pharos.WatcherID) {
 		s.entries[w.ID] = e
 		if e.idle = !s.mine(w.ID); !e.idle {
 			heap.Push(&s.queue, e)
+		}
+	}
+	s.made = make(map[pharos.WatcherID][]pharos.WatcherID)
+	for id, e := range s.entries {
+		for _, member := range e.job.Watcher.Traits.Of {
+			s.made[member.ID] = append(s.made[member.ID], id)
 		}
 	}
 }

@@ -1061,3 +1061,83 @@ func TestTheClockOfTheKernelWakesInTime(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhatIsMadeOfOthersFollowsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		member := func(context.Context, *pharos.Trace) pharos.Measurement {
+			if down.Load() {
+				return pharos.Measurement{Outcome: pharos.Failed, Reason: "down"}
+			}
+			return pharos.Measurement{}
+		}
+		var scheduler atomic.Pointer[Scheduler]
+		sum := func(id pharos.WatcherID) run {
+			return func(context.Context, *pharos.Trace) pharos.Measurement {
+				s := scheduler.Load()
+				if s == nil {
+					return pharos.Measurement{Outcome: pharos.NotYet}
+				}
+				r, ok := s.Last(id)
+				if !ok {
+					return pharos.Measurement{Outcome: pharos.NotYet}
+				}
+				return pharos.Measurement{Outcome: map[pharos.Status]pharos.Outcome{pharos.Critical: pharos.Failed}[r.Status]}
+			}
+		}
+		const hour = time.Hour
+		one := page("one", nil)
+		group := page("group", func(w *pharos.Watcher) { w.Interval, w.Traits.Of = hour, []pharos.Named{{ID: one.ID}} })
+		groups := page("groups", func(w *pharos.Watcher) { w.Interval, w.Traits.Of = hour, []pharos.Named{{ID: group.ID}} })
+		reports := play(t, Limits{}, []Job{{Watcher: one, Run: member}, {Watcher: group, Run: sum(one.ID)}, {Watcher: groups, Run: sum(group.ID)}}, func(_ context.Context, s *Scheduler) {
+			scheduler.Store(s)
+			time.Sleep(time.Minute)
+			down.Store(true)
+			time.Sleep(time.Minute)
+		})
+		first, red := map[pharos.WatcherID]time.Duration{}, map[pharos.WatcherID]time.Duration{}
+		for _, r := range reports {
+			if _, ok := first[r.ID]; !ok {
+				first[r.ID] = r.At
+			}
+			if _, ok := red[r.ID]; !ok && r.Result.Status == pharos.Critical {
+				red[r.ID] = r.At
+			}
+		}
+		for _, id := range []pharos.WatcherID{group.ID, groups.ID} {
+			if first[id] < first[one.ID] || first[id] > firstRun {
+				t.Errorf("%s is told of first after %v, its member after %v", id, first[id], first[one.ID])
+			}
+			if red[id] != red[one.ID] || red[id] == 0 {
+				t.Errorf("%s is red after %v, its member after %v", id, red[id], red[one.ID])
+			}
+		}
+	})
+}
+
+func TestHurryRunsAtOnceAndKeepsTheTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := page("w", func(w *pharos.Watcher) { w.Interval = 20 * time.Second })
+		reports := play(t, Limits{}, []Job{{Watcher: w, Run: takes(100*time.Millisecond, pharos.OK)}}, func(_ context.Context, s *Scheduler) {
+			time.Sleep(25 * time.Second)
+			s.Hurry(w.ID)
+			s.Hurry(w.ID)
+			s.Hurry("local.set.nothing")
+			time.Sleep(50 * time.Millisecond)
+			s.Hurry(w.ID) // while it runs: once more
+			time.Sleep(30 * time.Second)
+		})
+		var at []time.Duration
+		for _, r := range reports {
+			at = append(at, r.At)
+		}
+		hurried := slices.Index(at, 25*time.Second+100*time.Millisecond)
+		if hurried < 0 || at[hurried+1] != 25*time.Second+200*time.Millisecond {
+			t.Fatalf("it is told of after %v, want 25.1 s and 25.2 s among them", at)
+		}
+		before, after := at[hurried-1], at[hurried+2]
+		if after-before != 20*time.Second {
+			t.Errorf("it is told of after %v: its ticks are no longer the same", at)
+		}
+	})
+}
