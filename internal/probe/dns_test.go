@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -275,17 +276,12 @@ func TestWhatIsNoAnswerToTheQuestionIsLetBe(t *testing.T) {
 func TestANameServerThatIsNotWell(t *testing.T) {
 	tcp := func(s *dnsSpec) { s.Transport = "tcp" }
 	silent := packets(t, func([]byte) [][]byte { return nil })
-	p, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Close()
 	for name, test := range map[string]struct {
 		server string
 		edit   func(*dnsSpec)
 		want   string
 	}{
-		"nobody over udp":   {p.LocalAddr().String(), nil, "connection refused"},
+		"nobody over udp":   {taken(t, syscall.SOCK_DGRAM), nil, "connection refused"},
 		"nobody over tcp":   {unused(t), tcp, "connection refused"},
 		"silent over udp":   {silent, nil, "timed out after 100 ms in query"},
 		"silent over tcp":   {listen(t, func(c net.Conn) { io.Copy(io.Discard, c) }), tcp, "timed out after 100 ms in query"},

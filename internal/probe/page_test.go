@@ -172,14 +172,32 @@ func TestPageAnswers(t *testing.T) {
 	}
 }
 
-// unused returns an address where nothing listens.
-func unused(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// unused returns an address where nothing listens, and nothing else will until the
+// test ends.
+func unused(t testing.TB) string { return taken(t, syscall.SOCK_STREAM) }
+
+// taken returns an address that a socket has which hears nobody.
+func taken(t testing.TB, kind int) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, kind|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
-	return l.Addr().String()
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := name.(*syscall.SockaddrInet4)
+	if kind == syscall.SOCK_DGRAM { // one that is connected to itself hears no other
+		if err := syscall.Connect(fd, own); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4(own.Addr), uint16(own.Port)).String()
 }
 
 func TestPageStallsAreNamed(t *testing.T) {
