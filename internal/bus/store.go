@@ -47,14 +47,19 @@ func storeOf(subject string) int {
 	return probersStore
 }
 
+// directGet returns the subject on which a server hands out what is stored last of
+// another subject.
+func directGet(subject string) string {
+	return "$JS.API.DIRECT.GET." + stores[storeOf(subject)].stream + "." + subject
+}
+
 const (
-	leastBytes      = 4 << 20 // a server that cannot keep this much keeps nothing
-	snapshotBatch   = 1000
-	snapshotIdle    = 5 * time.Second // without a message: the snapshot has failed
-	consumerForget  = 10 * time.Second
-	directGetPrefix = "$JS.API.DIRECT.GET.PHAROS."
-	lastWindow      = 256 // requests under way at once
-	replicaWait     = 20 * time.Millisecond
+	leastBytes     = 4 << 20 // a server that cannot keep this much keeps nothing
+	snapshotBatch  = 1000
+	snapshotIdle   = 5 * time.Second // without a message: the snapshot has failed
+	consumerForget = 10 * time.Second
+	lastWindow     = 256 // requests under way at once
+	replicaWait    = 20 * time.Millisecond
 )
 
 // leastServer is the first version that hands out the last values of several
@@ -268,7 +273,7 @@ func (c *Conn) Last(ctx context.Context, mark Message, subjects ...string) ([]Me
 func (c *Conn) mark(ctx context.Context, mark Message) (clock, error) {
 	// Asking for it first tells whether there is a store: where there is none,
 	// a dashboard that listens would keep the request below waiting.
-	if _, err := c.nc.RequestWithContext(ctx, directGetPrefix+mark.Subject, nil); err != nil {
+	if _, err := c.nc.RequestWithContext(ctx, directGet(mark.Subject), nil); err != nil {
 		return clock{}, noStore(err)
 	}
 	asked := time.Now()
@@ -288,7 +293,7 @@ func (c *Conn) mark(ctx context.Context, mark Message) (clock, error) {
 		return clock{}, fmt.Errorf("storing %q: %w", mark.Subject, ack.Error)
 	}
 	for {
-		m, err := c.nc.RequestWithContext(ctx, directGetPrefix+mark.Subject, nil)
+		m, err := c.nc.RequestWithContext(ctx, directGet(mark.Subject), nil)
 		if err != nil {
 			return clock{}, noStore(err)
 		}
@@ -322,7 +327,7 @@ func (c *Conn) getDirect(ctx context.Context, now clock, subjects []string) ([]M
 	var found []Message
 	for sent, got := 0, 0; got < len(subjects); {
 		if sent < len(subjects) && sent-got < lastWindow {
-			if err := c.nc.PublishRequest(directGetPrefix+subjects[sent], inbox, nil); err != nil {
+			if err := c.nc.PublishRequest(directGet(subjects[sent]), inbox, nil); err != nil {
 				return found, err
 			}
 			sent++

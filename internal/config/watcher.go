@@ -177,7 +177,7 @@ func traits(kind *Kind, spec Spec, w *pharos.Watcher) pharos.Traits {
 // inherited ones.
 func (p *parser) bounds(k *watcherKeys, w *pharos.Watcher, inherited pharos.Bounds) pharos.Bounds {
 	t := &k.Thresholds
-	measure := field.Measure{Unit: w.Traits.Unit, Less: w.Traits.Less, Free: !w.Traits.Timed && !w.Traits.Less, Bare: t.triple}
+	measure := field.Measure{Unit: w.Traits.Unit, Less: w.Traits.Less, Free: p.Knows(w.Spec, "unit"), Bare: t.triple}
 	if w.Traits.Timed {
 		measure.Below = w.Timeout
 	}

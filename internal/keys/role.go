@@ -119,8 +119,9 @@ func (r Role) Rights() Rights {
 				"pharos.result." + own + ".>", "pharos.roster." + own + ".*", "pharos.heartbeat." + own,
 				// What it remembers over a restart.
 				api + "DIRECT.GET.PHAROS.pharos.result." + site + ".>", api + "DIRECT.GET.PHAROS.pharos.heartbeat." + own,
+				api + "DIRECT.GET.PHAROS_PUSH.pharos.push." + site + ".>",
 			},
-			Subscribe: []string{pharos.SubjectRefresh, "pharos.heartbeat." + site + ".*", "pharos.push." + site + ".>", inbox},
+			Subscribe: []string{pharos.SubjectRefresh, "pharos.heartbeat." + site + ".*", "pharos.push." + site + ".>", "pharos.result." + site + ".>", inbox},
 		}
 	case Dashboard, Admin:
 		rights := Rights{

@@ -58,7 +58,8 @@ type Traits struct {
 	Phases    []string // which a run can have, in their order
 	Figures   []Part   // bounds from the kind's own keys, of what is measured besides
 	Files     []string // that are read when it is prepared: a change of one wants that again
-	Of        []Named // what it is made of: a change of their status wants a run at once
+	Of        []Named  // what it is made of: a change of their status wants a run at once
+	Pushed    bool     // others say how it is: what they push wants a run at once
 }
 
 // Named is a watcher, and what people call it.

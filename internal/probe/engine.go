@@ -32,6 +32,17 @@ type Options struct {
 	// Last returns what was reported last of a watcher; false: nothing yet. nil:
 	// nothing is known of any.
 	Last func(pharos.WatcherID) (pharos.Result, bool)
+	// Pushed returns what others have pushed for a watcher. nil: nobody listens.
+	Pushed func(pharos.WatcherID) Push
+}
+
+// Push is what others have pushed for a watcher.
+type Push struct {
+	Came   bool          // anything did
+	Result pharos.Result // the last one, as it came
+	Age    time.Duration // of that
+	For    time.Duration // how long it has been listened
+	Deaf   bool          // something may have come that was not heard
 }
 
 // Engine is what kinds prepare their watchers with. Make it with New and end it
@@ -49,6 +60,7 @@ type Engine struct {
 type shared struct {
 	agent     string
 	last      func(pharos.WatcherID) (pharos.Result, bool)
+	pushed    func(pharos.WatcherID) Push
 	log       *slog.Logger
 	scratches sync.Pool   // of *scratch
 	tls       *tls.Config // of whoever says nothing else
@@ -70,9 +82,12 @@ func New(o Options) *Engine {
 	if o.Last == nil {
 		o.Last = func(pharos.WatcherID) (pharos.Result, bool) { return pharos.Result{}, false }
 	}
+	if o.Pushed == nil {
+		o.Pushed = func(pharos.WatcherID) Push { return Push{} }
+	}
 	r := theReaper()
 	return &Engine{shared: &shared{
-		agent: "Pharos/" + cmp.Or(o.Version, "dev"), last: o.Last, log: o.Log, tls: visitorTLS(), http: newTransport(false), http2: newTransport(true), proxy: httpproxy.FromEnvironment().ProxyFunc(), reaper: r,
+		agent: "Pharos/" + cmp.Or(o.Version, "dev"), last: o.Last, pushed: o.Pushed, log: o.Log, tls: visitorTLS(), http: newTransport(false), http2: newTransport(true), proxy: httpproxy.FromEnvironment().ProxyFunc(), reaper: r,
 		ssh: newSSHHosts(r, o.Log), nameServer: dialNameServer,
 	}}
 }

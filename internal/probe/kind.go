@@ -42,4 +42,4 @@ type (
 )
 
 // Kinds are all kinds of watchers, in the order of the document.
-var Kinds = []Kind{page, command, tcp, certificate, dns, ping, smtp, imap, sshServer, websocket, grpc, nats, group}
+var Kinds = []Kind{page, command, tcp, certificate, dns, ping, smtp, imap, sshServer, websocket, grpc, nats, push, group}

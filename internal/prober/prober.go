@@ -60,6 +60,7 @@ type Prober struct {
 	engine    *probe.Engine
 	outbox    *outbox
 	sharing   *sharing
+	ears      *ears
 
 	mu       sync.Mutex // guards watchers
 	watchers map[pharos.WatcherID]watched
@@ -84,7 +85,6 @@ type change struct {
 func New(o Options) (*Prober, error) {
 	c := o.Config
 	p := &Prober{o: o, self: identity{c.Site, c.Prober, pharos.Token(c.Site), pharos.Token(c.Prober), o.Version}}
-	p.engine = probe.New(probe.Options{Version: o.Version, Log: o.Log, Last: func(id pharos.WatcherID) (pharos.Result, bool) { return p.scheduler.Last(id) }})
 	if o.Clock == nil {
 		o.Clock = clock.New(nil)
 	}
@@ -93,6 +93,9 @@ func New(o Options) (*Prober, error) {
 	}
 	p.outbox = newOutbox(o.Clock, time.Now().UnixMilli())
 	p.sharing = newSharing(o.Clock, p.self.proberToken)
+	p.ears = newEars(o.Clock, p.self, p.sharing, o.Log)
+	p.ears.pushed, p.ears.changed = func(id pharos.WatcherID) { p.scheduler.Hurry(id) }, func(id pharos.WatcherID) { p.scheduler.Changed(id) }
+	p.engine = probe.New(probe.Options{Version: o.Version, Log: o.Log, Last: p.last, Pushed: p.ears.push})
 	p.scheduler = schedule.New(schedule.Options{Report: p.outbox.put, Clock: o.Clock, CoarseTimer: o.CoarseTimer})
 	if c.Share { // until it is known who else is there
 		p.outbox.assign(nothing)
@@ -204,8 +207,9 @@ func (p *Prober) publish(ctx context.Context, o bus.Options) error {
 		subjects = append(subjects, pharos.HeartbeatSubject(p.self.siteToken, "*"))
 	}
 	g.Go(func() error { return conn.Listen(work, p.hear, subjects...) })
-	out := &publisher{self: p.self, outbox: p.outbox, sharing: p.sharing, scheduler: p.scheduler, conn: conn, log: p.o.Log}
+	out := &publisher{self: p.self, outbox: p.outbox, sharing: p.sharing, ears: p.ears, scheduler: p.scheduler, conn: conn, log: p.o.Log}
 	g.Go(func() error { return out.run(work) })
+	g.Go(func() error { return p.ears.run(work, conn, func() bus.Message { return out.heartbeat(false) }) })
 	err = g.Wait()
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -230,6 +234,15 @@ func (p *Prober) hear(m bus.Message) {
 	if b, err := pharos.ParseHeartbeat(m.Data); err == nil {
 		p.sharing.hear(s.Prober, &b)
 	}
+}
+
+// last returns what is known of a watcher, from here or from the prober that runs
+// it; false: nothing yet.
+func (p *Prober) last(id pharos.WatcherID) (pharos.Result, bool) {
+	if r, ok := p.scheduler.Last(id); ok {
+		return r, true
+	}
+	return p.ears.member(id)
 }
 
 // stopped returns nil instead of an error that only says that ctx is done.
@@ -265,6 +278,7 @@ func (p *Prober) apply(c *config.Config) error {
 	p.watchers = to.watchers
 	p.outbox.adopt(c, to.drop)
 	p.sharing.adopt(c)
+	p.ears.adopt(c)
 	p.scheduler.Update(to.put, to.drop)
 	return nil
 }

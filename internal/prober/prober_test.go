@@ -459,3 +459,71 @@ sets: [{name: Set, watchers: [{name: %s, command: "touch %s/%s", interval: 100ms
 		t.Errorf("stopping took %v", took)
 	}
 }
+
+const pushed = `
+site: Berlin City
+prober: p1
+sets:
+  - name: Set
+    watchers:
+      - {name: Backup, push: 3s, interval: 100ms}
+      - {name: Unheard, push: 1h, interval: 100ms}
+      - {name: Both, group: [Backup], interval: 1h}
+`
+
+func TestAPushIsTakenAndMissed(t *testing.T) {
+	s := server(t, embedded.Options{StoreDir: t.TempDir()})
+	o := bus.Options{InProcess: s}
+	// A dashboard makes the store.
+	c, err := bus.Connect(t.Context(), bus.Options{InProcess: s, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	made, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- c.Follow(ctx, bus.Follow{Create: true, Handle: func(bus.Message) {}, SnapshotDone: sync.OnceFunc(func() { close(made) })})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		c.Close(context.Background())
+	})
+	<-made
+	hear := listen(t, s)
+	_, stop := run(t, parse(t, pushed), o)
+	backup := pharos.MakeID(pharos.Token("Berlin City"), pharos.Token("Set"), pharos.Token("Backup"))
+	push := func(text string) {
+		if err := hear.nc.Publish(pharos.PushSubject(backup), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(status pharos.Status, summary string) func(pharos.Result) bool {
+		return func(r pharos.Result) bool { return r.Status == status && strings.HasPrefix(r.Summary, summary) }
+	}
+	push(`{"status":"warning","summary":"slow","value":7,"unit":"min"}`)
+	if r := hear.result("Backup", is(pharos.Warning, "slow")); r.Value.V != 7 || r.Unit != "min" {
+		t.Errorf("got %+v", r)
+	}
+	hear.result("Both", is(pharos.Warning, "Backup: slow"))
+	push(`{"status":"ok"}`)
+	hear.result("Backup", is(pharos.OK, ""))
+	hear.result("Both", is(pharos.OK, ""))
+	push(`no JSON`)
+	hear.result("Backup", is(pharos.Critical, "nothing for 3 s, wanted every 3 s"))
+	hear.result("Both", is(pharos.Critical, "Backup: nothing for"))
+	push(`{"status":"critical","summary":"disk full","ttl":1}`)
+	hear.result("Backup", is(pharos.Critical, "disk full"))
+
+	// Another process knows what was pushed before it began.
+	stop()
+	push(`{"status":"warning","summary":"between"}`)
+	if err := hear.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); len(hear.messages) > 0 && time.Now().Before(deadline); {
+		<-hear.messages
+	}
+	run(t, parse(t, strings.Replace(pushed, "push: 3s", "push: 1h", 1)), o)
+	hear.result("Backup", is(pharos.Warning, "between"))
+}

@@ -45,6 +45,7 @@ type publisher struct {
 	self      identity
 	outbox    *outbox
 	sharing   *sharing
+	ears      *ears
 	scheduler *schedule.Scheduler
 	conn      Conn
 	log       *slog.Logger
@@ -143,6 +144,7 @@ func (p *publisher) join() {
 	p.phase = joining
 	p.joined = p.outbox.clock.Now() + joinWait
 	p.sharing.join()
+	p.ears.connected()
 	p.sendHeartbeat(false)
 }
 

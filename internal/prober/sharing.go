@@ -158,6 +158,13 @@ func (s *sharing) settle() (before, now []pharos.Member, changed bool) {
 	return before, now, changed
 }
 
+// owner returns who of those that share runs a watcher; empty: it is not known yet.
+func (s *sharing) owner(id pharos.WatcherID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return owner(id, s.members)
+}
+
 // owner returns who of the members runs a watcher; empty: there are none.
 func owner(id pharos.WatcherID, members []pharos.Member) string {
 	if i := pharos.Owner(id, members); i >= 0 {

@@ -187,6 +187,15 @@ func (s *Scheduler) Hurry(id pharos.WatcherID) {
 	s.armLocked()
 }
 
+// Changed has those run at once that are made of a watcher: its status, which is not
+// known from here, has changed.
+func (s *Scheduler) Changed(id pharos.WatcherID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hurried = append(s.hurried, s.made[id]...)
+	s.armLocked()
+}
+
 // hurryLocked makes those due that are to be run at once.
 func (s *Scheduler) hurryLocked() {
 	now := s.clock.Now()

@@ -245,3 +245,43 @@ func TestWithoutNATSEachKeepsItsShare(t *testing.T) {
 		w.wantShared("NATS is back", 2)
 	})
 }
+
+func TestAGroupFollowsWhatOthersRun(t *testing.T) {
+	in(t, 12, func(w *world) {
+		w.more = "      - {name: All, group: {set: S}, interval: 1m}\n"
+		d := w.startDashboard()
+		w.startProber("p1", "")
+		w.startProber("p2", "")
+		w.startProber("p3", "")
+		want := func(what string, status pharos.Status) {
+			t.Helper()
+			if all := d.tiles()["All"]; all.Stale || all.Result.Status != status {
+				t.Errorf("%s: the group is %v %q, stale %v, want %v", what, all.Result.Status, all.Result.Summary, all.Stale, status)
+			}
+		}
+		w.pass(10 * time.Second)
+		want("at first", pharos.OK)
+		for _, name := range w.names {
+			w.set(name, true)
+			w.pass(interval + 100*time.Millisecond)
+			want(name+" is down", pharos.Critical)
+			w.set(name, false)
+			w.pass(interval + 100*time.Millisecond)
+			want(name+" is up", pharos.OK)
+		}
+		w.set(w.names[0], true)
+		for name := range w.probers { // whoever runs what
+			w.stop(name, true)
+			w.pass(2*interval + time.Second)
+			if len(w.probers) > 0 {
+				want("without "+name, pharos.Critical)
+			}
+			if len(w.probers) == 1 {
+				break
+			}
+		}
+		w.set(w.names[0], false)
+		w.pass(interval + 100*time.Millisecond)
+		want("one prober is left", pharos.OK)
+	})
+}

@@ -53,6 +53,7 @@ type world struct {
 	t          testing.TB
 	server     *server
 	names      []string // of the targets
+	more       string   // watchers that the file has besides
 	probers    map[string]*process
 	dashboards []*dashboard
 	start      time.Time
@@ -117,12 +118,15 @@ func (w *world) file(name string, more string) *config.Config {
 	for _, one := range w.names {
 		fmt.Fprintf(&text, "      - {name: %s, target: %s, from: %s, interval: %s}\n", one, one, name, interval)
 	}
+	text.WriteString(w.more)
 	c, err := config.Parse("sim.yaml", []byte(text.String()), func(string) (string, bool) { return "", false }, kinds...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for i := range c.Watchers {
-		c.Watchers[i].Spec.(*targetSpec).world = w
+		if spec, ok := c.Watchers[i].Spec.(*targetSpec); ok {
+			spec.world = w
+		}
 	}
 	return c
 }
