@@ -51,7 +51,7 @@ func main() {
 		},
 		Run: func(ctx context.Context, s *cli.Setup) (err error) {
 			if strings.HasPrefix(s.Command, "keys ") {
-				return flags.Keys.Run(s.Command, keysOf(s.Config.NATS, flags.Config), os.Stdout, os.Stderr)
+				return flags.Keys.Run(s.Command, keysOf(s.Config.NATS, flags.File()), os.Stdout, os.Stderr)
 			}
 			hint := ""
 			if l != nil {
@@ -59,7 +59,7 @@ func main() {
 			} else if l, err = cli.Listen(ctx, s.Config); err != nil {
 				return err
 			}
-			a, err := allinone.New(allinone.Options{Config: s.Config, File: flags.Config, Version: pharos.Version, Listener: l, Sample: hint != "", Log: s.Log})
+			a, err := allinone.New(allinone.Options{Config: s.Config, File: flags.File(), Version: pharos.Version, Listener: l, Sample: hint != "", Log: s.Log})
 			if err != nil {
 				return err
 			}

@@ -48,7 +48,7 @@ func main() {
 			if s.Command == "forget" {
 				r.Kind = keys.Admin
 			}
-			o, err := cli.BusOfAllInOne(s.Config, flags.Config, r)
+			o, err := cli.BusOfAllInOne(s.Config, flags.File(), r)
 			if err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,13 +32,16 @@ const patience = 1900 * time.Millisecond
 // Flags are those of every program. A flag goes before its variable, the
 // variable before the file.
 type Flags struct {
-	Config    string           `short:"c" env:"PHAROS_CONFIG" placeholder:"FILE" help:"The file that says what is watched."`
+	Config    []string         `short:"c" env:"PHAROS_CONFIG" placeholder:"FILE" help:"The file that says what is watched; a folder, or several with commas or several times -c, are read as one."`
 	Check     bool             `help:"Check the file and exit."`
 	Health    bool             `help:"Ask the program that runs here with the same file and flags whether it is well, and exit."`
 	Verbose   int              `short:"v" type:"counter" help:"Log more; twice: everything."`
 	LogFormat string           `env:"PHAROS_LOG_FORMAT" enum:"text,json" default:"text" help:"text or json."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 }
+
+// File is what config.Files takes; empty: no file was named.
+func (f *Flags) File() string { return strings.Join(f.Config, ",") }
 
 // Override is a group of flags that go before the file.
 type Override interface {
@@ -284,18 +288,18 @@ func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) e
 	if p.Common.Check {
 		if p.Check != nil {
 			if err := p.Check(c); err != nil {
-				return fmt.Errorf("checking %q: %w", p.Common.Config, err)
+				return fmt.Errorf("checking %q: %w", p.Common.File(), err)
 			}
 		}
 		if len(p.Kinds) == 0 {
-			fmt.Printf("%s: fine\n", p.Common.Config)
+			fmt.Printf("%s: fine\n", p.Common.File())
 			return nil
 		}
 		sets := map[string]bool{}
 		for _, w := range c.Watchers {
 			sets[w.Set] = true
 		}
-		fmt.Printf("%s: fine: %s in %s\n", p.Common.Config, plural(len(c.Watchers), "watcher"), plural(len(sets), "set"))
+		fmt.Printf("%s: fine: %s in %s\n", p.Common.File(), plural(len(c.Watchers), "watcher"), plural(len(sets), "set"))
 		return nil
 	}
 	return p.Run(ctx, &Setup{Config: c, Log: logger(p.Common), Command: command, program: p, hup: hup})
@@ -313,8 +317,8 @@ func read(p Program, command string) (*config.Config, error) {
 	var c *config.Config
 	var err error
 	switch {
-	case p.Common.Config != "":
-		c, err = config.Load(p.Common.Config, os.LookupEnv, p.Kinds...)
+	case p.Common.File() != "":
+		c, err = config.Load(p.Common.File(), os.LookupEnv, p.Kinds...)
 	case p.Common.Check:
 		return nil, errors.New("--check: no file is given: say which with -c FILE")
 	default:
@@ -356,7 +360,7 @@ func (s *Setup) Follow(ctx context.Context, apply func(*config.Config) error, re
 		s.Log.Error("the new file is not in force, the old one stays", "error", err)
 		reject(err)
 	}
-	path := s.program.Common.Config
+	path := s.program.Common.File()
 	if path == "" {
 		for {
 			select {

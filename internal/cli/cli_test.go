@@ -148,7 +148,7 @@ dashboard: {listen: "127.0.0.1:1"}
 `
 
 func TestAFlagGoesBeforeItsVariableAndThatBeforeTheFile(t *testing.T) {
-	path := file(t, whole)
+	path, more := file(t, whole), file(t, "sets: [{name: Shop, watchers: [{name: more, page: 'https://more.example/'}]}]\n")
 	fromFile := told{Listen: "127.0.0.1:1", NATS: "nats://file:4222", Credentials: "file.creds", Site: "berlin", Prober: "file", Title: "Whole", ID: "berlin.shop--2afk4237.home"}
 	with := func(change func(want *told)) told {
 		want := fromFile
@@ -164,6 +164,8 @@ func TestAFlagGoesBeforeItsVariableAndThatBeforeTheFile(t *testing.T) {
 		{"file", nil, []string{"-c", path}, fromFile},
 		{"file of the variable", []string{"PHAROS_CONFIG=" + path}, nil, fromFile},
 		{"file of the flag", []string{"PHAROS_CONFIG=/nowhere"}, []string{"--config", path}, fromFile},
+		{"several files", nil, []string{"-c", path, "-c", more}, with(func(w *told) { w.ID = "berlin.shop--2afk4237.more" })},
+		{"several files of the variable", []string{"PHAROS_CONFIG=" + path + "," + more}, nil, with(func(w *told) { w.ID = "berlin.shop--2afk4237.more" })},
 		{"built-in file", nil, []string{"--site", "oslo", "--prober", "p"},
 			told{Listen: ":8811", NATS: "nats://built-in:4222", Credentials: ".", Site: "oslo", Prober: "p", Title: "built in"}},
 		{"listen: variable", []string{"PHAROS_LISTEN=127.0.0.1:2"}, []string{"-c", path}, with(func(w *told) { w.Listen = "127.0.0.1:2" })},
@@ -370,7 +372,7 @@ func followed(t *testing.T, path string, seen string, hup <-chan os.Signal, p Pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Common = &Flags{Config: path}
+	p.Common = &Flags{Config: []string{path}}
 	s := &Setup{Config: c, Log: slog.New(slog.DiscardHandler), program: p, hup: hup}
 	if err := p.override(c); err != nil {
 		t.Fatal(err)

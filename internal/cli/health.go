@@ -25,7 +25,7 @@ const healthLimit = 2 * time.Second
 // and flags is asked whether it is well: not what is in the file, as that may have
 // a mistake by now. On Linux it is no file.
 func (p *Program) healthAddress() (*net.UnixAddr, error) {
-	path := p.Common.Config
+	path := p.Common.File()
 	if path != "" {
 		var err error
 		if path, err = filepath.Abs(path); err != nil {

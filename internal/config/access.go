@@ -121,14 +121,14 @@ func (p *parser) access(k *dashboardKeys) Access {
 		SignedIn: k.Access == "signed_in", UserHeader: string(k.UserHeader), Users: map[string]string{},
 		Detail: cmp.Or(string(k.Detail), Default().Dashboard.Access.Detail),
 	}
-	lines := map[name]int{}
+	lines := map[name]*field.Node{}
 	for i := range k.Users {
 		u := &k.Users[i]
 		p.wanted(&u.Section, "dashboard.users", "name", "password")
 		if first, doubled := lines[u.Name]; doubled {
-			p.Fail(u.At("name"), "dashboard.users: user %q is there twice (first on line %d)", string(u.Name), first)
+			p.Fail(u.At("name"), "dashboard.users: user %q is there twice (first on %s)", string(u.Name), p.Line(first, u.At("name")))
 		}
-		lines[u.Name] = u.At("name").Line
+		lines[u.Name] = u.At("name")
 		a.Users[string(u.Name)] = string(u.Password)
 	}
 	if a.UserHeader != "" && len(k.TrustedProxies) == 0 {

@@ -53,14 +53,23 @@ func Default() *Config {
 	}
 }
 
-// Load reads a file. getenv is os.LookupEnv, where the environment is the
-// process's own. What is wrong with the content is returned as field.Errors.
+// Load reads a file, or several, which Files finds. getenv is os.LookupEnv, where the
+// environment is the process's own. What is wrong with the content is returned as
+// field.Errors.
 func Load(path string, getenv func(string) (string, bool), kinds ...Kind) (*Config, error) {
-	data, err := readFile(path)
+	names, err := Files(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, data, getenv, kinds...)
+	files := make([]File, len(names))
+	for i, name := range names {
+		data, err := readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = File{name, data}
+	}
+	return ParseAll(files, getenv, kinds...)
 }
 
 func readFile(path string) ([]byte, error) {
@@ -76,12 +85,18 @@ func readFile(path string) ([]byte, error) {
 // that a watcher can be of; who hands none runs no watchers, and what the file
 // says of them is not looked at. The error is of type field.Errors.
 func Parse(name string, data []byte, getenv func(string) (string, bool), kinds ...Kind) (*Config, error) {
-	p := &parser{Reader: field.New(name, getenv), kinds: kinds}
-	c := p.parse(data)
+	return ParseAll([]File{{name, data}}, getenv, kinds...)
+}
+
+// ParseAll is Parse of several files, as if they were one: the sets of one name are
+// one set, and every other key is in one of them.
+func ParseAll(files []File, getenv func(string) (string, bool), kinds ...Kind) (*Config, error) {
+	p := &parser{Reader: field.New(getenv), kinds: kinds}
+	c := p.parse(files)
 	if errs := p.Errors(); errs != nil {
 		return nil, errs
 	}
-	c.Hash = sha256.Sum256(data)
+	c.Hash = hashOf(files)
 	c.Redactor = p.Secrets.Redactor(p.own...)
 	for i := range c.Watchers {
 		w := &c.Watchers[i]
@@ -100,8 +115,8 @@ type parser struct {
 const example = `sets: [{name: First, watchers: [{name: Home page, page: "https://example.com/"}]}]`
 
 // parse returns nil only after an error was told.
-func (p *parser) parse(data []byte) *Config {
-	root := p.Root(data, example)
+func (p *parser) parse(files []File) *Config {
+	root := p.root(files)
 	if root == nil {
 		return nil
 	}

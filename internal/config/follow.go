@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"pharos/internal/field"
@@ -19,7 +21,7 @@ const (
 
 // Options say which file is followed, and how.
 type Options struct {
-	Path   string
+	Path   string // as Files takes it
 	Getenv func(string) (string, bool)
 	Seen   [sha256.Size]byte // the Hash of the configuration that runs already
 	Kinds  []Kind            // of watchers
@@ -39,7 +41,7 @@ type Options struct {
 // and a signal always gets its answer.
 func Follow(ctx context.Context, o Options, apply func(*Config), reject func(error)) error {
 	orDefault(&o.Every, DefaultEvery)
-	f := follower{Options: o, apply: apply, reject: reject, told: sight{hash: o.Seen}}
+	f := follower{Options: o, files: make(map[string]*pharos.FileReader), apply: apply, reject: reject, told: sight{hash: o.Seen}}
 	f.last = f.told
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -48,15 +50,15 @@ func Follow(ctx context.Context, o Options, apply func(*Config), reject func(err
 		case <-ctx.Done():
 			return nil
 		case <-o.Hup:
-			now, data, err := f.look(ctx)
+			now, files, err := f.look(ctx)
 			if ctx.Err() != nil {
 				return nil
 			}
-			f.tell(now, data, err)
+			f.tell(now, files, err)
 			f.last = now
 			timer.Reset(o.Every)
 		case <-timer.C:
-			now, data, err := f.look(ctx)
+			now, files, err := f.look(ctx)
 			switch {
 			case ctx.Err() != nil:
 				return nil
@@ -65,7 +67,7 @@ func Follow(ctx context.Context, o Options, apply func(*Config), reject func(err
 			case now != f.last:
 				timer.Reset(settle)
 			default:
-				f.tell(now, data, err)
+				f.tell(now, files, err)
 				timer.Reset(o.Every)
 			}
 			f.last = now
@@ -81,7 +83,7 @@ type sight struct {
 
 type follower struct {
 	Options
-	file   pharos.FileReader
+	files  map[string]*pharos.FileReader // by name
 	apply  func(*Config)
 	reject func(error)
 	told   sight // what was applied or rejected last
@@ -89,23 +91,33 @@ type follower struct {
 }
 
 // look returns what the file holds, and the same in short.
-func (f *follower) look(ctx context.Context) (sight, []byte, error) {
-	data, err := f.file.Read(ctx, f.Path, field.MaxFile)
-	if err != nil {
-		err = fmt.Errorf("reading %q: %w", f.Path, err)
-	}
+func (f *follower) look(ctx context.Context) (sight, []File, error) {
+	names, err := Files(f.Path)
 	if err != nil {
 		return sight{why: err.Error()}, nil, err
 	}
-	return sight{hash: sha256.Sum256(data)}, data, nil
+	maps.DeleteFunc(f.files, func(name string, _ *pharos.FileReader) bool { return !slices.Contains(names, name) })
+	files := make([]File, len(names))
+	for i, name := range names {
+		if f.files[name] == nil {
+			f.files[name] = new(pharos.FileReader)
+		}
+		data, err := f.files[name].Read(ctx, name, field.MaxFile)
+		if err != nil {
+			err = fmt.Errorf("reading %q: %w", name, err)
+			return sight{why: err.Error()}, nil, err
+		}
+		files[i] = File{name, data}
+	}
+	return sight{hash: hashOf(files)}, files, nil
 }
 
 // tell applies or rejects what was seen.
-func (f *follower) tell(now sight, data []byte, err error) {
+func (f *follower) tell(now sight, files []File, err error) {
 	f.told = now
 	var c *Config
 	if err == nil {
-		c, err = Parse(f.Path, data, f.Getenv, f.Kinds...)
+		c, err = ParseAll(files, f.Getenv, f.Kinds...)
 	}
 	if err != nil {
 		f.reject(err)

@@ -181,3 +181,47 @@ func TestFollowEndsWhileAChangeIsPending(t *testing.T) {
 		f.stop()
 	})
 }
+
+func TestAFolderIsFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := folder(t, map[string]string{"a.yaml": "title: One\n"})
+		c, err := Load(dir, env(), kinds...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := make(chan string, 10)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() {
+			ended <- Follow(ctx, Options{Path: dir, Getenv: env(), Kinds: kinds, Seen: c.Hash},
+				func(c *Config) { said <- c.Title + " " + c.Tagline },
+				func(err error) { said <- field.Brief(err) })
+		}()
+		for _, step := range []struct{ name, text, want string }{
+			{"b.yaml", "tagline: Two\n", "One Two"},
+			{"b.yaml", "tagline: Three\n", "One Three"},
+			{"c.yaml", "title: Four\n", filepath.Join(dir, "c.yaml") + ": line 1: title is in another file, too (line 1 of " + filepath.Join(dir, "a.yaml") + "): write it in one of them"},
+			{"c.yaml", "", "One Three"},
+			{"b.yaml", "", "One "},
+		} {
+			name := filepath.Join(dir, step.name)
+			if step.text == "" {
+				os.Remove(name)
+			} else if err := os.WriteFile(name, []byte(step.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * DefaultEvery)
+			synctest.Wait()
+			select {
+			case got := <-said:
+				if got != step.want {
+					t.Errorf("%s %q: got %q, want %q", step.name, step.text, got, step.want)
+				}
+			default:
+				t.Errorf("%s %q: nothing was said", step.name, step.text)
+			}
+		}
+		cancel()
+		<-ended
+	})
+}

@@ -120,22 +120,22 @@ func (p *parser) foreign(kind *Kind, own Spec, k field.Pair) bool {
 // seenNames tells names and tokens that come twice.
 type seenNames struct {
 	what    string
-	byName  map[string]int // line
+	byName  map[string]*field.Node
 	byToken map[string]string
 }
 
 func newNames(what string) seenNames {
-	return seenNames{what, make(map[string]int), make(map[string]string)}
+	return seenNames{what, make(map[string]*field.Node), make(map[string]string)}
 }
 
 func (seen seenNames) add(p *parser, n *field.Node, name string) {
 	token := pharos.Token(name)
 	if first, doubled := seen.byName[name]; doubled {
-		p.Fail(n, "%s %q is there twice (first on line %d)", seen.what, name, first)
+		p.Fail(n, "%s %q is there twice (first on %s)", seen.what, name, p.Line(first, n))
 		return
 	}
 	if other, taken := seen.byToken[token]; taken {
-		p.Fail(n, "%s %q and %q (line %d) have the same token %q: name one of them otherwise", seen.what, name, other, seen.byName[other], token)
+		p.Fail(n, "%s %q and %q (%s) have the same token %q: name one of them otherwise", seen.what, name, other, p.Line(seen.byName[other], n), token)
 	}
-	seen.byName[name], seen.byToken[token] = n.Line, name
+	seen.byName[name], seen.byToken[token] = n, name
 }

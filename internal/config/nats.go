@@ -52,7 +52,7 @@ func (d *storeDir) Read(r *field.Reader, n *field.Node, key string) {
 	case s == StoreMemory:
 		*d = StoreMemory
 	default:
-		if *d = storeDir(r.FromHere(s)); *d == StoreMemory {
+		if *d = storeDir(r.FromHere(n, s)); *d == StoreMemory {
 			*d = "./" + *d
 		}
 	}
@@ -118,7 +118,7 @@ func (p *parser) nats(k *natsKeys) NATS {
 	}
 	p.Together(&k.Section, "nats.", "user", "password")
 	p.Together(&k.Section, "nats.", "cert_file", "key_file")
-	names := make(map[string]int)
+	names := make(map[string]*field.Node)
 	for i := range k.Users {
 		u := &k.Users[i]
 		if u.Name == "" {
@@ -132,9 +132,9 @@ func (p *parser) nats(k *natsKeys) NATS {
 			p.Fail(u.At("password"), "nats.users: user %q wants a password", string(u.Name))
 		}
 		if first, doubled := names[string(u.Name)]; doubled {
-			p.Fail(u.At("name"), "nats.users: user %q is there twice (first on line %d)", string(u.Name), first)
+			p.Fail(u.At("name"), "nats.users: user %q is there twice (first on %s)", string(u.Name), p.Line(first, u.At("name")))
 		}
-		names[string(u.Name)] = u.At("name").Line
+		names[string(u.Name)] = u.At("name")
 		n.Users = append(n.Users, User{Name: string(u.Name), Password: string(u.Password)})
 	}
 	if err := n.CheckListen(); err != nil {

@@ -73,7 +73,7 @@ func TestTablesAreUpToDate(t *testing.T) {
 }
 
 func TestNoKindHasAKeyThatAllHave(t *testing.T) {
-	p := &parser{Reader: field.New("", env())}
+	p := &parser{Reader: field.New(env())}
 	for _, kind := range kinds {
 		for f := range reflect.TypeOf(kind.New()).Elem().Fields() {
 			if key := f.Tag.Get("yaml"); key != "" && p.Knows(new(watcherKeys), key) {

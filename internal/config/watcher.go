@@ -48,15 +48,22 @@ func (p *parser) watchers(f *watched, site string) []pharos.Watcher {
 	inherited := p.inherited(&f.Defaults.Thresholds)
 	var all []reading
 	sets := newNames("set")
+	joined := make(map[name]seenNames) // of the watchers of sets
 	for i := range f.Sets {
 		s := &f.Sets[i]
-		if p.named(&s.Section, "set", s.Name) {
-			sets.add(p, s.At("name"), string(s.Name))
+		names := joined[s.Name]
+		if first := sets.byName[string(s.Name)]; first != nil && !p.SameFile(first, s.Node()) {
+			sets.byName[string(s.Name)] = s.At("name") // this file has it once, too
+		} else {
+			if p.named(&s.Section, "set", s.Name) {
+				sets.add(p, s.At("name"), string(s.Name))
+			}
+			names = newNames(fmt.Sprintf("set %q: watcher", string(s.Name)))
+			joined[s.Name] = names
 		}
 		if len(s.Watchers) == 0 && s.Name != "" && (!s.Has("watchers") || field.IsList(s.At("watchers"))) {
 			p.Fail(s.At("watchers"), "set %q has no watchers", string(s.Name))
 		}
-		names := newNames(fmt.Sprintf("set %q: watcher", string(s.Name)))
 		for _, n := range s.Watchers {
 			if p.Enough() {
 				return nil
@@ -67,6 +74,13 @@ func (p *parser) watchers(f *watched, site string) []pharos.Watcher {
 			all = append(all, reading{w, enabled, n})
 		}
 	}
+	order := make(map[string]int)
+	for _, w := range all {
+		if _, ok := order[w.Set]; !ok {
+			order[w.Set] = len(order)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b reading) int { return cmp.Compare(order[a.Set], order[b.Set]) }) // as other files may go on with a set
 	p.join(all)
 	var watched []pharos.Watcher
 	for _, w := range all {

@@ -19,6 +19,8 @@ type Error struct {
 	Line    int // from 1; 0: the file as a whole
 	Column  int // from 1; 0: unknown
 	Message string
+
+	place int // in the order of the files, as the lines of nodes
 }
 
 // Error returns "FILE: line LINE: MESSAGE".
@@ -46,7 +48,7 @@ func (e Errors) Error() string {
 // anchor's errors are met once for each alias), and cuts them.
 func (e Errors) told() Errors {
 	slices.SortStableFunc(e, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
 	e = slices.Compact(e)
 	if more := len(e) - MaxErrors; more > 0 {

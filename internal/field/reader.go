@@ -40,17 +40,16 @@ type Node = yaml.Node
 // one reading tells all of them.
 type Reader struct {
 	Secrets redact.Secrets // those of the file, as far as it has been read
-	file    string
+	files   []string
 	getenv  func(string) (string, bool)
 	errs    Errors
 	nodes   int
 	keys    map[reflect.Type]keyTable
 }
 
-// New returns a reader of a file, under whose path the errors are told, and at
-// whose folder relative paths begin. getenv is as os.LookupEnv.
-func New(file string, getenv func(string) (string, bool)) *Reader {
-	return &Reader{file: file, getenv: getenv, Secrets: make(redact.Secrets), keys: make(map[reflect.Type]keyTable)}
+// New returns a reader. getenv is as os.LookupEnv.
+func New(getenv func(string) (string, bool)) *Reader {
+	return &Reader{getenv: getenv, Secrets: make(redact.Secrets), keys: make(map[reflect.Type]keyTable)}
 }
 
 // Errors returns what was wrong, without secrets; nil: nothing.
@@ -66,9 +65,57 @@ func (r *Reader) Errors() Errors {
 	return all
 }
 
-// Root returns the node that a file consists of; nil after an error was told.
-// example is what could stand in an empty one.
-func (r *Reader) Root(data []byte, example string) *Node {
+// A node's line says which file it is of, too: the files' lines are counted on.
+const maxLines = 1 << 24 // of one file: it has no more bytes
+
+// locate returns the file and the line in it of a place, that of a node.
+func (r *Reader) locate(place int) (file string, line int) {
+	if len(r.files) == 0 {
+		return "", place
+	}
+	return r.files[place/maxLines], place % maxLines
+}
+
+// Line says where a node is, for a message about another one: "line 3", or "line 3
+// of b.yaml".
+func (r *Reader) Line(of, from *Node) string {
+	file, line := r.locate(of.Line)
+	if at, _ := r.locate(from.Line); at != file {
+		return fmt.Sprintf("line %d of %s", line, file)
+	}
+	return fmt.Sprintf("line %d", line)
+}
+
+// SameFile reports whether two nodes are of the same file.
+func (r *Reader) SameFile(a, b *Node) bool { return a.Line/maxLines == b.Line/maxLines }
+
+// number lets the lines of a node, and of all below it, be those of a file.
+func number(n *Node, file int) {
+	n.Line += file * maxLines
+	for _, child := range n.Content {
+		number(child, file)
+	}
+}
+
+// Root returns the node that a file consists of; nil after an error was told. The
+// errors are told under its name, and relative paths begin at its folder. example is
+// what could stand in an empty one.
+func (r *Reader) Root(file string, data []byte, example string) *Node {
+	r.files = append(r.files, file)
+	root := r.root(data, example)
+	if root != nil {
+		number(root, len(r.files)-1)
+	}
+	return root
+}
+
+func (r *Reader) root(data []byte, example string) *Node {
+	file := len(r.files) - 1
+	syntax := func(err error) {
+		e := syntaxError(r.files[file], data, err)
+		e.place = file*maxLines + e.Line
+		r.errs = append(r.errs, e)
+	}
 	if len(data) > MaxFile {
 		r.Fail(nil, "more than %d MiB", MaxFile>>20)
 		return nil
@@ -76,7 +123,7 @@ func (r *Reader) Root(data []byte, example string) *Node {
 	var document Node
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
-		r.errs = append(r.errs, syntaxError(r.file, data, err))
+		syntax(err)
 		return nil
 	}
 	if len(document.Content) == 0 || IsNull(document.Content[0]) {
@@ -87,9 +134,10 @@ func (r *Reader) Root(data []byte, example string) *Node {
 	switch err := decoder.Decode(&second); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		r.errs = append(r.errs, syntaxError(r.file, data, err))
+		syntax(err)
 		return nil
 	default:
+		number(&second, file)
 		r.Fail(&second, `a second document begins here ("---"): one file holds one`)
 		return nil
 	}
@@ -184,17 +232,21 @@ func (r *Reader) table(t reflect.Type) keyTable {
 
 // Fail tells an error; n is where, nil: the file as a whole.
 func (r *Reader) Fail(n *Node, format string, args ...any) {
-	e := Error{File: r.file, Message: fmt.Sprintf(format, args...)}
+	e := Error{Message: fmt.Sprintf(format, args...), place: max(len(r.files)-1, 0) * maxLines}
 	if n != nil {
-		e.Line, e.Column = n.Line, n.Column
+		e.place, e.Column = n.Line, n.Column
 	}
+	e.File, e.Line = r.locate(e.place)
 	if len(r.errs) < maxCollected {
 		r.errs = append(r.errs, e)
 	}
 }
 
 // Where returns where a node stands: "pharos.yaml: line 12".
-func (r *Reader) Where(n *Node) string { return fmt.Sprintf("%s: line %d", r.file, n.Line) }
+func (r *Reader) Where(n *Node) string {
+	file, line := r.locate(n.Line)
+	return fmt.Sprintf("%s: line %d", file, line)
+}
 
 // Enter counts a node and reports whether reading goes on: a few aliases of
 // aliases can unfold to more than any machine holds.
@@ -349,7 +401,7 @@ func (r *Reader) merge(n *Node, key string, seen map[string]*Node, pairs *[]Pair
 		return
 	}
 	var merges []*Node
-	own := make(map[string]int)
+	own := make(map[string]*Node)
 	for i := 0; i+1 < len(target.Content); i += 2 {
 		k, v := target.Content[i], target.Content[i+1]
 		if !r.Enter(k) {
@@ -370,10 +422,10 @@ func (r *Reader) merge(n *Node, key string, seen map[string]*Node, pairs *[]Pair
 				r.Secrets.Add(name[i+1:]) // {password:hunter} lacks the space that makes it a key and its value
 			}
 			if first, doubled := own[name]; doubled {
-				r.Fail(k, "%skey %q is there twice (first on line %d)", Label(key), name, first)
+				r.Fail(k, "%skey %q is there twice (first on %s)", Label(key), name, r.Line(first, k))
 				continue
 			}
-			own[name] = k.Line
+			own[name] = k
 			if seen[name] == nil {
 				seen[name] = k
 				*pairs = append(*pairs, Pair{name, k, v})
@@ -399,12 +451,13 @@ func (r *Reader) Together(s *Section, prefix, a, b string) {
 }
 
 // FromHere returns a path as it is seen from the working directory: a relative
-// one begins at the file's folder.
-func (r *Reader) FromHere(path string) string {
+// one begins at the folder of the file in which it stands.
+func (r *Reader) FromHere(n *Node, path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(filepath.Dir(r.file), path)
+	file, _ := r.locate(n.Line)
+	return filepath.Join(filepath.Dir(file), path)
 }
 
 // Checker is what a part of the file is checked with once it has been read: what
@@ -424,7 +477,7 @@ func (c *Checker) Path(s *Section, prefix, key string, path *Text) {
 	case *path == "":
 		c.Fail(s.At(key), "%s%s: a path cannot be empty", prefix, key)
 	case !c.Remote:
-		*path = Text(c.FromHere(string(*path)))
+		*path = Text(c.FromHere(s.At(key), string(*path)))
 	}
 }
 

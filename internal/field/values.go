@@ -115,7 +115,7 @@ func (p *Path) Read(r *Reader, n *Node, key string) {
 	case s == "":
 		r.Fail(n, "%sa path cannot be empty", Label(key))
 	default:
-		*p = Path(r.FromHere(s))
+		*p = Path(r.FromHere(n, s))
 	}
 }
 

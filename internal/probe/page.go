@@ -213,7 +213,7 @@ func checkIP(c *field.Checker, s *field.Section, host string, ip field.Word) {
 
 // checkHeaders complains about what would break the frame of a request.
 func checkHeaders(c *field.Checker, headers field.Dictionary) {
-	seen := make(map[string]int)
+	seen := make(map[string]*field.Node)
 	for _, e := range headers {
 		canonical := textproto.CanonicalMIMEHeaderKey(e.Name)
 		switch {
@@ -223,10 +223,10 @@ func checkHeaders(c *field.Checker, headers field.Dictionary) {
 			c.Fail(e.Key, "headers: %s is made by the prober", e.Name)
 		case strings.ContainsFunc(e.Value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }):
 			c.Fail(e.Node, "headers.%s: control characters in the value", e.Name)
-		case seen[canonical] != 0:
-			c.Fail(e.Key, "headers: %s is there twice (first on line %d)", e.Name, seen[canonical])
+		case seen[canonical] != nil:
+			c.Fail(e.Key, "headers: %s is there twice (first on %s)", e.Name, c.Line(seen[canonical], e.Key))
 		}
-		seen[canonical] = e.Key.Line
+		seen[canonical] = e.Key
 		c.Secrets.AddHeader(e.Name, e.Value)
 	}
 }

@@ -22,7 +22,7 @@ func readInto(t testing.TB, text string, into any) {
 	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
 		t.Fatal(err)
 	}
-	r := field.New("test.yaml", func(string) (string, bool) { return "", false })
+	r := field.New(func(string) (string, bool) { return "", false })
 	r.Read(document.Content[0], "it", into)
 	if err := r.Errors(); err != nil {
 		t.Fatal(err)
