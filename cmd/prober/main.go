@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +21,8 @@ func main() {
 		cli.Flags
 		cli.NATSFlags
 		cli.PlaceFlags
+		Watch struct{}          `cmd:"" default:"1" help:"Watch and publish; what is done where no command is named."`
+		Try   prober.TryCommand `cmd:"" help:"Run watchers once, now, and say what they see; nothing is published."`
 	}
 	cli.Main(cli.Program{
 		Name: "prober", Help: "Looks at systems as a user would, and publishes what it sees to NATS.",
@@ -31,6 +35,9 @@ func main() {
 			return nil, errors.New("no file says what to watch: give one with -c FILE")
 		},
 		Run: func(ctx context.Context, s *cli.Setup) error {
+			if strings.HasPrefix(s.Command, "try") {
+				return flags.Try.Run(ctx, s.Config, os.Stdout)
+			}
 			o, err := cli.Bus(s.Config, keys.Role{Kind: keys.Prober, Site: s.Config.Site, Name: s.Config.Prober})
 			if err != nil {
 				return err

@@ -299,6 +299,11 @@ func run(ctx context.Context, p Program, command string, hup <-chan os.Signal) e
 		for _, w := range c.Watchers {
 			sets[w.Set] = true
 		}
+		for _, w := range c.Watchers {
+			if p.Common.Verbose > 0 {
+				fmt.Printf("%s\t%s\t%s / %s\n", w.ID, pharos.ResultSubject(pharos.Token(c.Prober), w.ID), w.Set, w.Name)
+			}
+		}
 		fmt.Printf("%s: fine: %s in %s\n", p.Common.File(), plural(len(c.Watchers), "watcher"), plural(len(sets), "set"))
 		return nil
 	}

@@ -25,7 +25,7 @@ import (
 )
 
 var ping = Kind{
-	Key: "ping", Doc: pingDoc, Phases: []string{"lookup", "rtt"},
+	Key: "ping", Doc: pingDoc, Phases: []string{"lookup", "rtt", "replies"},
 	New: func() Spec { return &pingSpec{Count: 1, Size: 56} },
 }
 
@@ -75,8 +75,8 @@ func (s *pingSpec) Target() string { return string(s.Ping) }
 // their way.
 func (s *pingSpec) Traits() pharos.Traits {
 	t := pharos.Traits{Timed: s.Count == 1, Unit: "s", Network: true, Figures: s.figures}
-	if !t.Timed {
-		t.Phases = []string{"lookup"}
+	if t.Phases = []string{"lookup", "rtt"}; !t.Timed {
+		t.Phases[1] = "replies"
 	}
 	return t
 }
@@ -94,7 +94,7 @@ func (s *pingSpec) Prepare(e *Engine, w pharos.Watcher) (Run, error) {
 			return pharos.Failure(err)
 		}
 		m.AddFact("address", addr.String())
-		t.Enter("rtt")
+		t.Enter(s.Traits().Phases[1])
 		echo, err := newEchoes(addr.Unmap(), int(s.Size))
 		if err != nil {
 			if errors.Is(err, os.ErrPermission) {

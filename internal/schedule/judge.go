@@ -3,9 +3,19 @@ package schedule
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"pharos/internal/pharos"
 )
+
+// Judge returns what a run that began at a moment comes to by itself: fall, rise and
+// what is remembered are not looked at.
+func Judge(w *pharos.Watcher, m *pharos.Measurement, at time.Time) pharos.Result {
+	v := judge(&w.Bounds, m, false, "")
+	return pharos.Result{
+		Status: v.status, Summary: v.summary, Value: m.Value, Unit: m.Unit, Text: m.Text, Detail: m.Detail, Facts: m.Facts, Phases: m.Phases, At: at,
+	}
+}
 
 // verdict is a status and one line that says why it is not ok.
 type verdict struct {

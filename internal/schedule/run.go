@@ -262,10 +262,7 @@ func (s *Scheduler) finish(e *entry, m *pharos.Measurement, at time.Time, end ti
 	if cancelled || m.Outcome == pharos.NotYet {
 		return
 	}
-	v := judge(&e.job.Watcher.Bounds, m, false, "")
-	r := pharos.Result{
-		Status: v.status, Summary: v.summary, Value: m.Value, Unit: m.Unit, Text: m.Text, Detail: m.Detail, Facts: m.Facts, Phases: m.Phases, At: at,
-	}
+	r := Judge(&e.job.Watcher, m, at)
 	if m.Outcome == pharos.Unable {
 		s.unable = unable{m.Reason, end}
 	}
