@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"pharos/internal/board"
+	"pharos/internal/pharos"
 )
 
 // streamHead is what a stream begins with. There is no length and no chunking:
@@ -38,11 +40,7 @@ func (s *Server) events(c echo.Context) error {
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, err.Error())
 	}
-	r := c.Request()
-	st := &stream{
-		of: neighbourhood(s.client(r)), bare: filter.Bare, screenName: asking(c).screen, until: asking(c).until,
-		asked: &http.Request{RemoteAddr: r.RemoteAddr, Header: r.Header}, // with the connection's buffers it would be large
-	}
+	st := s.newStream(c, filter.Bare)
 	if !s.o.Board.Named(key) {
 		st.filter = key
 	}
@@ -68,10 +66,24 @@ func (s *Server) events(c echo.Context) error {
 		return err
 	}
 	packed := takesGzip(c.Request().Header.Values(echo.HeaderAcceptEncoding))
-	if streaming = s.streams.run(st, conn, func() { s.stream(conn, packed, screen, st.until) }); !streaming { // the server is closing
+	if streaming = s.streams.run(st, conn, func() { s.stream(conn, packed, screen, st) }); !streaming { // the server is closing
 		return conn.Close()
 	}
 	return nil
+}
+
+// newStream returns that of who asks, who is told no reasons where it is bare.
+func (s *Server) newStream(c echo.Context, bare bool) *stream {
+	r, v := c.Request(), asking(c)
+	client := s.client(r)
+	st := &stream{
+		of: neighbourhood(client), viewer: v, bare: bare,
+		asked:  &http.Request{RemoteAddr: r.RemoteAddr, Header: r.Header}, // with the connection's buffers it would be large
+		client: client.String(), shows: pharos.CleanLine(c.QueryParam("shows"), pharos.MaxName), build: pharos.CleanLine(c.QueryParam("build"), pharos.MaxName),
+		since: time.Now(), orders: make(chan order, maxOrders),
+	}
+	st.contact.Store(st.since.UnixNano())
+	return st
 }
 
 // join lets a stream in. Where the board has no room for its filter, the address
@@ -91,12 +103,18 @@ func (s *Server) join(ctx context.Context, st *stream, filter board.Filter) (*bo
 
 // stream is one connection that is streamed to.
 type stream struct {
-	of         netip.Prefix  // its address
-	bare       bool          // it is told no reasons
-	screenName string        // of one that was opened with its key
-	asked      *http.Request // by what it carries one may look
-	until      time.Time     // when that ends; zero: it does not
-	filter     string        // the key of one that no view has, or empty
+	id     uint64
+	of     netip.Prefix // its address
+	filter string       // the key of one that no view has, or empty
+	viewer viewer
+	bare   bool          // it is told no reasons
+	asked  *http.Request // by what it carries one may look
+
+	client       string // address
+	shows, build string // as the page says: its address, relative to the board's, and its build
+	since        time.Time
+	contact      atomic.Int64 // when it was last known to take what it is sent, unix nanoseconds
+	orders       chan order
 
 	// Guarded by streams.mu.
 	screen *board.Screen
@@ -114,6 +132,8 @@ type streams struct {
 	open   map[*stream]struct{}
 	of     map[netip.Prefix]int
 	closed bool
+	last   uint64          // number of a stream
+	gone   map[string]seen // screens with a key that have gone, by name
 }
 
 // admit counts a stream, or says why there is no room for it.
@@ -129,6 +149,8 @@ func (k *streams) admit(st *stream) string {
 	if len(k.open) >= k.max && !k.giveWay(st.of) {
 		return "as many screens as this dashboard takes are watching; max_screens in the file says how many"
 	}
+	k.last++
+	st.id = k.last
 	k.open[st] = struct{}{}
 	k.of[st.of]++
 	return ""
@@ -237,6 +259,12 @@ func (k *streams) forget(st *stream) {
 	if st.screen != nil {
 		st.screen.Leave()
 	}
+	if st.viewer.screen != "" && st.conn != nil {
+		if k.gone == nil {
+			k.gone = map[string]seen{}
+		}
+		k.gone[st.viewer.screen] = seen{screenRow{Name: st.viewer.screen, Address: st.client, Shows: "/" + st.shows}, time.Unix(0, st.contact.Load())}
+	}
 	delete(k.open, st)
 	if k.of[st.of]--; k.of[st.of] == 0 {
 		delete(k.of, st.of)
@@ -276,9 +304,9 @@ func (k *streams) close() {
 	k.wg.Wait()
 }
 
-func (s *Server) stream(conn net.Conn, packed bool, screen *board.Screen, until time.Time) {
+func (s *Server) stream(conn net.Conn, packed bool, screen *board.Screen, st *stream) {
 	ctx := s.ctx
-	if !until.IsZero() {
+	if until := st.viewer.until; !until.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, until)
 		defer cancel()
@@ -294,7 +322,7 @@ func (s *Server) stream(conn net.Conn, packed bool, screen *board.Screen, until 
 	}
 	err := l.send(ctx, []byte(head))
 	if err == nil {
-		err = (&pace{line: l, screen: screen}).play(ctx)
+		err = (&pace{line: l, screen: screen, orders: st.orders, contact: &st.contact}).play(ctx)
 	}
 	if err != nil && isStuck(err) {
 		s.cut.Add(1)

@@ -55,14 +55,16 @@ func (s *Server) formPage(c echo.Context, code int, name string, data any) error
 	return c.HTMLBlob(code, out.Bytes())
 }
 
-// formStyle answers the style of all pages with forms.
-func formStyle(c echo.Context) error {
-	style, err := forms.ReadFile("forms/forms.css")
-	if err != nil {
-		return err
+// formFile answers a file of the pages with forms.
+func formFile(kind string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		data, err := forms.ReadFile("forms" + c.Path())
+		if err != nil {
+			return err
+		}
+		c.Response().Header().Set(echo.HeaderCacheControl, "no-cache")
+		return c.Blob(http.StatusOK, kind, data)
 	}
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-cache")
-	return c.Blob(http.StatusOK, "text/css; charset=utf-8", style)
 }
 
 func (s *Server) login(c echo.Context) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"pharos/internal/board"
@@ -30,7 +31,9 @@ const (
 // pace decides what a screen is sent, by how its line takes it.
 type pace struct {
 	*line
-	screen *board.Screen
+	screen  *board.Screen
+	orders  <-chan order
+	contact *atomic.Int64 // when the screen was last known to take what it is sent, unix nanoseconds
 
 	lean      bool // no values
 	fell      time.Time
@@ -50,12 +53,17 @@ func (p *pace) play(ctx context.Context) error {
 		if err := p.settle(ctx, maxUnderWay); err != nil {
 			return err
 		}
-		if err := p.choose(ctx, time.Now()); err != nil {
+		now := time.Now()
+		p.contact.Store(now.Add(-p.late(now)).UnixNano())
+		if err := p.choose(ctx, now); err != nil {
 			return err
 		}
 		event := p.screen.Next(ctx)
 		if event == nil {
 			return ctx.Err()
+		}
+		if err := p.obey(ctx); err != nil {
+			return err
 		}
 		data := p.bytes(event)
 		if event.Whole() {
@@ -74,6 +82,25 @@ func (p *pace) play(ctx context.Context) error {
 		}
 		if err := p.send(ctx, data); err != nil {
 			return err
+		}
+	}
+}
+
+// obey tells the screen what it is to do. There is an event each second, before
+// which it comes.
+func (p *pace) obey(ctx context.Context) error {
+	for {
+		select {
+		case o := <-p.orders:
+			data, err := o.event()
+			if err == nil {
+				err = p.send(ctx, p.bytes(&board.Event{Bytes: data}))
+			}
+			if err != nil {
+				return err
+			}
+		default:
+			return nil
 		}
 	}
 }

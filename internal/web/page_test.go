@@ -108,7 +108,7 @@ func TestAddressesThatNoViewCanHave(t *testing.T) {
 		}
 		slices.Sort(got)
 		got = slices.DeleteFunc(got, func(name string) bool { return strings.Contains(name, ".") }) // which no name of a view does
-		want := []string{"api", "assets", "events", "healthz", "login", "logo", "logout", "metrics", "poll", "readyz", "sample", "w"}
+		want := []string{"api", "assets", "events", "healthz", "login", "logo", "logout", "metrics", "poll", "readyz", "sample", "screens", "w"}
 		if got = slices.Compact(got); !slices.Equal(got, want) {
 			t.Errorf("got %q, wanted %q", got, want)
 		}

@@ -145,7 +145,10 @@ func New(o Options) *Server {
 	}
 	e.Match(read, "/metrics", s.guarded(metrics))
 	e.Match(read, "/login", s.login)
-	e.Match(read, "/forms.css", formStyle)
+	e.Match(read, "/forms.css", formFile("text/css; charset=utf-8"))
+	e.Match(read, "/forms.js", formFile("text/javascript; charset=utf-8"))
+	e.Match(read, "/screens", s.signedIn(s.screensPage))
+	e.POST("/screens", s.posted(s.signedIn(s.orderScreen)))
 	e.POST("/login", s.posted(s.signIn))
 	e.POST("/logout", s.posted(s.signOut))
 	return s
@@ -161,7 +164,7 @@ func (s *Server) Apply(now Settings) {
 	s.settings.Store(&inForce{Settings: now, policy: now.Guard.policy()})
 	s.streams.review(func(st *stream) bool {
 		v := s.viewer(st.asked)
-		return s.mayLook(v) && v.screen == st.screenName && st.bare == (s.detail(v) == None)
+		return s.mayLook(v) && v.screen == st.viewer.screen && st.bare == (s.detail(v) == None)
 	})
 }
 
