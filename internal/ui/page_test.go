@@ -64,7 +64,7 @@ func TestBoardIsShown(t *testing.T) {
 		}
 	}
 	d.set(func(d *dashboard) {
-		if diff := cmp.Diff([]string{"set=Shop&site=oslo"}, d.asked); diff != "" {
+		if diff := cmp.Diff([]string{"set=Shop&site=oslo&shows=&build=" + Build()}, d.asked); diff != "" {
 			t.Errorf("queries of /events (-want +got):\n%s", diff)
 		}
 	})

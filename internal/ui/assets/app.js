@@ -10,6 +10,7 @@ import {by, mark, meta, put} from "./page.js";
 import {Bars} from "./bars.js";
 import {Detail} from "./detail.js";
 import {Keys} from "./keys.js";
+import {obey} from "./orders.js";
 import {Problems} from "./problems.js";
 import {Sound} from "./sound.js";
 import {Stream} from "./stream.js";
@@ -51,8 +52,9 @@ class Page {
     this.detail = new Detail(this);
     this.keys = new Keys(this);
     this.sound = new Sound(this.options.sound);
-    this.stream = new Stream(this.address("events") + this.passed(["set", "site"]), {
+    this.stream = new Stream(this.address("events" + this.asked()), {
       board: (message) => this.hearBoard(message), frame: (message) => this.hearFrame(message), beat: () => this.heard(),
+      screen: (message) => obey(this, message), lost: () => this.lost(),
     });
   }
 
@@ -73,11 +75,25 @@ class Page {
     })]);
   }
 
-  passed(names) {
+  // asked says which part of the board is wanted, and what this screen is.
+  asked() {
     const out = new URLSearchParams();
-    for (const name of names) for (const value of this.options.query.getAll(name)) out.append(name, value);
-    const text = out.toString();
-    return text ? "?" + text : "";
+    for (const name of ["set", "site"]) for (const value of this.options.query.getAll(name)) out.append(name, value);
+    out.append("shows", this.place().split("?")[0]);
+    out.append("build", this.build);
+    return "?" + out;
+  }
+
+  // place is the page's own address, relative to the board's.
+  place() {
+    return location.pathname.slice(new URL(meta("root") + "./", location.href).pathname.length) + location.search;
+  }
+
+  // lost looks whether one has to sign in first.
+  lost() {
+    fetch(this.address(this.place()), {cache: "no-store", credentials: "same-origin", redirect: "manual"})
+      .then((answer) => answer.type === "opaqueredirect" && location.reload())
+      .catch(() => 0);
   }
 
   now() {

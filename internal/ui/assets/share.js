@@ -21,7 +21,7 @@ class Shared {
     this.n++;
     this.told = false;
     const source = this.source = new EventSource(this.address);
-    for (const kind of ["board", "frame", "beat"]) {
+    for (const kind of ["board", "frame", "beat", "screen"]) {
       source.addEventListener(kind, (event) => {
         if (kind === "board") this.told = true;
         if (source === this.source) this.tell(kind, event.data);

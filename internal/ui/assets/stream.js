@@ -11,7 +11,8 @@ function monotonic() {
 }
 
 export class Stream {
-  // on has a function for each kind of event: board, frame and beat. Each gets the parsed message.
+  // on has a function for each kind of event: board, frame, beat and screen. Each gets the parsed message. lost is called now and then
+  // while there is no connection.
   constructor(address, on) {
     this.address = address;
     this.on = on;
@@ -79,7 +80,7 @@ export class Stream {
     if (this.port) return this.say("open");
     const source = new EventSource(this.address);
     this.source = source;
-    for (const kind of ["board", "frame", "beat"]) {
+    for (const kind of ["board", "frame", "beat", "screen"]) {
       source.addEventListener(kind, (event) => source === this.source && this.hear(kind, event.data));
     }
     // The browser's own way to reconnect differs from one to the next, and some give up: ours is the only one.
@@ -100,6 +101,7 @@ export class Stream {
     if (this.port && !this.n) return this.alone();
     const wait = Math.min(APART, 0.25 * Math.pow(2, this.failures));
     this.failures++;
+    if (this.failures % 3 === 2) this.on.lost();
     this.again = monotonic() + wait * (0.5 + Math.random() / 2);
     setTimeout(() => this.tend(), (this.again - monotonic()) * 1000 + 1);
   }
@@ -136,6 +138,7 @@ export class Stream {
     } catch (e) {
       return; // not ours: silence will tell
     }
+    if (kind === "screen") return this.on.screen(message); // it is out of time
     const now = monotonic(), delta = now - message.t;
     if (kind === "board") this.seed(message.clock, delta);
     if (now - this.turned > MEMORY) {
