@@ -53,6 +53,7 @@ func TestFaults(t *testing.T) {
 		{"network cut", 8 * time.Minute, networkCut},
 		{"several dashboards", time.Minute, severalDashboards},
 		{"published twice", 2 * time.Minute, publishedTwice},
+		{"sharing", 4 * time.Minute, sharing},
 		{"all-in-one killed", 2 * time.Minute, allInOneKilled},
 		{"Chromium", 4 * time.Minute, inChromium},
 		{"slow screens", 4 * time.Minute, slowScreens},

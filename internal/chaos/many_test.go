@@ -96,7 +96,7 @@ func publishedTwice(w *world, l *ledger) {
 	s := newSite(w, 4, time.Second, 0)
 	for range 4 {
 		began := time.Now()
-		other := w.startProber("berlin", "p2", s.watchers)
+		other := w.startProberWith("share: false\n", "berlin", "p2", s.watchers)
 		said := ""
 		named := s.screen.Await(w, "both named", func(v *pharostest.View) bool { said = notice(v, "published twice"); return said != "" })
 		l.took("two probers publish the same watchers", said, named.Sub(began), barStale)

@@ -185,6 +185,12 @@ func (w *world) startProber(site, name string, watchers []watched) *process {
 	return w.startProberAs("", site, name, watchers)
 }
 
+// startProberWith starts a prober with more keys at the top of its file.
+func (w *world) startProberWith(keys, site, name string, watchers []watched) *process {
+	w.Helper()
+	return start(w.T, w.dir, name, w.bin.prober, "-c", w.write(keys+file(watchers)), "--site", site, "--prober", name, "--nats-url", w.url(""), "-v")
+}
+
 func (w *world) startProberAs(user, site, name string, watchers []watched) *process {
 	w.Helper()
 	return start(w.T, w.dir, name, w.bin.prober, "-c", w.write(file(watchers)), "--site", site, "--prober", name, "--nats-url", w.url(user), "-v")

@@ -37,6 +37,7 @@ type Target struct {
 	listener net.Listener
 	held     []net.Conn // of visits that wait
 	outages  []Outage
+	visits   []time.Time
 	serving  sync.WaitGroup
 }
 
@@ -151,6 +152,19 @@ func (g *Target) Truth() []Outage {
 	return over
 }
 
+// Visits returns when somebody looked since a moment.
+func (g *Target) Visits(since time.Time) []time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []time.Time
+	for _, at := range g.visits {
+		if at.After(since) {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
 func (g *Target) visit(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // a dead connection shows at the read
@@ -161,6 +175,7 @@ func (g *Target) visit(conn net.Conn) {
 	}
 	g.mu.Lock()
 	m := g.mode
+	g.visits = append(g.visits, arrived)
 	if g.first.IsZero() {
 		g.first = arrived
 		close(g.visited)

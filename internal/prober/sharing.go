@@ -15,7 +15,7 @@ import (
 const (
 	// joinWait is how long a prober that joins listens for the others, who answer it
 	// at once.
-	joinWait = 500 * time.Millisecond
+	joinWait = 300 * time.Millisecond
 	// heardWithin is how old this prober's own heartbeat may be, as NATS brings it
 	// back, for it to know that it would hear the others.
 	heardWithin = 2 * pharos.HeartbeatInterval
