@@ -266,3 +266,10 @@ func (c *conn) change(f func()) {
 	defer c.s.mu.Unlock()
 	f()
 }
+
+// setStore takes the store away with all that is in it, or makes a new one.
+func (s *server) setStore(there bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store, s.last = there, map[string]kept{}
+}

@@ -213,14 +213,18 @@ func (w *world) startDashboard() *dashboard {
 	return d
 }
 
+func (w *world) stopDashboard(d *dashboard) {
+	d.cancel()
+	<-d.ended
+	_ = d.conn.Close(context.Background())
+}
+
 func (w *world) close() {
 	for name := range w.probers {
 		w.stop(name, true)
 	}
 	for _, d := range w.dashboards {
-		d.cancel()
-		<-d.ended
-		_ = d.conn.Close(context.Background())
+		w.stopDashboard(d)
 	}
 	synctest.Wait()
 }
