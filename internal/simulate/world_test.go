@@ -22,7 +22,17 @@ import (
 	"pharos/internal/prober"
 )
 
-const interval = 2 * time.Second // of all watchers
+const (
+	interval = 2 * time.Second  // of the watchers
+	seldom   = 20 * time.Second // of those whose names begin with s: what is lost is not soon said again
+)
+
+func every(name string) time.Duration {
+	if strings.HasPrefix(name, "s") {
+		return seldom
+	}
+	return interval
+}
 
 // target is a kind of watchers whose targets are the simulation's.
 var target = probe.Kind{
@@ -116,7 +126,7 @@ func (w *world) file(name string, more string) *config.Config {
 	var text strings.Builder
 	fmt.Fprintf(&text, "site: berlin\nprober: %s\n%ssets:\n  - name: S\n    watchers:\n", name, more)
 	for _, one := range w.names {
-		fmt.Fprintf(&text, "      - {name: %s, target: %s, from: %s, interval: %s}\n", one, one, name, interval)
+		fmt.Fprintf(&text, "      - {name: %s, target: %s, from: %s, interval: %s}\n", one, one, name, every(one))
 	}
 	text.WriteString(w.more)
 	c, err := config.Parse("sim.yaml", []byte(text.String()), func(string) (string, bool) { return "", false }, kinds...)
