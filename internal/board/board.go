@@ -240,6 +240,9 @@ func (b *Board) sweep() {
 		b.restore(p)
 	}
 	for _, t := range b.tiles {
+		if p := t.owner; t.known && b.now > t.deadline && p != nil && p.up && p.runs(t.id) {
+			b.askFor(p) // what came instead was lost, though it changed nothing that the digest sums up
+		}
 		if b.stale(t) != t.shown.stale || t.rival != (rival{}) {
 			b.show(t)
 		}

@@ -49,9 +49,11 @@ func (b *Board) compare(p *prober) {
 		}
 		return
 	}
+	if a.differs > 0 {
+		p.asks.gap = 0 // it has helped
+	}
 	tell := !a.known || a.lost(b.now)
 	*a = agreement{known: true}
-	p.asks.gap = 0 // it has helped
 	if tell {
 		b.showAll(p)
 	}
