@@ -352,7 +352,7 @@ func (p *publisher) recall(ctx context.Context, taken []pharos.WatcherID, before
 		if err != nil {
 			continue
 		}
-		if s.Prober == p.self.proberToken {
+		if s.Prober == p.self.proberToken && before == nil { // of an earlier process
 			p.outbox.follow(r.Incarnation)
 		}
 		if age, ok := ages[s.ID()]; !ok || m.Age < age {

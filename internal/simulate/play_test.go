@@ -294,3 +294,5 @@ func TestWhateverHappensTheBoardIsRight(t *testing.T) {
 		t.Fatalf("%d of its %d events are enough (-seed %d -seeds 1):\n%v\n%s", len(least), len(events), seed, least, strings.Join(perform(t, least), "\n"))
 	}
 }
+func TestScript(t *testing.T) { for _,e:=range script(11) { t.Log(e) } }
+func TestAgain(t *testing.T) { for i:=range 60 { if w:=perform(t, script(11)); len(w)>0 { t.Error(i, w) } } }
