@@ -102,7 +102,7 @@ func (b *Board) applyHeartbeat(in *input) {
 	b.judgeProber(p)
 	if !wasUp && p.up && in.live && old.Incarnation != 0 {
 		// What it saw meanwhile is on its way, or was missed.
-		p.back = b.now
+		p.back, p.asks = b.now, asks{}
 		for t := range p.owns {
 			b.show(t)
 		}
