@@ -1,6 +1,10 @@
 package board
 
-import "time"
+import (
+	"time"
+
+	"pharos/internal/pharos"
+)
 
 const (
 	// A prober is asked to publish again at growing distances while it does not
@@ -12,9 +16,17 @@ const (
 
 // asks is when a prober is asked to publish everything again.
 type asks struct {
-	owed bool          // it is to be asked
-	next time.Duration // not before
-	gap  time.Duration // that follows the next time; 0: askFirst
+	owed    bool          // it is to be asked
+	last    time.Duration // when it was
+	gap     time.Duration // not again before that has passed; 0: it was not asked yet
+	overdue time.Duration // when a tile of it was overdue last
+}
+
+// wellAgain lets the next trouble be asked about soon: what was asked for has come.
+func (a *asks) wellAgain(now time.Duration) {
+	if now-a.overdue > pharos.HeartbeatInterval {
+		a.gap = min(a.gap, askFirst)
+	}
 }
 
 // askFor has a prober asked to publish everything again, as soon as it may be.
@@ -32,15 +44,14 @@ func (b *Board) sendAsks() {
 		case !p.asks.owed:
 		case !p.up: // it publishes everything when it is back
 			p.asks.owed = false
-		case b.now >= p.asks.next:
+		case b.now >= p.asks.last+p.asks.gap:
 			due = append(due, p)
 		default:
 			b.asking = true
 		}
 	}
 	for _, p := range due {
-		gap := max(askFirst, p.asks.gap)
-		p.asks = asks{next: b.now + gap, gap: min(2*gap, askMost)}
+		p.asks.owed, p.asks.last, p.asks.gap = false, b.now, min(max(askFirst, 2*p.asks.gap), askMost)
 		if len(due) < askAllFrom {
 			b.o.Refresh(p.id)
 		}

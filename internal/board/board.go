@@ -225,6 +225,9 @@ func (b *Board) take(in input) {
 					b.hearing = b.now
 				}
 				b.linkSince, b.lost = b.now, !in.link.Up
+				for _, p := range b.probers { // what was asked while NATS was away has reached nobody
+					p.asks.gap = 0
+				}
 			}
 			b.link, b.footer.soon, b.urgent = *in.link, true, true
 		}
@@ -241,6 +244,7 @@ func (b *Board) sweep() {
 	}
 	for _, t := range b.tiles {
 		if p := t.owner; t.known && b.now > t.deadline && p != nil && p.up && p.runs(t.id) {
+			p.asks.overdue = b.now
 			b.askFor(p) // what came instead was lost, though it changed nothing that the digest sums up
 		}
 		if b.stale(t) != t.shown.stale || t.rival != (rival{}) {

@@ -49,9 +49,7 @@ func (b *Board) compare(p *prober) {
 		}
 		return
 	}
-	if a.differs > 0 || b.now >= p.asks.next { // it has helped, or has not been needed for a while
-		p.asks.gap = 0
-	}
+	p.asks.wellAgain(b.now)
 	tell := !a.known || a.lost(b.now)
 	*a = agreement{known: true}
 	if tell {

@@ -33,6 +33,7 @@ func believed(name string) time.Duration {
 	return every(name) + min(every(name), pharos.DefaultTimeout) + 3*time.Second
 }
 
+var debug func(*play,float64)
 // event is one thing that happens in a play, and ends after a while where it can.
 type event struct {
 	at, lasts time.Duration
@@ -117,6 +118,7 @@ func perform(t *testing.T, events []event) (wrong []string) {
 				}
 			}
 			p.pass(checkEvery)
+			if debug!=nil { debug(p,time.Since(p.start).Seconds()) }
 			p.check()
 		}
 		wrong = p.wrong
