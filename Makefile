@@ -4,7 +4,7 @@ GO ?= go
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build test race vet fuzz bench chaos soak browser pictures clean
+.PHONY: all build test race vet fuzz simulate bench chaos soak browser pictures clean
 
 all: build
 
@@ -55,6 +55,13 @@ fuzz:
 			$(GO) test "./$$room" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; \
 		done; \
 	done
+
+# Random plays of faults in simulated time, each of four minutes: a thousand take
+# about five minutes. SEED=76 SEEDS=1 plays one again.
+SEED ?= 1
+SEEDS ?= 1000
+simulate:
+	$(GO) test -count=1 -timeout 60m ./internal/simulate -run Whatever -seed $(SEED) -seeds $(SEEDS)
 
 # Every fault of docs/faults.md, many times, with real processes, and the soak
 # after them, whatever was missed before: about half an hour. It takes root, for

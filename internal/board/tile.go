@@ -100,6 +100,9 @@ func (b *Board) applyResult(in *input) {
 		t.held = b.now
 	}
 	if t.known && !b.newer(t, p, r, in, sent) {
+		if p != nil && !p.runs(id) { // should it be its own after all, its digest will say that this is missing
+			delete(p.said, id)
+		}
 		b.show(t)
 		return
 	}

@@ -220,7 +220,7 @@ func TestBeatsTellTheirOwnTime(t *testing.T) {
 	e := listen(t, s)
 	run(t, parse(t, two), bus.Options{InProcess: s})
 	var uptimes []pharos.Seconds
-	e.until("three heartbeats", func(s pharos.Subject, data []byte) bool {
+	e.until("five heartbeats", func(s pharos.Subject, data []byte) bool {
 		if s.Type == pharos.MessageHeartbeat {
 			b, err := pharos.ParseHeartbeat(data)
 			if err != nil {
@@ -228,10 +228,10 @@ func TestBeatsTellTheirOwnTime(t *testing.T) {
 			}
 			uptimes = append(uptimes, b.Uptime)
 		}
-		return len(uptimes) == 3
+		return len(uptimes) == 5
 	})
-	if !slices.IsSorted(uptimes) || uptimes[2] < pharos.Seconds(time.Second/2) {
-		t.Errorf("uptimes of three heartbeats: %v", uptimes)
+	if !slices.IsSorted(uptimes) || uptimes[4] < pharos.Seconds(time.Second/2) {
+		t.Errorf("uptimes of five heartbeats: %v", uptimes)
 	}
 }
 

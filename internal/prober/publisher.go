@@ -159,6 +159,7 @@ func (p *publisher) look(ctx context.Context) {
 		}
 		p.share(ctx)
 		p.phase, p.reconnected = steady, true
+		p.sendHeartbeat(false) // boards believe what follows only of who has joined
 		p.outbox.refresh()
 	case p.share(ctx) || p.sharing.newcomers() && p.outbox.clock.Now()-p.sent.heartbeat > answerGap:
 		p.sendHeartbeat(false)

@@ -149,6 +149,12 @@ func (w *world) startProber(name, more string) *process {
 		Connect: func(_ context.Context, o bus.Options) (prober.Conn, error) {
 			c := w.server.connect(o.OnLink)
 			made <- c
+			for range 20 { // it waits for the first attempt, as bus.Connect does
+				if c.Link().Up {
+					break
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
 			return c, nil
 		},
 	})
