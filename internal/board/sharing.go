@@ -77,11 +77,16 @@ func (b *Board) reshare(site string) {
 	}
 }
 
+// agrees reports whether a prober shares among the same probers as the board sees.
+func (p *prober) agrees() bool {
+	return p.heartbeat.Share != nil && p.heartbeat.Share.Members == p.members
+}
+
 // judgeSharing looks whether a prober shares among those whom the board sees.
 func (b *Board) judgeSharing(p *prober) {
 	s := p.heartbeat.Share
 	switch {
-	case s == nil || s.Joining || s.Members == p.members:
+	case s == nil || s.Joining || p.agrees():
 		p.apart = 0
 	case p.apart == 0:
 		p.apart = b.now
@@ -100,7 +105,7 @@ func (p *prober) digested() (map[pharos.WatcherID]bool, bool) {
 		return p.listed, true
 	case s.Joining:
 		return nil, false
-	case s.Members == p.members:
+	case p.agrees():
 		return p.share, true
 	}
 	alone := pharos.MembersHash([]pharos.Member{{Prober: p.tokenOfName(), Weight: s.Weight}})

@@ -100,7 +100,7 @@ func (b *Board) applyResult(in *input) {
 		t.held = b.now
 	}
 	if t.known && !b.newer(t, p, r, in, sent) {
-		if p != nil && !p.runs(id) { // should it be its own after all, its digest will say that this is missing
+		if p != nil && !p.runs(id) && p.agrees() { // should it be its own after all, its digest will say that this is missing
 			delete(p.said, id)
 		}
 		b.show(t)
