@@ -37,7 +37,7 @@ var plan = map[string][]string{
 	"internal/pharostest":   {"internal/pharos", "internal/config", "internal/bus/embedded", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/chromedp", "go.uber.org/goleak"}, // tests alone import it
 	"cmd/prober":            {"internal/pharos", "internal/keys", "internal/cli", "internal/prober", "golang.org/x/sync"},
 	"cmd/dashboard":         {"internal/pharos", "internal/bus", "internal/cli", "internal/config", "internal/dashboard", "internal/keys", "golang.org/x/sync"},
-	"cmd/allinone":          {"internal/pharos", "internal/cli", "internal/config", "internal/allinone", "internal/keys", "golang.org/x/sync"},
+	"cmd/allinone":          {"internal/pharos", "internal/cli", "internal/config", "internal/dashboard", "internal/allinone", "internal/keys", "golang.org/x/sync"},
 }
 
 // imports returns what the files of each folder import, tests left out, with

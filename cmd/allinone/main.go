@@ -14,6 +14,7 @@ import (
 	"pharos/internal/allinone"
 	"pharos/internal/cli"
 	"pharos/internal/config"
+	"pharos/internal/dashboard"
 	"pharos/internal/pharos"
 )
 
@@ -47,7 +48,7 @@ func main() {
 			if l, err = cli.Listen(context.Background(), c); err != nil {
 				return nil, err
 			}
-			return config.Sample(allinone.URL(l)), nil
+			return config.Sample(dashboard.URL(l, c)), nil
 		},
 		Run: func(ctx context.Context, s *cli.Setup) (err error) {
 			if strings.HasPrefix(s.Command, "keys ") {
@@ -63,7 +64,7 @@ func main() {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("Pharos is watching: %s/\n%s", allinone.URL(l), hint)
+			fmt.Printf("Pharos is watching: %s/\n%s", dashboard.URL(l, s.Config), hint)
 			g, ctx := errgroup.WithContext(ctx)
 			g.Go(func() error { return a.Run(ctx) })
 			g.Go(func() error { return s.Follow(ctx, a.Apply, a.Reject) })

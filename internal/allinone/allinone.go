@@ -148,13 +148,3 @@ func (a *AllInOne) Apply(c *config.Config) error {
 // Reject tells every screen why the newest file is not in force. That the
 // prober is the same process needs no second line.
 func (a *AllInOne) Reject(err error) { a.dashboard.Reject(err) }
-
-// URL returns the address by which this machine reaches what is served on l,
-// without a slash at its end.
-func URL(l net.Listener) string {
-	host, port, err := net.SplitHostPort(l.Addr().String())
-	if err == nil && net.ParseIP(host).IsUnspecified() {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, port)
-}

@@ -13,6 +13,7 @@ import (
 type Dashboard struct {
 	Listen string // host:port
 	Admin  string // host:port of /metrics and /healthz alone; empty: they are beside the board
+	TLS    TLS    // of Listen
 	Limits Limits
 	// Views are the boards with an address of their own, by name: what an
 	// address of "/" would say after its "?" to mean the same. The one of the
@@ -23,6 +24,9 @@ type Dashboard struct {
 	Guard  Guard
 	Access Access
 }
+
+// TLS are the files of a certificate and its key; empty: there is none.
+type TLS struct{ CertFile, KeyFile string }
 
 // Limits are how much a dashboard holds.
 type Limits struct {
@@ -42,6 +46,7 @@ type Guard struct {
 func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 	d := Dashboard{
 		Listen: string(k.Listen), Admin: string(k.Admin),
+		TLS:    TLS{string(k.TLS.CertFile), string(k.TLS.KeyFile)},
 		Limits: Limits{Watchers: int(k.MaxWatchers), Screens: int(k.MaxScreens), PerAddress: int(k.PerAddress)},
 		Views:  views(k),
 		Logos:  logos(k),
@@ -49,6 +54,7 @@ func (p *parser) dashboard(k *dashboardKeys) Dashboard {
 		Access: p.access(k),
 	}
 	p.addScreens(&d, k.Screens)
+	p.Together(&k.TLS.Section, "dashboard.tls.", "cert_file", "key_file")
 	silent := Default().Dashboard
 	orDefault(&d.Listen, silent.Listen)
 	orDefault(&d.Limits.Watchers, silent.Limits.Watchers)

@@ -113,6 +113,7 @@ type dashboardKeys struct {
 	MaxScreens     count     `yaml:"max_screens" doc:"Browsers at the same time. When there are more, those of the address with the most give way." default:"5000"`
 	PerAddress     count     `yaml:"max_screens_per_address" doc:"Of them, from one address; of IPv6, from one /64." default:"1000"`
 	Admin          text      `yaml:"admin" doc:"A second place, on this machine alone, for /metrics and /healthz; the board's own has no /metrics then." default:"nowhere"`
+	TLS            pairKeys  `yaml:"tls" doc:"The board is served over HTTPS alone."`
 	Hosts          hostNames `yaml:"hosts" doc:"Names by which people reach the board, besides addresses, localhost and this machine's own name. Any other name gets a 421." default:"none"`
 	FrameAncestors sources   `yaml:"frame_ancestors" doc:"Sites that may show the board in a frame: https://intranet.example.com, or self." default:"none"`
 	TrustedProxies networks  `yaml:"trusted_proxies" doc:"Addresses of the reverse proxies in front: what they say of a request (X-Forwarded-For, -Proto) is believed." default:"none"`
@@ -123,6 +124,12 @@ type dashboardKeys struct {
 	Detail         word      `yaml:"detail" words:"none redacted full" doc:"What those see who are not signed in, besides status and value. none: nothing. redacted: reasons, phases, facts and output, without secrets, a command's arguments and an address's query. full: all, targets and command lines too." default:"redacted"`
 	Merge          word      `yaml:"merge" words:"worst majority none" doc:"A watcher of several sites is one tile, of the worst status or of most sites' status; or a tile for each site." default:"none"`
 	Views          viewsKeys `yaml:"views" doc:"Boards with an address of their own: lobby is /lobby. A name is of a-z, 0-9 and -."`
+}
+
+type pairKeys struct {
+	field.Section
+	CertFile path `yaml:"cert_file" doc:"The certificate and those between it and the CA's (PEM). Read again when it changes." required:"true"`
+	KeyFile  path `yaml:"key_file" doc:"Its key (PEM)." required:"true"`
 }
 
 type accountKeys struct {

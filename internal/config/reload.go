@@ -58,7 +58,7 @@ func (c *Config) fixed(k Keys) []fixedKey {
 		}
 	case BoardKeys:
 		return []fixedKey{
-			{"dashboard.listen", d.Listen}, {"dashboard.admin", d.Admin}, {"dashboard.max_watchers", d.Limits.Watchers},
+			{"dashboard.listen", d.Listen}, {"dashboard.admin", d.Admin}, {"dashboard.tls", d.TLS}, {"dashboard.max_watchers", d.Limits.Watchers},
 			{"dashboard.max_screens", d.Limits.Screens}, {"dashboard.max_screens_per_address", d.Limits.PerAddress},
 		}
 	}

@@ -38,7 +38,7 @@ func TestWhatTakesARestartIsNamed(t *testing.T) {
 		}
 	}
 	c := Default()
-	c.Title, c.Dashboard.Views, c.Site, c.NATS.URL, c.Dashboard.Listen = "Another", nil, "oslo", "nats://b:4222", ":1"
+	c.Title, c.Dashboard.Views, c.Site, c.NATS.URL, c.Dashboard.Listen, c.Dashboard.TLS.CertFile = "Another", nil, "oslo", "nats://b:4222", ":1", "wall.pem"
 	for _, tt := range []struct {
 		fixed []Keys
 		want  string
@@ -46,7 +46,7 @@ func TestWhatTakesARestartIsNamed(t *testing.T) {
 		{nil, ""},
 		{[]Keys{ServerKeys}, ""},
 		{[]Keys{PlaceKeys, BrokerKeys}, "applying the file: a change of site, nats.url takes a restart"},
-		{[]Keys{BoardKeys}, "applying the file: a change of dashboard.listen takes a restart"},
+		{[]Keys{BoardKeys}, "applying the file: a change of dashboard.listen, dashboard.tls takes a restart"},
 	} {
 		got := ""
 		if err := Default().CheckReload(c, tt.fixed...); err != nil {

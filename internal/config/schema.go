@@ -79,6 +79,7 @@ func Tables(kinds ...Kind) map[string]string {
 		"nats":       field.Table(reflect.TypeFor[natsKeys]()),
 		"users":      field.Table(reflect.TypeFor[userKeys]()),
 		"dashboard":  field.Table(reflect.TypeFor[dashboardKeys]()),
+		"pair":       field.Table(reflect.TypeFor[pairKeys]()),
 		"accounts":   field.Table(reflect.TypeFor[accountKeys]()),
 		"screens":    field.Table(reflect.TypeFor[screenKeys]()),
 		"view":       field.Table(reflect.TypeFor[viewKeys]()),

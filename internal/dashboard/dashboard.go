@@ -5,6 +5,7 @@ package dashboard
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -77,6 +78,15 @@ func (d *Dashboard) Run(ctx context.Context) error {
 			return errors.Join(fmt.Errorf("listening on dashboard.admin %q: %w", address, err), d.o.Listener.Close())
 		}
 	}
+	listener := d.o.Listener
+	if files := d.o.Config.Dashboard.TLS; files != (config.TLS{}) {
+		c, err := readCertificate(files, d.o.Log)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		listener = tls.NewListener(listener, c.config())
+	}
+	d.warnOfPlain()
 	o := d.o.Bus
 	o.Name = "pharos-dashboard/" + d.o.Name
 	o.Log = d.o.Log
@@ -94,7 +104,7 @@ func (d *Dashboard) Run(ctx context.Context) error {
 	defer stopFollowing()
 	g.Go(func() error {
 		defer stopFollowing()
-		return d.web.Serve(serving, d.o.Listener)
+		return d.web.Serve(serving, listener)
 	})
 	if admin != nil {
 		g.Go(func() error { return d.web.ServeAdmin(serving, admin) })
@@ -108,23 +118,42 @@ func (d *Dashboard) Run(ctx context.Context) error {
 	return nil
 }
 
+// warnOfPlain says that passwords and keys could be read on their way.
+func (d *Dashboard) warnOfPlain() {
+	c := &d.o.Config.Dashboard
+	address, _ := d.o.Listener.Addr().(*net.TCPAddr)
+	if address == nil || address.IP.IsLoopback() || c.TLS != (config.TLS{}) || len(c.Guard.TrustedProxies) > 0 || len(c.Access.Users)+len(c.Access.Screens) == 0 {
+		return
+	}
+	d.o.Log.Warn("people sign in without encryption: name a certificate under dashboard.tls, or the proxy that speaks TLS for this dashboard under dashboard.trusted_proxies")
+}
+
+// URL returns the address by which this machine reaches what is served on l,
+// without a slash at its end.
+func URL(l net.Listener, c *config.Config) string {
+	scheme := "http"
+	if c.Dashboard.TLS != (config.TLS{}) {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err == nil && net.ParseIP(host).IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
 // Alive asks the board, and the page that says whether the process lives.
 func (d *Dashboard) Alive(ctx context.Context) error {
 	if d.board.State(ctx) == nil {
 		return errors.New("the board does not answer")
 	}
-	host, port, err := net.SplitHostPort(d.o.Listener.Addr().String())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, URL(d.o.Listener, d.o.Config)+"/healthz", nil)
 	if err != nil {
 		return err
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
-	if err != nil {
-		return err
-	}
-	own := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // and no proxy
+	// It is ourselves that we ask, past every proxy, and by a name that our
+	// certificate need not have.
+	own := http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	answer, err := own.Do(request)
 	if err != nil {
 		return err
@@ -184,6 +213,10 @@ func Check(c *config.Config) error { return errors.Join(c.NATS.CheckFiles(), Che
 // CheckPage says what a file's board refers to and cannot be shown.
 func CheckPage(c *config.Config) error {
 	_, err := c.Dashboard.ReadLogos()
+	if c.Dashboard.TLS != (config.TLS{}) {
+		_, unread := readCertificate(c.Dashboard.TLS, slog.New(slog.DiscardHandler))
+		err = errors.Join(err, unread)
+	}
 	return err
 }
 

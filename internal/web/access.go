@@ -120,7 +120,11 @@ func (s *Server) signInFirst(c echo.Context) error {
 	if query := c.QueryString(); query != "" {
 		at += "?" + query
 	}
-	return seeOther(c, root+"login?"+url.Values{"to": {at}}.Encode())
+	to := root + "login"
+	if at != "" {
+		to += "?" + url.Values{"to": {at}}.Encode()
+	}
+	return seeOther(c, to)
 }
 
 // place returns which page is asked for: its name, and the way to the root, as
