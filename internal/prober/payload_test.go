@@ -6,29 +6,18 @@ import (
 	"testing"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 
 	"pharos/internal/bus"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // TestASmallMaxPayloadIsSaidAndLived: what does not fit is cut, and the board hears
 // of the limit.
 func TestASmallMaxPayloadIsSaidAndLived(t *testing.T) {
 	const limit = 1024
-	s, err := plainServer(t, &natsserver.Options{Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, MaxPayload: limit, NoSigs: true, NoLog: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	nc, err := nats.Connect(s.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	e := &ear{t, nc, make(chan *nats.Msg, 10_000)}
-	if _, err := nc.ChanSubscribe(pharos.SubjectAll, e.messages); err != nil {
-		t.Fatal(err)
-	}
+	s := pharostest.PlainBroker(t, &natsserver.Options{MaxPayload: limit})
+	e := pharostest.Hear(t, s.ClientURL())
 	var names strings.Builder
 	for i := range 40 {
 		fmt.Fprintf(&names, "\n      - {name: %q, command: \"true\", interval: 1h}", fmt.Sprint("A rather long name of a watcher ", i))
@@ -42,7 +31,7 @@ sets:
       - {name: Loud, command: "seq 1 2000; exit 1", interval: 100ms}`+names.String()), bus.Options{URL: s.ClientURL()})
 	parts := map[int]int{}
 	watchers, result, said := 0, false, false
-	e.until("a result, the roster and a word on the limit", func(s pharos.Subject, data []byte) bool {
+	e.Until("a result, the roster and a word on the limit", func(s pharos.Subject, data []byte) bool {
 		if len(data) > limit {
 			t.Errorf("%d bytes on %v", len(data), s)
 		}
@@ -73,18 +62,4 @@ sets:
 		}
 		return result && said && watchers == 41
 	})
-}
-
-func plainServer(t *testing.T, o *natsserver.Options) (*natsserver.Server, error) {
-	t.Helper()
-	s, err := natsserver.NewServer(o)
-	if err != nil {
-		return nil, err
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
-		return nil, fmt.Errorf("the server does not start")
-	}
-	return s, nil
 }
