@@ -2,11 +2,8 @@ package dashboard
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"regexp"
 	"strings"
@@ -20,13 +17,11 @@ import (
 
 	"pharos/internal/bus"
 	"pharos/internal/bus/embedded"
-	"pharos/internal/config"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-const patience = 20 * time.Second
 
 // hall is a NATS server, and someone who publishes on it.
 type hall struct {
@@ -37,31 +32,13 @@ type hall struct {
 
 func newHall(t *testing.T) *hall {
 	t.Helper()
-	s, err := embedded.Start(embedded.Options{Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	nc, err := nats.Connect("", nats.InProcessServer(s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		nc.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &hall{t, s, nc}
+	s := pharostest.Broker(t, embedded.Options{})
+	return &hall{t, s, pharostest.Connect(t, "", nats.InProcessServer(s))}
 }
 
 func (h *hall) publish(subject, data string) {
 	h.Helper()
-	if err := h.nc.Publish(subject, []byte(data)); err != nil {
-		h.Fatal(err)
-	}
-	if err := h.nc.Flush(); err != nil {
-		h.Fatal(err)
-	}
+	pharostest.Say(h, h.nc, subject, data)
 }
 
 // store publishes and waits until the store has it, which runs behind whoever
@@ -72,7 +49,7 @@ func (h *hall) store(subject, data string) {
 	if err != nil {
 		h.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), pharostest.Patience)
 	defer cancel()
 	if _, err := js.Publish(ctx, subject, []byte(data)); err != nil {
 		h.Fatal(err)
@@ -83,49 +60,25 @@ func (h *hall) store(subject, data string) {
 func (h *hall) lives(site, prober string) (stop func()) {
 	h.Helper()
 	h.store(pharos.HeartbeatSubject(site, prober), beat(1, 1))
-	ctx, cancel := context.WithCancel(context.Background())
-	var beating sync.WaitGroup
-	beating.Go(func() {
+	return pharostest.Run(h, func(ctx context.Context) error {
 		for n := 2; ; n++ {
 			select {
 			case <-time.After(pharos.HeartbeatInterval):
 				h.publish(pharos.HeartbeatSubject(site, prober), beat(1, n))
 			case <-ctx.Done():
-				return
+				return nil
 			}
 		}
 	})
-	stop = func() {
-		cancel()
-		beating.Wait()
-	}
-	h.Cleanup(stop)
-	return stop
 }
 
 // dashboard runs one and returns its address.
 func (h *hall) dashboard() (url string, d *Dashboard, stop func()) {
 	h.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		h.Fatal(err)
-	}
-	c, err := config.Parse("test.yaml", []byte("title: Test\n"), func(string) (string, bool) { return "", false })
-	if err != nil {
-		h.Fatal(err)
-	}
-	d = New(Options{Config: c, Name: "test", Version: "test", Bus: bus.Options{InProcess: h.server}, Memory: true, Listener: l, Log: slog.New(slog.DiscardHandler)})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			h.Error(err)
-		}
-	})
-	h.Cleanup(func() { stop(); http.DefaultClient.CloseIdleConnections() })
-	return "http://" + l.Addr().String(), d, stop
+	l := pharostest.Listen(h)
+	d = New(Options{Config: pharostest.Config(h, "title: Test\n"), Name: "test", Version: "test", Bus: bus.Options{InProcess: h.server}, Memory: true, Listener: l, Log: slog.New(slog.DiscardHandler)})
+	h.Cleanup(http.DefaultClient.CloseIdleConnections)
+	return "http://" + l.Addr().String(), d, pharostest.Run(h, d.Run)
 }
 
 type seen struct {
@@ -138,25 +91,12 @@ type seen struct {
 // until waits until the board is as the test wants it.
 func (h *hall) until(url, what string, is func(seen) bool) {
 	h.Helper()
-	limit := time.Now().Add(patience)
-	var s seen
-	for time.Now().Before(limit) {
-		answer, err := http.Get(url + "/api/v1/board")
-		if err != nil {
-			h.Fatal(err)
+	pharostest.Eventually(h, func() error {
+		if s := pharostest.GetJSON[seen](h, url+"/api/v1/board"); !is(s) {
+			return fmt.Errorf("waiting for %s: the board is %+v", what, s)
 		}
-		s = seen{}
-		err = json.NewDecoder(answer.Body).Decode(&s)
-		answer.Body.Close()
-		if err != nil {
-			h.Fatal(err)
-		}
-		if is(s) {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	h.Fatalf("waited %v for %s; the board is %+v", patience, what, s)
+		return nil
+	})
 }
 
 func beat(epoch, n int) string { return fmt.Sprintf(`{"incarnation":%d,"seq":%d}`, epoch, n) }
@@ -263,12 +203,7 @@ func TestForgetListensBeforeItDecides(t *testing.T) {
 }
 
 func TestForgetSaysThatThereIsNoNATS(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	for name, url := range map[string]string{"nobody": "nats://" + l.Addr().String(), "one that says nothing": silent(t)} {
+	for name, url := range map[string]string{"nobody": "nats://" + pharostest.FreeAddress(t), "one that says nothing": silent(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Forget(t.Context(), bus.Options{URL: url, Log: slog.New(slog.DiscardHandler)}, pharos.Forget{Prober: "a/p"})
@@ -284,39 +219,19 @@ func TestReloadsAreTold(t *testing.T) {
 	url, d, _ := h.dashboard()
 	d.Reject(fmt.Errorf("pharos.yaml: line 14: unknown key"))
 	h.until(url, "the reason", func(s seen) bool { return fmt.Sprint(s.Notices) == "[pharos.yaml: line 14: unknown key]" })
-	c, err := config.Parse("test.yaml", []byte("title: Another\n"), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Apply(c)
+	d.Apply(pharostest.Config(t, "title: Another\n"))
 	h.until(url, "the new title and no reason", func(s seen) bool { return s.Title == "Another" && len(s.Notices) == 0 })
 }
 
 func TestAReloadPutsViewsInForce(t *testing.T) {
 	h := newHall(t)
 	address, d, _ := h.dashboard()
-	page := func(name string) (int, string) {
-		t.Helper()
-		answer, err := http.Get(address + "/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(body)
-	}
+	page := func(name string) (int, string) { t.Helper(); return pharostest.Get(t, address+"/"+name) }
 	if code, _ := page("lobby"); code != http.StatusNotFound {
 		t.Errorf("before: got %d", code)
 	}
 	_, first := page("")
-	c, err := config.Parse("test.yaml", []byte("dashboard: {merge: worst, views: {lobby: {set: Shop & more}}}\n"), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.Apply(c)
+	d.Apply(pharostest.Config(t, "dashboard: {merge: worst, views: {lobby: {set: Shop & more}}}\n"))
 	known := regexp.MustCompile(`"build":"([0-9a-f]{12}-[0-9a-f]{8})"`)
 	before := known.FindStringSubmatch(first)
 	for name, want := range map[string]string{"": "merge=worst", "lobby": "merge=worst&amp;set=Shop+%26+more"} {
@@ -330,58 +245,25 @@ func TestAReloadPutsViewsInForce(t *testing.T) {
 	}
 }
 
-// silent accepts connections and never says a word.
-func silent(t *testing.T) (url string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		var all []net.Conn
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				break
-			}
-			all = append(all, conn)
-		}
-		for _, conn := range all {
-			conn.Close()
-		}
-	})
-	t.Cleanup(func() { l.Close(); wg.Wait() })
-	return "nats://" + l.Addr().String()
-}
+// silent returns an address that accepts connections and never says a word.
+func silent(t *testing.T) (url string) { return "nats://" + pharostest.Listen(t).Addr().String() }
 
 func TestANATSThatIsSilentHoldsUpNeitherTheScreensNorTheEnd(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	l := pharostest.Listen(t)
+	brokers := silent(t)
+	for range 15 {
+		brokers += "," + silent(t)
 	}
-	c, err := config.Parse("test.yaml", []byte("title: Test\n"), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	broker := silent(t)
-	d := New(Options{Config: c, Name: "test", Version: "test", Bus: bus.Options{URL: broker + "," + silent(t) + "," + silent(t)}, Listener: l, Log: slog.New(slog.DiscardHandler)})
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
+	d := New(Options{Config: pharostest.Config(t, "title: Test\n"), Name: "test", Version: "test", Bus: bus.Options{URL: brokers}, Listener: l, Log: slog.New(slog.DiscardHandler)})
 	began := time.Now()
-	go func() { ended <- d.Run(ctx) }()
-	answer, err := http.Get("http://" + l.Addr().String() + "/healthz")
-	if err != nil {
-		t.Fatal(err)
+	stop := pharostest.Run(t, d.Run)
+	if code, _ := pharostest.Get(t, "http://"+l.Addr().String()+"/healthz"); code != http.StatusOK {
+		t.Errorf("got %d", code)
 	}
-	answer.Body.Close()
 	http.DefaultClient.CloseIdleConnections()
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
+	stop()
 	// Each server is waited for two seconds, if one waits.
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("a page and the end took %v", took)
 	}
 }

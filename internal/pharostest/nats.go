@@ -96,12 +96,18 @@ func (e *Ear) Until(what string, is func(s pharos.Subject, data []byte) bool) {
 }
 
 // Say publishes a message and waits until the server has it.
+func Say(t testing.TB, nc *nats.Conn, subject, data string) {
+	t.Helper()
+	if err := nc.Publish(subject, []byte(data)); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Say is what an ear can say, too.
 func (e *Ear) Say(subject, data string) {
 	e.t.Helper()
-	if err := e.Publish(subject, []byte(data)); err != nil {
-		e.t.Fatal(err)
-	}
-	if err := e.Flush(); err != nil {
-		e.t.Fatal(err)
-	}
+	Say(e.t, e.Conn, subject, data)
 }

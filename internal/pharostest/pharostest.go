@@ -4,7 +4,10 @@ package pharostest
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -70,13 +73,15 @@ func Config(t testing.TB, text string, kinds ...config.Kind) *config.Config {
 	return c
 }
 
-// Listen listens on the loopback, at a port that was free.
+// Listen listens on the loopback, at a port that was free, until the test ends.
+// Who connects and is not accepted hears nothing.
 func Listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { l.Close() })
 	return l
 }
 
@@ -118,4 +123,29 @@ func ServeOn(t testing.TB, l net.Listener, handle func(net.Conn)) (address strin
 		serving.Wait()
 	})
 	return l.Addr().String()
+}
+
+// Get fetches an address.
+func Get(t testing.TB, url string) (status int, body string) {
+	t.Helper()
+	answer, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(data)
+}
+
+// GetJSON fetches an answer and reads it.
+func GetJSON[T any](t testing.TB, url string) (answer T) {
+	t.Helper()
+	status, body := Get(t, url)
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatalf("reading the answer %d of %s: %v", status, url, err)
+	}
+	return answer
 }

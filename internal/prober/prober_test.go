@@ -338,7 +338,6 @@ func TestTheOutboxHoldsTheNewestOfEachWatcherOnce(t *testing.T) {
 
 func TestAFileAppliedBeforeThereIsAConnectionIsTheOneThatRuns(t *testing.T) {
 	silent := pharostest.Listen(t) // the first attempt takes its time
-	defer silent.Close()
 	dir := t.TempDir()
 	file := func(name string) *config.Config {
 		return parse(t, fmt.Sprintf(`

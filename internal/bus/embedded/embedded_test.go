@@ -28,7 +28,6 @@ func connect(t *testing.T, url string, opts ...nats.Option) (*nats.Conn, error) 
 
 func TestStartSaysWhyItDoesNot(t *testing.T) {
 	taken := pharostest.Listen(t)
-	defer taken.Close()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
