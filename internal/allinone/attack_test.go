@@ -1,9 +1,7 @@
 package allinone_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // attacker is a client of NATS that may publish and hear everything.
@@ -22,11 +21,7 @@ type attacker struct {
 
 func (p *pharosOf) attacker(t *testing.T) *attacker {
 	t.Helper()
-	nc, err := nats.Connect("nats://" + p.NATS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
+	nc := pharostest.Connect(t, "nats://"+p.NATS())
 	return &attacker{t: t, nc: nc, beat: hear(t, nc)}
 }
 
@@ -37,7 +32,7 @@ func hear(t *testing.T, nc *nats.Conn) pharos.Heartbeat {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := heard.NextMsg(patience)
+	m, err := heard.NextMsg(pharostest.Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,66 +104,58 @@ var attacks = map[string]func(a *attacker, result, push string){
 // red: it may not be shown as ok for longer than numbers rule out later ones, its
 // tile may not vanish, and once it is well it is green again.
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			x := newTarget(t)
-			x.status.Store(http.StatusInternalServerError)
+			x := pharostest.NewTarget(t)
+			x.Turn(t, pharostest.Fails)
 			p := start(t, parse(t, `
 nats: {listen: "127.0.0.1:0"}
 prober: all-in-one
-sets: [{name: Shop, watchers: [{name: Page, page: "`+x.URL+`/", interval: 100ms}]}]`))
-			s := p.screen("")
-			red := s.untilStatus("Page", "critical")
+sets: [{name: Shop, watchers: [{name: Page, page: "`+x.URL()+`/", interval: 100ms}]}]`))
+			s := p.screen()
+			red := s.AwaitStatus(t, "Page", "critical")
 			id := pharos.WatcherID(red["id"].(string))
 			a := p.attacker(t)
 			attack(a, pharos.ResultSubject("all-in-one", id), pharos.PushSubject(id))
 			if err := a.nc.Flush(); err != nil {
 				t.Fatal(err)
 			}
+			wrong := ""
 			var green time.Time // since when it is shown as ok
-			for end := time.After(5 * time.Second); end != nil; {
-				select {
-				case event, ok := <-s.events:
-					if !ok {
-						t.Fatal("the stream has ended")
-					}
-					s.apply(event)
-				case <-end:
-					end = nil
-				}
-				switch tile := s.tile("Page"); {
-				case tile == nil:
-					t.Fatal("the tile is gone")
-				case tile["s"] != "ok":
+			s.For(5*time.Second, func(v *pharostest.View) {
+				switch {
+				case v.Tile("Page") == nil:
+					wrong = "the tile is gone"
+				case !v.Shows("Page", "ok"):
 					green = time.Time{}
 				case green.IsZero():
-					green = time.Now()
-				case time.Since(green) > 4*time.Second:
-					t.Fatalf("it is shown as ok for %v", time.Since(green))
+					green = v.At
+				case v.At.Sub(green) > 4*time.Second:
+					wrong = "it is shown as ok for 4 s"
 				}
+			})
+			if wrong != "" {
+				t.Fatal(wrong)
 			}
-			s.untilStatus("Page", "critical")
-			x.status.Store(http.StatusOK)
-			s.untilStatus("Page", "ok")
-			var board struct {
-				Counts map[string]int
-			}
-			if err := json.Unmarshal([]byte(text(t, p.url+"/api/v1/board")), &board); err != nil {
-				t.Error(err)
-			}
+			s.AwaitStatus(t, "Page", "critical")
+			x.Turn(t, pharostest.Answers)
+			s.AwaitStatus(t, "Page", "ok")
+			pharostest.GetJSON[struct{ Counts map[string]int }](t, p.url+"/api/v1/board")
 		})
 	}
 }
 
 // TestAttacksWithKeys tries them, and what else a role could think of, with each
-// role's key. The page is red: it stays red all the time.
+// role's key. The page is red, and is never shown as anything better.
 func TestAttacksWithKeys(t *testing.T) {
+	t.Parallel()
 	for _, who := range []string{"prober oslo/p1", "prober local/zz", "prober local2/*", "dashboard hq", "push local.*.*", "push ci.jobs.backup"} {
 		t.Run(who, func(t *testing.T) {
 			t.Parallel()
-			x := newTarget(t)
-			x.status.Store(http.StatusInternalServerError)
+			x := pharostest.NewTarget(t)
+			x.Turn(t, pharostest.Fails)
 			c := parse(t, fmt.Sprintf(`
 nats: {listen: %q, keys: %q}
 prober: all-in-one
@@ -176,25 +163,20 @@ sets:
   - name: Shop
     watchers:
       - {name: Page, page: "%s/", interval: 100ms}
-      - {name: Well, command: "true", interval: 100ms}`, freeAddress(t), t.TempDir(), x.URL))
+      - {name: Well, command: "true", interval: 100ms}`, pharostest.FreeAddress(t), t.TempDir(), x.URL()))
 			kind, name, _ := strings.Cut(who, " ")
 			path, dashboardPath := keyFor(t, c, kind, name), keyFor(t, c, "dashboard", "spy")
 			p := start(t, c)
-			s := p.screen("")
-			well := pharos.WatcherID(fmt.Sprint(s.untilStatus("Well", "ok")["id"]))
-			id := pharos.WatcherID(fmt.Sprint(s.untilStatus("Page", "critical")["id"]))
+			s := p.screen()
+			well := pharos.WatcherID(fmt.Sprint(s.AwaitStatus(t, "Well", "ok")["id"]))
+			id := pharos.WatcherID(fmt.Sprint(s.AwaitStatus(t, "Page", "critical")["id"]))
 			result, push := pharos.ResultSubject("all-in-one", id), pharos.PushSubject(id)
 			connect := func(path string) *nats.Conn {
 				key, err := nats.NkeyOptionFromSeed(path)
 				if err != nil {
 					t.Fatal(err)
 				}
-				nc, err := nats.Connect("tls://"+p.NATS(), key, nats.RootCAs(path), nats.Timeout(patience), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(nc.Close)
-				return nc
+				return pharostest.Connect(t, "tls://"+p.NATS(), key, nats.RootCAs(path), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 			}
 			nc, beat := connect(path), hear(t, connect(dashboardPath)) // the worst that an attacker can know
 			a := &attacker{t: t, nc: nc, beat: beat}
@@ -223,26 +205,18 @@ sets:
 				}
 				a.send("pharos.refresh", "")
 			}
-			if err := nc.FlushTimeout(patience); err != nil {
+			if err := nc.FlushTimeout(pharostest.Patience); err != nil {
 				t.Fatal(err)
 			}
-			for end := time.After(4 * time.Second); end != nil; {
-				select {
-				case event, ok := <-s.events:
-					if !ok {
-						t.Fatal("the stream has ended")
-					}
-					s.apply(event)
-				case <-end:
-					end = nil
+			s.For(4*time.Second, func(v *pharostest.View) {
+				if page := v.Tile("Page"); page.Status() != "critical" && page.Status() != "stale" { // on a machine that has no time for it
+					t.Errorf("the page is shown as %v", page)
 				}
-				if tile := s.tile("Page"); tile == nil || tile["s"] != "critical" {
-					t.Fatalf("the page is shown as %v", tile)
-				}
-			}
-			s.untilStatus("Well", "ok")
-			x.status.Store(http.StatusOK)
-			s.untilStatus("Page", "ok")
+			})
+			s.AwaitStatus(t, "Page", "critical")
+			s.AwaitStatus(t, "Well", "ok")
+			x.Turn(t, pharostest.Answers)
+			s.AwaitStatus(t, "Page", "ok")
 		})
 	}
 }

@@ -1,14 +1,11 @@
 package allinone_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"pharos/internal/bus"
@@ -17,6 +14,7 @@ import (
 	"pharos/internal/dashboard"
 	"pharos/internal/keys"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 	"pharos/internal/prober"
 )
 
@@ -42,32 +40,17 @@ func keyFor(t *testing.T, c *config.Config, kind, name string) string {
 	return path
 }
 
-// background runs something until the test is over, or stop is called.
-func background(t *testing.T, run func(context.Context) error) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
-}
-
 // TestOtherMachinesHaveKeys has a prober, a dashboard, an admin and a push come
 // with keys to an all-in-one, and one of them have its key taken away.
 func TestOtherMachinesHaveKeys(t *testing.T) {
+	t.Parallel()
 	c := parse(t, fmt.Sprintf(`
 nats: {listen: %q, keys: %q}
-sets: [{name: Here, watchers: [{name: Near, command: "true", interval: 100ms}]}]`, freeAddress(t), t.TempDir()))
+sets: [{name: Here, watchers: [{name: Near, command: "true", interval: 100ms}]}]`, pharostest.FreeAddress(t), t.TempDir()))
 	first := keyFor(t, c, "prober", "oslo/p1") // before it runs
 	p := start(t, c)
-	s := p.screen("")
-	s.untilStatus("Near", "ok")
+	s := p.screen()
+	s.AwaitStatus(t, "Near", "ok")
 
 	far := func(path, place string) func() {
 		t.Helper()
@@ -85,23 +68,20 @@ sets: [{name: There, watchers: [{name: Far, command: "true", interval: 100ms}]}]
 		if err != nil {
 			t.Fatal(err)
 		}
-		return background(t, r.Run)
+		return pharostest.Run(t, r.Run)
 	}
 	stop := far(first, "")
-	if site := s.untilStatus("Far", "ok")["id"]; !strings.HasPrefix(fmt.Sprint(site), "oslo.") {
+	if site := s.AwaitStatus(t, "Far", "ok")["id"]; !strings.HasPrefix(fmt.Sprint(site), "oslo.") {
 		t.Errorf("the tile is %v, want one of the key's site", site)
 	}
 	stop()
-	s.untilStatus("Far", "stale")
+	s.AwaitStatus(t, "Far", "stale")
 	stop = far(first, "") // what it remembers is read
-	s.untilStatus("Far", "ok")
+	s.AwaitStatus(t, "Far", "ok")
 
 	// A dashboard of another machine, with a key that is added while all run.
 	dashboardKey := keyFor(t, c, "dashboard", "lobby")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := pharostest.Listen(t)
 	dc := parse(t, "title: Lobby")
 	dc.NATS.Key = dashboardKey
 	o, err := cli.Bus(dc, keys.Role{Kind: keys.Dashboard, Name: "lobby"})
@@ -109,13 +89,13 @@ sets: [{name: There, watchers: [{name: Far, command: "true", interval: 100ms}]}]
 		t.Fatal(err)
 	}
 	d := dashboard.New(dashboard.Options{Config: dc, Name: "lobby", Version: "test", Bus: o, Listener: l, Log: slog.New(slog.DiscardHandler)})
-	background(t, d.Run)
-	lobby := (&pharosOf{url: "http://" + l.Addr().String(), t: t}).screen("")
-	lobby.untilStatus("Far", "ok")
-	lobby.untilStatus("Near", "ok")
-	lobby.until("nothing is refused", func() bool {
-		n, _ := lobby.hops["nats"].(map[string]any)
-		return n["up"] == true && n["store"] == true && n["error"] == ""
+	pharostest.Run(t, d.Run)
+	lobby := (&pharosOf{url: "http://" + l.Addr().String(), t: t}).screen()
+	lobby.AwaitStatus(t, "Far", "ok")
+	lobby.AwaitStatus(t, "Near", "ok")
+	lobby.Await(t, "nothing is refused", func(v *pharostest.View) bool {
+		n := v.Hops.NATS
+		return n.Up && n.Store && n.Error == ""
 	})
 
 	// A push, and one of another job.
@@ -134,8 +114,8 @@ sets: [{name: There, watchers: [{name: Far, command: "true", interval: 100ms}]}]
 			t.Fatal(err)
 		}
 	}
-	s.untilStatus("backup", "ok")
-	if s.tile("other") != nil {
+	s.AwaitStatus(t, "backup", "ok")
+	if s.Tile("other") != nil {
 		t.Error("a push has reached what is not its own")
 	}
 	if err := conn.Close(t.Context()); err != nil {
@@ -151,7 +131,7 @@ sets: [{name: There, watchers: [{name: Far, command: "true", interval: 100ms}]}]
 	if n, err := dashboard.Forget(t.Context(), ao, pharos.Forget{Watcher: "ci.jobs.backup"}); n != 1 || err != nil {
 		t.Errorf("forgetting: %d deleted, %v", n, err)
 	}
-	s.until("the push is gone", func() bool { return s.tile("backup") == nil })
+	s.Await(t, "the push is gone", func(v *pharostest.View) bool { return v.Tile("backup") == nil })
 
 	// Who has a prober's key is no dashboard.
 	dc.NATS.Key = first
@@ -166,9 +146,9 @@ sets: [{name: There, watchers: [{name: Far, command: "true", interval: 100ms}]}]
 	if err := f.Revoke(keys.Role{Kind: keys.Prober, Site: "oslo", Name: "p1"}); err != nil {
 		t.Fatal(err)
 	}
-	s.untilStatus("Far", "stale")
+	s.AwaitStatus(t, "Far", "stale")
 	stop()
 	// The site gets a key for all of its probers.
 	far(keyFor(t, c, "prober", "oslo/*"), "prober: p7")
-	s.untilStatus("Far", "ok")
+	s.AwaitStatus(t, "Far", "ok")
 }

@@ -11,6 +11,7 @@ import (
 	"pharos/internal/config"
 	"pharos/internal/field"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 	"pharos/internal/probe"
 	"pharos/internal/prober"
 )
@@ -58,6 +59,7 @@ func (s *diceSpec) Prepare(*probe.Engine, pharos.Watcher) (probe.Run, error) {
 }
 
 func TestAKindOfItsOwnIsCheckedDocumentedRunAndShown(t *testing.T) {
+	t.Parallel()
 	kinds := prober.Kinds(dice)
 	none := func(string) (string, bool) { return "", false }
 	_, err := config.Parse("a.yaml", []byte(`
@@ -101,24 +103,23 @@ sets:
 		t.Fatal(err)
 	}
 	p := start(t, c)
-	s := p.screen("")
-	if well := s.untilStatus("Well", "ok"); well["v"] != "2" || well["u"] != "dots" {
+	s := p.screen()
+	if well := s.AwaitStatus(t, "Well", "ok"); well["v"] != "2" || well["u"] != "dots" {
 		t.Errorf("it shows %v %v", well["v"], well["u"])
 	}
 	for name, want := range map[string]struct{ status, says string }{
 		"High": {"warning", "over 4 dots"}, "Slow": {"warning", "over 50 ms"}, "Lost": {"critical", "it fell off the table"}, "Broken": {"unknown", "the probe broke: it broke"},
 	} {
-		if tile := s.untilStatus(name, want.status); !strings.Contains(fmt.Sprint(tile["m"]), want.says) {
+		if tile := s.AwaitStatus(t, name, want.status); !strings.Contains(fmt.Sprint(tile["m"]), want.says) {
 			t.Errorf("%s says %v, want %q", name, tile["m"], want.says)
 		}
 	}
-	eventually(t, func() error {
-		var one struct {
+	pharostest.Eventually(t, func() error {
+		one := pharostest.GetJSON[struct {
 			Kind, Target string
 			Phases       []pharos.Phase
 			Facts        []pharos.Fact
-		}
-		get(t, p.url+"/api/v1/watchers/"+s.tile("Slow")["id"].(string), &one)
+		}](t, p.url+"/api/v1/watchers/"+s.Tile("Slow").Text("id"))
 		if one.Kind != "dice" || one.Target != "the dice of Dora" || len(one.Phases) != 1 || one.Phases[0].Name != "roll" || len(one.Facts) == 0 {
 			return fmt.Errorf("its detail is %+v", one)
 		}

@@ -8,17 +8,11 @@
 package chaos
 
 import (
-	"flag"
 	"os"
 	"testing"
 
 	"pharos/internal/pharostest"
 )
 
-func TestMain(m *testing.M) {
-	// Subtests that run beside each other wait for most of their time.
-	if err := flag.Set("test.parallel", "64"); err != nil {
-		panic(err)
-	}
-	os.Exit(pharostest.Main(m))
-}
+// Subtests that run beside each other wait for most of their time.
+func TestMain(m *testing.M) { os.Exit(pharostest.Main(m, 64)) }

@@ -3,11 +3,13 @@ package pharostest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -58,8 +60,14 @@ func startBrowser() {
 	}
 }
 
-// Main runs the tests of a room that has tabs, and finds what they left running.
-func Main(m *testing.M) (code int) {
+// Main runs the tests of a room, so many beside each other (0: as many as go test
+// would), and finds what they left running.
+func Main(m *testing.M, parallel int) (code int) {
+	if parallel > 0 {
+		if err := flag.Set("test.parallel", strconv.Itoa(parallel)); err != nil {
+			panic(err)
+		}
+	}
 	code = m.Run()
 	if browser.stop != nil {
 		browser.stop()

@@ -51,7 +51,7 @@ func PlainBroker(t testing.TB, o *server.Options) *server.Server {
 // place of a URL.
 func Connect(t testing.TB, url string, opts ...nats.Option) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(url, opts...)
+	nc, err := nats.Connect(url, append([]nats.Option{nats.Timeout(Patience)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

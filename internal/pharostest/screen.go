@@ -261,6 +261,19 @@ func (s *Screen) Within(ctx context.Context, want func(*View) bool) (time.Time, 
 	}
 }
 
+// For hands over all that the screen shows in a time, also in between.
+func (s *Screen) For(lasting time.Duration, f func(*View)) {
+	ctx, cancel := context.WithTimeout(context.Background(), lasting)
+	defer cancel()
+	s.Within(ctx, func(v *View) bool { f(v); return false })
+}
+
+// Tile returns what the tile of an id or name shows now.
+func (s *Screen) Tile(key string) (shown Tile) {
+	s.Look(func(v *View) { shown = maps.Clone(v.Tile(key)) })
+	return shown
+}
+
 // Look hands over what the screen shows now.
 func (s *Screen) Look(f func(*View)) {
 	s.mu.Lock()
