@@ -95,6 +95,13 @@ func (e *Ear) Until(what string, is func(s pharos.Subject, data []byte) bool) {
 	}
 }
 
+// Forget forgets what was heard and is not listened to yet.
+func (e *Ear) Forget() {
+	for len(e.messages) > 0 {
+		<-e.messages
+	}
+}
+
 // Say publishes a message and waits until the server has it.
 func Say(t testing.TB, nc *nats.Conn, subject, data string) {
 	t.Helper()

@@ -1,12 +1,14 @@
 package prober
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -377,32 +379,23 @@ sets:
 `
 
 func TestAPushIsTakenAndMissed(t *testing.T) {
-	s := server(t, embedded.Options{StoreDir: t.TempDir()})
+	s := pharostest.Broker(t, embedded.Options{StoreDir: t.TempDir()})
 	o := bus.Options{InProcess: s}
 	// A dashboard makes the store.
 	c, err := bus.Connect(t.Context(), bus.Options{InProcess: s, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	made, ended := make(chan struct{}), make(chan error, 1)
-	go func() {
-		ended <- c.Follow(ctx, bus.Follow{Create: true, Handle: func(bus.Message) {}, SnapshotDone: sync.OnceFunc(func() { close(made) })})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-		c.Close(context.Background())
+	made := make(chan struct{})
+	pharostest.Run(t, func(ctx context.Context) error {
+		defer c.Close(context.WithoutCancel(ctx))
+		return c.Follow(ctx, bus.Follow{Create: true, Handle: func(bus.Message) {}, SnapshotDone: sync.OnceFunc(func() { close(made) })})
 	})
 	<-made
 	hear := listen(t, s)
 	_, stop := run(t, parse(t, pushed), o)
 	backup := pharos.MakeID(pharos.Token("Berlin City"), pharos.Token("Set"), pharos.Token("Backup"))
-	push := func(text string) {
-		if err := hear.nc.Publish(pharos.PushSubject(backup), []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	push := func(text string) { hear.Say(pharos.PushSubject(backup), text) }
 	is := func(status pharos.Status, summary string) func(pharos.Result) bool {
 		return func(r pharos.Result) bool { return r.Status == status && strings.HasPrefix(r.Summary, summary) }
 	}
@@ -423,12 +416,7 @@ func TestAPushIsTakenAndMissed(t *testing.T) {
 	// Another process knows what was pushed before it began.
 	stop()
 	push(`{"status":"warning","summary":"between"}`)
-	if err := hear.nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(patience); len(hear.messages) > 0 && time.Now().Before(deadline); {
-		<-hear.messages
-	}
+	hear.Forget()
 	run(t, parse(t, strings.Replace(pushed, "push: 3s", "push: 1h", 1)), o)
 	hear.result("Backup", is(pharos.Warning, "between"))
 }
