@@ -162,13 +162,12 @@ func (p *Tab) Do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// Eval runs a script in the page and returns its value, that of a promise once
-// it has one.
+// Eval runs a script in the page and returns its value.
 func Eval[T any](p *Tab, script string) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.Ctx, Patience)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
 	if err != nil {
 		p.t.Fatalf("running %s: %v", script, err)
 	}
