@@ -19,8 +19,21 @@ import (
 // known.
 const markName = "PHAROS_RUN"
 
-// killPatience is how long processes that were killed may take to be gone.
-const killPatience = 300 * time.Millisecond
+const (
+	// killPatience is how long processes that were killed may take to be gone.
+	killPatience = 300 * time.Millisecond
+	// busyPatience is the same of those that would die, if the machine let them: one
+	// that is busy takes its time.
+	busyPatience = 10 * time.Second
+)
+
+// patienceWith returns how long a process that was killed is waited for.
+func patienceWith(pid int) time.Duration {
+	if syscall.Kill(pid, 0) == syscall.EPERM || asleepForGood(pid) {
+		return killPatience
+	}
+	return busyPatience
+}
 
 // reaper starts processes and sees to it that none of them, nor any of their
 // descendants, outlives its run.
@@ -143,19 +156,24 @@ func (p *process) killGroup() {
 
 // wait waits until a process has ended and all its descendants are gone, and
 // returns how it ended. When ctx is done they are killed, and waited for no
-// longer than killPatience: then the error is a *stuckError. Any other error
+// longer than patienceWith: then the error is a *stuckError. Any other error
 // means that nothing is known of the process.
 func (r *reaper) wait(ctx context.Context, p *process) (*os.ProcessState, error) {
 	select {
 	case <-p.ended:
 	case <-ctx.Done():
 		p.killGroup()
-		gone := time.NewTimer(killPatience)
+		gone := time.NewTicker(killPatience)
 		defer gone.Stop()
-		select {
-		case <-p.ended:
-		case <-gone.C:
-			return nil, &stuckError{pid: p.cmd.Process.Pid, name: nameOf(p.cmd.Process.Pid), ended: p.ended}
+		for began, ended := time.Now(), false; !ended; {
+			select {
+			case <-p.ended:
+				ended = true
+			case <-gone.C:
+				if pid := p.cmd.Process.Pid; time.Since(began) > patienceWith(pid) {
+					return nil, &stuckError{pid: pid, name: nameOf(pid), ended: p.ended}
+				}
+			}
 		}
 	}
 	stuck := r.sweep(p.mark)
@@ -179,7 +197,7 @@ func (r *reaper) sweep(mark string) error {
 		switch {
 		case killed == 0:
 			return nil
-		case time.Since(began) > killPatience:
+		case time.Since(began) > patienceWith(killed):
 			return &stuckError{pid: killed, name: nameOf(killed)}
 		}
 	}

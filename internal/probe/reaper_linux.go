@@ -74,6 +74,17 @@ func groupOf(pid int) int {
 	return group
 }
 
+// asleepForGood reports whether a process waits for a disk, or the like, which no
+// signal ends.
+func asleepForGood(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " ")
+	return strings.HasPrefix(state, "D")
+}
+
 // nameOf returns the name of a process, for people.
 func nameOf(pid int) string {
 	name, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
