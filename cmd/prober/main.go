@@ -21,8 +21,9 @@ func main() {
 		cli.Flags
 		cli.NATSFlags
 		cli.PlaceFlags
-		Watch struct{}          `cmd:"" default:"1" help:"Watch and publish; what is done where no command is named."`
-		Try   prober.TryCommand `cmd:"" help:"Run watchers once, now, and say what they see; nothing is published."`
+		Watch  struct{}             `cmd:"" default:"1" help:"Watch and publish; what is done where no command is named."`
+		Try    prober.TryCommand    `cmd:"" help:"Run watchers once, now, and say what they see; nothing is published."`
+		Import prober.ImportCommand `cmd:"" help:"Write a file of what Gatus, Uptime Kuma, blackbox_exporter and Prometheus, or the first Pharos watch."`
 	}
 	cli.Main(cli.Program{
 		Name: "prober", Help: "Looks at systems as a user would, and publishes what it sees to NATS.",
@@ -31,6 +32,7 @@ func main() {
 		Fixed:     prober.Fixed(),
 		Kinds:     prober.Kinds(),
 		Check:     prober.Check,
+		Alone:     flags.Import.Alone,
 		Default: func(string) ([]byte, error) {
 			return nil, errors.New("no file says what to watch: give one with -c FILE")
 		},
