@@ -34,7 +34,7 @@ func env(pairs ...string) func(string) (string, bool) {
 // kinds are all that there are.
 var kinds = func() (all []Kind) {
 	for _, k := range probe.Kinds {
-		all = append(all, Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, New: func() Spec { return k.New() }})
+		all = append(all, Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, Through: k.Through, New: func() Spec { return k.New() }})
 	}
 	return all
 }()

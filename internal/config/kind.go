@@ -13,7 +13,8 @@ import (
 type Kind struct {
 	Key, Doc string   // the file's key, and what the document says of it
 	Phases   []string // of its runs, in order
-	Remote   bool     // it can be run through an ssh_host
+	Remote   bool     // with an ssh_host it is run over there, where its files are, too
+	Through  bool     // with an ssh_host its connections are made from there
 	New      func() Spec
 }
 

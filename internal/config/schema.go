@@ -100,8 +100,11 @@ func Tables(kinds ...Kind) map[string]string {
 		if len(kind.Phases) > 0 {
 			fmt.Fprintf(&b, "\nPhases: `%s`.\n", strings.Join(kind.Phases, "`, `"))
 		}
-		if kind.Remote {
+		switch {
+		case kind.Remote:
 			b.WriteString("\nIt can be run through `ssh_host`.\n")
+		case kind.Through:
+			b.WriteString("\nWith an `ssh_host` it is looked at from there; certificates and keys are files of this machine.\n")
 		}
 	}
 	tables["kinds"] = b.String()

@@ -138,7 +138,7 @@ func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node
 	}
 	switch {
 	case !k.Has("ssh_host"):
-	case !kind.Remote:
+	case !kind.Remote && !kind.Through:
 		p.Fail(k.At("ssh_host"), "ssh_host: %s is not run through ssh; a prober that stands there can run it", kind.Key)
 	case !sshWord.MatchString(w.SSHHost):
 		p.Fail(k.At("ssh_host"), "ssh_host: want a host, or user@host, got %q", field.Short(w.SSHHost))
@@ -146,7 +146,7 @@ func (p *parser) watcher(d *defaultsKeys, inherited pharos.Bounds, n *field.Node
 	if missing {
 		return w, true
 	}
-	spec.Check(&field.Checker{Reader: p.Reader, Remote: k.Has("ssh_host")})
+	spec.Check(&field.Checker{Reader: p.Reader, Remote: k.Has("ssh_host") && kind.Remote, Through: k.Has("ssh_host")})
 	w.Target = spec.Target()
 	w.Traits = traits(kind, spec, &w)
 	w.Bounds = p.bounds(&k, &w, inherited)
@@ -182,7 +182,10 @@ func traits(kind *Kind, spec Spec, w *pharos.Watcher) pharos.Traits {
 	}
 	if w.SSHHost != "" {
 		w.Target = w.SSHHost + ": " + w.Target
-		t.Class, t.Network, t.Files = pharos.Process, true, nil
+		t.Network = true
+		if kind.Remote {
+			t.Class, t.Files = pharos.Process, nil
+		}
 	}
 	return t
 }

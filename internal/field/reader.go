@@ -467,6 +467,9 @@ type Checker struct {
 	// Remote says that what it is about happens on another machine: so do its
 	// paths.
 	Remote bool
+	// Through says that connections are made from another machine, as is so with
+	// Remote.
+	Through bool
 }
 
 // Path brings a path to where it begins: the file's folder, or the home over

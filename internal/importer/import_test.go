@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // kinds are all that there are.
 var kinds = func() (all []config.Kind) {
 	for _, k := range probe.Kinds {
-		all = append(all, config.Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, New: func() config.Spec { return k.New() }})
+		all = append(all, config.Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, Through: k.Through, New: func() config.Spec { return k.New() }})
 	}
 	return all
 }()

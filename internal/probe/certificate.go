@@ -12,7 +12,7 @@ import (
 )
 
 var certificate = Kind{
-	Key: "certificate", Doc: certificateDoc, Phases: []string{"lookup", "connect", "starttls", "tls"},
+	Key: "certificate", Doc: certificateDoc, Phases: []string{"lookup", "connect", "starttls", "tls"}, Through: true,
 	New: func() Spec { return new(certificateSpec) },
 }
 

@@ -26,6 +26,14 @@ var longAgo = time.Unix(1, 0)
 // the resolver that Go chooses, the families raced. family is 4, 6 or 0 for
 // either. Its phases are lookup, which an address does not have, and connect.
 func (e *Engine) connect(ctx context.Context, t *Trace, family int, address string) (*conn, error) {
+	if e.through != "" {
+		t.Enter("connect")
+		c, err := e.ssh.dial(ctx, e.through, address)
+		if err != nil {
+			return nil, err
+		}
+		return newConn(c), nil
+	}
 	network := map[int]string{4: "tcp4", 6: "tcp6", 0: "tcp"}[family]
 	// A resolver of its own: lookups that share one would share their waiting.
 	d := &net.Dialer{KeepAlive: -1, Resolver: &net.Resolver{Dial: e.nameServer}}

@@ -20,7 +20,7 @@ import (
 )
 
 var dns = Kind{
-	Key: "dns", Doc: dnsDoc, Phases: []string{"lookup", "connect", "tls", "query"},
+	Key: "dns", Doc: dnsDoc, Phases: []string{"lookup", "connect", "tls", "query"}, Through: true,
 	New: func() Spec { return &dnsSpec{Type: "A", Transport: "udp", RCode: "NOERROR"} },
 }
 
@@ -69,6 +69,9 @@ func (s *dnsSpec) Check(c *field.Checker) {
 		c.Fail(s.At("dns"), "dns: the name is not plain ASCII: write its xn-- form, got %s", field.Shown(name))
 	case err != nil && (!ok || name == "" || strings.ContainsAny(name, "/:@?# \t\\")):
 		c.Fail(s.At("dns"), "dns: want a name such as shop.example, got %s", field.Shown(name))
+	}
+	if c.Through && !s.Has("server") {
+		c.Fail(s.At("dns"), "server: wanted with ssh_host, whose own are not known here")
 	}
 	if s.Has("match") && s.RCode != "NOERROR" {
 		c.Fail(s.At("match"), "match: an answer of %s has no records", s.RCode)
@@ -151,7 +154,10 @@ type asker struct {
 
 // ask returns the answer to the question.
 func (a asker) ask(ctx context.Context, t *Trace, m *Measurement, address string) (*mdns.Msg, error) {
-	if a.spec.Transport != "udp" {
+	if a.engine.through != "" && a.spec.Transport == "udp" {
+		m.AddFact("transport", "tcp, as ssh carries no udp")
+	}
+	if a.spec.Transport != "udp" || a.engine.through != "" {
 		return a.overTCP(ctx, t, m, address)
 	}
 	if _, err := netip.ParseAddrPort(address); err != nil {

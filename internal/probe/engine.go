@@ -53,6 +53,7 @@ type Engine struct {
 	// a Measurement holds is redacted by the engine.
 	Redactor *redact.Redactor
 	closers  *[]func() // of the watcher that is being prepared
+	through  string    // the ssh host from which its connections are made; empty: this one
 }
 
 // shared is what all probes of an engine share: buffers, the processes that they
@@ -112,7 +113,7 @@ type Probe struct {
 // The errors name the watcher.
 func (e *Engine) Prepare(w pharos.Watcher, r *redact.Redactor) (*Probe, error) {
 	p := &Probe{watcher: w}
-	p.engine = &Engine{e.shared, r, &p.closers}
+	p.engine = &Engine{e.shared, r, &p.closers, w.SSHHost}
 	spec, ok := w.Spec.(Spec)
 	err := fmt.Errorf("kind %q is not known", w.Kind)
 	if ok {

@@ -23,7 +23,7 @@ import (
 )
 
 var grpc = Kind{
-	Key: "grpc", Doc: grpcDoc, Phases: []string{"lookup", "connect", "tls", "first_byte"},
+	Key: "grpc", Doc: grpcDoc, Phases: []string{"lookup", "connect", "tls", "first_byte"}, Through: true,
 	New: func() Spec { return new(grpcSpec) },
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 var imap = Kind{
-	Key: "imap", Doc: imapDoc, Phases: []string{"lookup", "connect", "tls", "banner", "starttls"},
+	Key: "imap", Doc: imapDoc, Phases: []string{"lookup", "connect", "tls", "banner", "starttls"}, Through: true,
 	New: func() Spec { return new(imapSpec) },
 }
 

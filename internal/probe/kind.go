@@ -9,11 +9,12 @@ import (
 
 // Kind is one kind of watcher. docs/adding-a-kind.md says how to make another.
 type Kind struct {
-	Key    string      // the file's key: "tcp"
-	Doc    string      // for docs/config.md; its first paragraph for the schema, too. ${this} is between back quotes there.
-	Phases []string    // of its runs, in order; they can be bounded by their names
-	Remote bool        // it can be run through an ssh_host
-	New    func() Spec // a pointer to a struct with defaults
+	Key     string      // the file's key: "tcp"
+	Doc     string      // for docs/config.md; its first paragraph for the schema, too. ${this} is between back quotes there.
+	Phases  []string    // of its runs, in order; they can be bounded by their names
+	Remote  bool        // with an ssh_host it is run over there, where its files are, too
+	Through bool        // with an ssh_host its connections are made from there
+	New     func() Spec // a pointer to a struct with defaults
 }
 
 // Spec is what the file says of one watcher of a kind. It points to a struct that

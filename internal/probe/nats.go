@@ -16,7 +16,7 @@ import (
 )
 
 var nats = Kind{
-	Key: "nats", Doc: natsDoc, Phases: []string{"lookup", "connect", "sign_in", "rtt", "jetstream"},
+	Key: "nats", Doc: natsDoc, Phases: []string{"lookup", "connect", "sign_in", "rtt", "jetstream"}, Through: true,
 	New: func() Spec { return new(natsSpec) },
 }
 

@@ -206,6 +206,9 @@ func (s *pageSpec) Check(c *field.Checker) {
 // checkIP complains about an address of another version than the one that is
 // wanted.
 func checkIP(c *field.Checker, s *field.Section, host string, ip field.Word) {
+	if c.Through && !c.Remote && ip != "" {
+		c.Fail(s.At("ip"), "ip: not possible with ssh_host, which looks the name up")
+	}
 	if addr, err := netip.ParseAddr(host); err == nil && ip != "" && addr.Unmap().Is4() != (ip == "4") {
 		c.Fail(s.At("ip"), "ip: %s is no address of version %s", host, ip)
 	}

@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(asKilled); file != "" {
 		beKilled(file)
 	}
+	if socket := os.Getenv(asMaster); socket != "" {
+		beMaster(strings.ReplaceAll(socket, "%%", "%"))
+	}
 	if os.Getenv(asPIDOne) != "" {
 		wrong := bePIDOne()
 		for _, line := range wrong {

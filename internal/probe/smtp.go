@@ -8,7 +8,7 @@ import (
 )
 
 var smtp = Kind{
-	Key: "smtp", Doc: smtpDoc, Phases: []string{"lookup", "connect", "tls", "banner", "starttls"},
+	Key: "smtp", Doc: smtpDoc, Phases: []string{"lookup", "connect", "tls", "banner", "starttls"}, Through: true,
 	New: func() Spec { return new(smtpSpec) },
 }
 

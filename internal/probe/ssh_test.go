@@ -28,7 +28,8 @@ master=
 while [ $# -gt 0 ]; do
 	case $1 in
 	-M) master=1 ;;
-	-S | -o) shift ;;
+	-S) socket=$2; shift ;;
+	-o) shift ;;
 	--) shift; break ;;
 	esac
 	shift
@@ -41,6 +42,9 @@ if [ "$host" = down ]; then
 fi
 if [ "$master" ]; then
 	echo $$ > "$FAKE_SSH/master"
+	if [ "$FAKE_MUX" ]; then
+		PHAROS_TEST_MUX=$socket exec "$FAKE_MUX"
+	fi
 	echo up
 	exec sleep 300
 fi

@@ -10,7 +10,7 @@ import (
 )
 
 var sshServer = Kind{
-	Key: "ssh", Doc: sshDoc, Phases: []string{"lookup", "connect", "banner"},
+	Key: "ssh", Doc: sshDoc, Phases: []string{"lookup", "connect", "banner"}, Through: true,
 	New: func() Spec { return new(sshSpec) },
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 var tcp = Kind{
-	Key: "tcp", Doc: tcpDoc, Phases: []string{"lookup", "connect", "tls", "reply"},
+	Key: "tcp", Doc: tcpDoc, Phases: []string{"lookup", "connect", "tls", "reply"}, Through: true,
 	New: func() Spec { return new(tcpSpec) },
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 var websocket = Kind{
-	Key: "websocket", Doc: websocketDoc, Phases: []string{"lookup", "connect", "tls", "upgrade", "message"},
+	Key: "websocket", Doc: websocketDoc, Phases: []string{"lookup", "connect", "tls", "upgrade", "message"}, Through: true,
 	New: func() Spec { return new(websocketSpec) },
 }
 

@@ -334,7 +334,7 @@ func Kinds(more ...probe.Kind) []config.Kind {
 	all := slices.Concat(probe.Kinds, more)
 	kinds := make([]config.Kind, len(all))
 	for i, k := range all {
-		kinds[i] = config.Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, New: func() config.Spec { return k.New() }}
+		kinds[i] = config.Kind{Key: k.Key, Doc: k.Doc, Phases: k.Phases, Remote: k.Remote, Through: k.Through, New: func() config.Spec { return k.New() }}
 	}
 	return kinds
 }
