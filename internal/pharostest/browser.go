@@ -33,7 +33,10 @@ var browser struct {
 	err  error
 }
 
-func startBrowser() {
+func startBrowser() { browser.ctx, browser.stop, browser.err = newBrowser() }
+
+// newBrowser starts a browser. stop is nil where there is none.
+func newBrowser(more ...chromedp.ExecAllocatorOption) (ctx context.Context, stop func(), err error) {
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
@@ -42,22 +45,20 @@ func startBrowser() {
 		}
 	}
 	if path == "" {
-		browser.err = errNoBrowser
-		return
+		return nil, nil, errNoBrowser
 	}
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+	alloc, end := chromedp.NewExecAllocator(context.Background(), append(append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1920, 1080), chromedp.WSURLReadTimeout(Patience),
-		chromedp.Flag("enable-precise-memory-info", true), chromedp.Flag("js-flags", "--expose-gc"), chromedp.Flag("hide-scrollbars", false))...)
+		chromedp.Flag("enable-precise-memory-info", true), chromedp.Flag("js-flags", "--expose-gc"), chromedp.Flag("hide-scrollbars", false)), more...)...)
 	ctx, cancel := chromedp.NewContext(alloc)
-	if err := chromedp.Do(ctx); err != nil {
-		browser.err = fmt.Errorf("starting %q (apt-get install chromium): %w", path, err)
+	if err = chromedp.Do(ctx); err != nil {
+		err = fmt.Errorf("starting %q (apt-get install chromium): %w", path, err)
 	}
-	browser.ctx = ctx
-	browser.stop = func() {
+	return ctx, func() {
 		_ = chromedp.Cancel(ctx) // it may never have started
 		cancel()
-		stop()
-	}
+		end()
+	}, err
 }
 
 // Main runs the tests of a room, so many beside each other (0: as many as go test
@@ -97,14 +98,30 @@ type Tab struct {
 func OpenTab(t testing.TB, address string, width, height int64, allowed ...string) *Tab {
 	t.Helper()
 	browser.Do(startBrowser)
-	if browser.err == errNoBrowser && os.Getenv("CI") == "" {
-		t.Skip(browser.err)
+	return openTab(t, browser.ctx, browser.err, address, width, height, allowed...)
+}
+
+// OpenTabWith is OpenTab in a browser of the test's own, which is started with a
+// flag.
+func OpenTabWith(t testing.TB, flag, value, address string, width, height int64) *Tab {
+	t.Helper()
+	ctx, stop, err := newBrowser(chromedp.Flag(flag, value))
+	if stop != nil {
+		t.Cleanup(stop)
 	}
-	if browser.err != nil {
-		t.Fatal(browser.err)
+	return openTab(t, ctx, err, address, width, height)
+}
+
+func openTab(t testing.TB, in context.Context, err error, address string, width, height int64, allowed ...string) *Tab {
+	t.Helper()
+	if err == errNoBrowser && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	p := &Tab{t: t, allowed: allowed}
-	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithListener(func(event any) {
+	ctx, cancel := chromedp.NewContext(in, chromedp.WithListener(func(event any) {
 		switch e := event.(type) {
 		case *runtime.EventExceptionThrown:
 			text := e.ExceptionDetails.Text

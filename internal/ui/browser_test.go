@@ -62,3 +62,10 @@ func (p *tab) resize(width, height int64) {
 	p.t.Helper()
 	p.do(chromedp.EmulateViewport(width, height))
 }
+
+// openWith is open in a browser of the test's own, which is started with a flag.
+func openWith(t testing.TB, flag, value, address string, width, height int64) *tab {
+	t.Helper()
+	p := pharostest.OpenTabWith(t, flag, value, address, width, height)
+	return &tab{p, t, p.Ctx}
+}

@@ -12,6 +12,7 @@ const LEVELS = [
 export const CELLS = LEVELS.length - 1;
 
 export const LINE = 1.17; // of a row of a name, in heights of its letters
+export const SMALLER = 0.84; // than other names is one that is not shown whole otherwise
 export const MARK = 1.15; // how wide a mark beside a name is, with the space before it
 const LARGE = 40; // what can be read from five metres, on 1080 lines
 export const HELD = 17; // and on a telephone
@@ -43,7 +44,7 @@ export function fit(ask) {
   // The screen that all is decided on, and how much larger it is than this one.
   const screen = {width: steps(ask.window.width / s, STEP), height: steps(ask.window.height / s, STEP)};
   const large = {width: screen.width / ask.window.width, height: screen.height / ask.window.height};
-  ask = Object.assign({}, ask, {far: (ask.narrow ? HELD / s : far(screen.width, screen.height, 1)) * SURE, floor: ask.floor / s});
+  ask = Object.assign({}, ask, {far: (ask.narrow ? HELD / s : far(screen.width, screen.height, 1)) * SURE, floor: ask.floor / s * SURE});
   const room = {
     width: ask.width - (list && list.beside ? list.w + list.gap : 0),
     height: ask.height - (list && !list.beside ? list.h + list.gap : 0),
@@ -241,7 +242,7 @@ function letter(pack, level, ask) {
   for (let n = 1; n <= level.rows; n++) {
     const high1 = Math.min(high / (n * LINE + level.value * 1.12 + below), 92 * Math.max(1, ask.zoom));
     for (const part of [0.5, 0.7, 0.8, 0.9, 0.95, 1]) {
-      const size = Math.min(high1, Math.max(least, inner / quantile(needs[n - 1], part))), now = worth(size, share(needs[n - 1], inner / size), ask);
+      const size = Math.min(high1, Math.max(least, inner / quantile(needs[n - 1], part))), now = worth(size, wholes(needs[n - 1], inner / size), ask);
       if (now > most * (n > 2 ? 1.12 : 1.02)) {
         most = now;
         name = size;
@@ -252,7 +253,10 @@ function letter(pack, level, ask) {
   if (name < Math.max(floor, least)) return null;
   // Where there is room for another row of a name, long names have it.
   while (rows < level.rows && high >= name * ((rows + 1) * LINE + level.value * 1.12 + below)) rows++;
-  const whole = share(needs[rows - 1], inner / name);
+  // A little smaller, where no list is needed then.
+  const all = inner / needs[rows - 1].widest;
+  if (name > all && all >= ask.far) name = all;
+  const whole = wholes(needs[rows - 1], inner / name);
   // The last row is a little smaller, where that lets a whole "was critical 3 s, 1 minute ago" stand on it.
   const line = level.below ? Math.max(Math.min(name * 0.54, 36, Math.max(name * 0.3, 15, inner / ask.wordy)), floor, Math.min(13, name)) : 0;
   let room = high - rows * name * LINE - line * (ask.dots ? 3 : 2) * 1.3;
@@ -277,7 +281,12 @@ function letter(pack, level, ask) {
 // worth is what names are worth, of that size, that part of which is whole. What is read from afar need not be larger; and
 // beside a list, that is for those who come near.
 function worth(name, whole, ask) {
-  return Math.min(name, ask.list ? 24 : LARGE * 1.1) * (0.3 + 0.7 * whole);
+  return Math.min(name, ask.list ? 24 : LARGE * 1.1) * (0.15 + 0.85 * whole);
+}
+
+// wholes is what part of the names is whole in this room: as they are, or else in letters that are a little smaller.
+function wholes(need, room) {
+  return 0.25 * share(need, room) + 0.75 * share(need, room / SMALLER);
 }
 
 // quantile is how wide that part of the names is at most; share is which part is no wider than that.

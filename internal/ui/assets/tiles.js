@@ -1,7 +1,7 @@
 // The tiles: one fixed piece of page each, touched only where what it shows has changed.
 
 import {called, glow, isBad, known, line, rank, reading, reason, said} from "./words.js";
-import {CELLS, LINE} from "./layout.js";
+import {CELLS, LINE, SMALLER} from "./layout.js";
 import {ANYWHERE, SIGNS_TOO, spread} from "./names.js";
 import {by, inLines, make, mark} from "./page.js";
 
@@ -10,7 +10,6 @@ const STEPS = [1, 0.87, 0.75, 0.62, 0.5, 0.4, 0.32, 0.25];
 
 const LEAP = 4; // times as much, or as little: such a change of a value is shown at once
 const LEAST = 0.4; // of a value's usual size that it has beside a long name
-const SMALLER = 0.84; // than other names is one that is not shown whole otherwise
 const LEGIBLE = 10; // the height of the smallest letters of a name, on 1080 lines
 const STAND = 5; // seconds for which it stands then at least
 
@@ -82,7 +81,7 @@ export class Tiles {
     for (const where of [SIGNS_TOO, ANYWHERE]) {
       for (const size of [1, SMALLER]) {
         if (size < 1 && plan.name * size < Math.max(page.floor, LEGIBLE * page.scale)) continue;
-        for (const rows of plan.more < LEAST ? [0] : [0, 1]) ways.push({size: size, fits: page.fitting(plan.room / plan.name / size, plan.rows + rows, plan.tail / size, where)});
+        for (const rows of plan.more < LEAST || plan.value * plan.more < page.floor ? [0] : [0, 1]) ways.push({size: size, fits: page.fitting(plan.room / plan.name / size, plan.rows + rows, plan.tail / size, where)});
       }
     }
     return (text) => {
@@ -168,7 +167,7 @@ export class Tiles {
   size(v, tile, value, unit, plan) {
     const measure = this.page.measure;
     const room = plan.room - (tile.s === "ok" ? 0 : plan.mark * 1.2);
-    const own = unit ? measure(unit) * plan.unit + plan.value * 0.1 : 0;
+    const own = unit ? measure(unit) * Math.max(plan.unit, this.page.floor) + plan.value * 0.1 : 0;
     const need = measure(value) * plan.value, wraps = !known(tile) || tile.how === "set";
     for (const step of STEPS) {
       if (step > v.most) continue;
