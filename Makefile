@@ -15,10 +15,14 @@ build:
 # gets what is missing from Debian's packages; anybody else reads in one line what
 # is not tested, which is an error where CI is set.
 BROWSERS = chromium chromium-browser google-chrome
+FONTS = fonts-dejavu-core fonts-inter fonts-liberation fonts-noto-color-emoji fonts-noto-core fonts-roboto
 browser:
 	@missing=; \
 	command -v curl >/dev/null || missing="curl"; \
-	for name in $(BROWSERS); do command -v $$name >/dev/null && break; done || missing="$$missing chromium fonts-dejavu-core fonts-noto-color-emoji"; \
+	for name in $(BROWSERS); do command -v $$name >/dev/null && break; done || missing="$$missing chromium"; \
+	command -v firefox-esr >/dev/null || command -v firefox >/dev/null || missing="$$missing firefox-esr"; \
+	for name in "Inter" "Roboto" "Noto Sans" "Noto Color Emoji" "Liberation Sans" "DejaVu Sans"; do \
+		fc-list -q ":family=$$name" 2>/dev/null || { missing="$$missing $(FONTS)"; break; }; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing $$missing"; \
@@ -31,7 +35,7 @@ browser:
 test: browser
 	$(GO) test ./...
 
-# Every picture in docs/board, with the fonts that come with the browser: three minutes.
+# Every picture in docs/board, in the fonts that the tests bring: three minutes.
 pictures: browser
 	$(GO) test -count=1 ./internal/ui -run TestScreenshots -screenshots "$(CURDIR)/docs/board"
 

@@ -116,34 +116,40 @@ func readFromAfar(t *testing.T, p *tab, n, bad int) {
 		p.resize(size[0], size[1])
 		p.wait(fmt.Sprintf("innerWidth === %d && document.querySelectorAll('.tile[aria-label]').length === %d && document.querySelectorAll('.tile:not([data-s=ok])').length === %d", size[0], n, bad))
 		where := fmt.Sprintf("%d problems at %dx%d", bad, size[0], size[1])
-		least := 40.0
-		if bad >= 8 {
-			least = 32
-		}
-		least *= float64(min(size[0], size[1])) / 1080
-		if size[0] < 600 {
-			least = 16 // a telephone is held in the hand
-		}
-		names := painted[[][]readName](p, shownNames)
-		if len(names) != bad {
-			t.Errorf("%s: got %d names, wanted all", where, len(names))
-		}
-		for _, of := range names {
-			best := readName{}
-			for _, one := range of {
-				if one.Size > best.Size && !strings.Contains(one.Text, "\u2026") {
-					best = one
-				}
-			}
-			if best.Size < math.Floor(least*10)/10 {
-				t.Errorf("%s: the name %q: got %.1f px, wanted %.1f", where, of[0].Text, best.Size, least)
-			}
-		}
+		wantReadFromAfar(t, painted[[][]readName](p, shownNames), bad, size)
 		if got := eval[[]string](p, twins); len(got) > 0 {
 			t.Errorf("%s: two tiles of a set show %q", where, got[0])
 		}
 		if found := painted[[]string](p, flaws); len(found) > 0 {
 			t.Errorf("%s:\n  %s", where, strings.Join(found[:min(3, len(found))], "\n  "))
+		}
+	}
+}
+
+// wantReadFromAfar fails the test where a name of so many problems is too small or cut on a screen of that size.
+func wantReadFromAfar(t *testing.T, names [][]readName, bad int, size [2]int64) {
+	t.Helper()
+	where := fmt.Sprintf("%d problems at %dx%d", bad, size[0], size[1])
+	least := 40.0
+	if bad >= 8 {
+		least = 32
+	}
+	least *= float64(min(size[0], size[1])) / 1080
+	if size[0] < 600 {
+		least = 16 // a telephone is held in the hand
+	}
+	if len(names) != bad {
+		t.Errorf("%s: got %d names, wanted all", where, len(names))
+	}
+	for _, of := range names {
+		best := readName{}
+		for _, one := range of {
+			if one.Size > best.Size && !strings.Contains(one.Text, "\u2026") {
+				best = one
+			}
+		}
+		if best.Size < math.Floor(least*10)/10 {
+			t.Errorf("%s: the name %q: got %.1f px, wanted %.1f", where, of[0].Text, best.Size, least)
 		}
 	}
 }

@@ -76,7 +76,7 @@ const flaws = `(() => {
     if (cross(b, foot) || cross(b, top)) say(e.id + " crosses a bar");
     if (seen(rail) && cross(b, box(rail))) say(e.id + " crosses the rail");
     const parts = [...e.querySelectorAll(".name span:not(:empty), .value, .unit, .reading > .mark, .note, .line, .dots")].filter(seen);
-    for (const p of parts) if (p.parentNode.className === "name" && !/[\u0000-\u001f\u007f-\u009f\u2026]/.test(p.textContent) && wide(p) > box(p).width) say(e.id + " has its name cut without a sign: " + p.textContent);
+    for (const p of parts) if (p.parentNode.className === "name" && !/[\u0000-\u001f\u007f-\u009f\u2026\u3000-\u9fff]/.test(p.textContent) && wide(p) > box(p).width) say(e.id + " has its name cut without a sign: " + p.textContent);
     for (const p of parts) if (!within(box(p), b)) say(e.id + " lets its " + (p.className || "name") + " out");
     for (let i = 0; i < parts.length; i++) for (let j = i + 1; j < parts.length; j++) {
       if (cross(ink(parts[i]), ink(parts[j]))) say(e.id + ": " + (parts[i].className || "name") + " crosses " + (parts[j].className || "name") + " " + parts[i].textContent);
