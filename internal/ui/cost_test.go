@@ -322,3 +322,71 @@ func TestFirstBoard(t *testing.T) {
 		t.Errorf("200 watchers are live: got %.0f ms after the navigation, wanted 600 ms, or 14 times the %.0f ms of as many words", live, word)
 	}
 }
+
+// TestGreenValuesStand: of the values of what is well, no more than a tenth is painted; a large change soon, and a change of
+// status at once.
+func TestGreenValuesStand(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	d := newDashboard(t, func(at float64) object {
+		b := well(n)(at)
+		for _, tile := range b["tiles"].([]object) {
+			tile["v"], tile["u"] = "100", "ms"
+		}
+		return b
+	})
+	p := open(t, d.URL, 1920, 1080)
+	p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === %d && document.getElementById('pulse').textContent === 'live'", n))
+	// How many pixels of tiles have changed, as a share of a tile, and at which moments.
+	p.do(chromedp.Evaluate[chromedp.Void](`
+		window.painted = 0;
+		window.moments = [];
+		new MutationObserver((list) => {
+			const some = new Set(list.map((m) => (m.target.closest ? m.target : m.target.parentElement).closest(".tile")).filter(Boolean));
+			window.painted += some.size;
+			if (some.size > 10) window.moments.push([window.painted, performance.now()]);
+		}).observe(document.getElementById("board"), {subtree: true, childList: true, characterData: true, attributes: true});
+		undefined`))
+	stop := make(chan struct{})
+	var feeding sync.WaitGroup
+	t.Cleanup(func() {
+		close(stop)
+		feeding.Wait()
+	})
+	feeding.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for at := 0; ; at++ {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+			updates := []object{}
+			for i := range n - 2 {
+				updates = append(updates, object{"i": i, "v": fmt.Sprint(100 + (at*37+i)%40)})
+			}
+			d.frame(updates...)
+		}
+	})
+	for range 4 { // until they have been painted twice
+		p.wait("window.moments.length > 2 || (window.until = window.until || performance.now() + 14000) < performance.now()")
+		if eval[int](p, "window.moments.length") > 2 {
+			break
+		}
+		p.do(chromedp.Evaluate[chromedp.Void]("window.until = 0"))
+	}
+	got := eval[[][]float64](p, "window.moments")
+	if len(got) < 3 {
+		t.Fatalf("the values of what is well were painted %d times in a minute, wanted them every ten seconds", len(got))
+	}
+	first, last := got[0], got[len(got)-1]
+	seconds := (last[1] - first[1]) / 1000
+	if each := (last[0] - first[0]) / n / seconds; each > 0.105 {
+		t.Errorf("values of what is well: got %.2f painted a second, wanted a tenth of the one that comes", each)
+	}
+	// A large change waits no ten seconds, and a status not at all.
+	p.do(chromedp.Evaluate[chromedp.Void]("window.began = performance.now(), window.moments = [], undefined"))
+	d.frame(object{"i": n - 1, "v": "900"}, object{"i": n - 2, "s": "critical", "v": "7", "f": d.now()})
+	p.wait(fmt.Sprintf("document.querySelector('#tile-%d[data-s=critical] .value').textContent === '7' && document.querySelector('#tile-%d .value').textContent === '900'", n-2, n-1))
+}
