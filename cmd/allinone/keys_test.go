@@ -10,20 +10,17 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"pharos/internal/pharostest"
 )
 
 // as runs the program to its end, in a folder and with a home, and returns what it
 // says to people.
 func as(t *testing.T, home, folder string, out *os.File, args ...string) (said string, err error) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, args...)
+	cmd := pharostest.Self(t, []string{"HOME=" + home}, args...)
 	var words bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, out, &words
-	cmd.Env = []string{asProgram + "=1", "HOME=" + home, "GOCOVERDIR=" + t.TempDir()}
 	err = cmd.Run()
 	return words.String(), err
 }
@@ -35,12 +32,7 @@ func TestASecondMachineInThreeLines(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, "pharos/cmd/prober").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	_, port, _ := net.SplitHostPort(pharostest.FreeAddress(t))
 	home, here, there := t.TempDir(), t.TempDir(), t.TempDir()
 	write := func(folder, name, text string) {
 		t.Helper()
@@ -48,7 +40,7 @@ func TestASecondMachineInThreeLines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write(here, "pharos.yaml", fmt.Sprintf("nats: {listen: ':%d'}\nsets: [{name: Set, watchers: [{name: Near, command: 'true', interval: 100ms}]}]\n", port))
+	write(here, "pharos.yaml", fmt.Sprintf("nats: {listen: ':%s'}\nsets: [{name: Set, watchers: [{name: Near, command: 'true', interval: 100ms}]}]\n", port))
 	write(there, "pharos.yaml", "sets: [{name: Set, watchers: [{name: Far, command: 'true', interval: 100ms}]}]\n")
 	p := runAtHome(t, home, "-c", filepath.Join(here, "pharos.yaml"), "--listen", "127.0.0.1:0")
 
@@ -90,9 +82,9 @@ func TestASecondMachineInThreeLines(t *testing.T) {
 		t.Fatalf("%v; it said: %s", err, said)
 	}
 	p.until("the far tile is stale", has("Far", "stale"))
-	p.end()
-	if strings.Contains(p.said(), "Plaintext") {
-		t.Errorf("it said: %s", p.said())
+	p.End()
+	if strings.Contains(p.Said(), "Plaintext") {
+		t.Errorf("it said: %s", p.Said())
 	}
 }
 

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -12,52 +9,28 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"pharos/internal/allinone"
 	"pharos/internal/config"
+	"pharos/internal/pharostest"
 )
 
-// asProgram is the variable that makes the test binary the program itself.
-const asProgram = "PHAROS_TEST_AS_PROGRAM"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if os.Getenv(pharostest.AsProgram) != "" {
 		main()
 		return
 	}
 	os.Exit(m.Run())
 }
 
-// patience bounds every wait for something that is to happen.
-const patience = 20 * time.Second
-
 // program is the all-in-one as a process of its own.
 type program struct {
-	*testing.T
-	cmd    *exec.Cmd
-	url    string        // of the board, as its first line says
-	folder string        // of its temporary files
-	ended  chan struct{} // closed when it has
-
-	mu     sync.Mutex // guards output
-	output bytes.Buffer
-}
-
-// Write collects what the program says on both of its outputs.
-func (p *program) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.Write(b)
-}
-
-func (p *program) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.String()
+	*pharostest.Program
+	t      *testing.T
+	url    string // of the board, as its first line says
+	folder string // of its temporary files
 }
 
 // run starts the program with a path of the slimmest of machines and a home of
@@ -69,10 +42,6 @@ func run(t *testing.T, args ...string) *program {
 
 func runAtHome(t *testing.T, home string, args ...string) *program {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	tools := t.TempDir()
 	for _, name := range []string{"awk", "cat", "df", "false", "sed", "sh", "true"} {
 		path, err := exec.LookPath(name)
@@ -83,62 +52,16 @@ func runAtHome(t *testing.T, home string, args ...string) *program {
 			t.Fatal(err)
 		}
 	}
-	p := &program{T: t, cmd: exec.Command(self, args...), folder: t.TempDir(), ended: make(chan struct{})}
-	p.cmd.Env = []string{asProgram + "=1", "PATH=" + tools, "HOME=" + home, "TMPDIR=" + p.folder, "GOCOVERDIR=" + t.TempDir()} // else -cover complains on stderr
-	p.cmd.Stderr = p
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	p := &program{t: t, folder: t.TempDir()}
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	p.Program = pharostest.Start(t, pharostest.Self(t, []string{"PATH=" + tools, "HOME=" + home, "TMPDIR=" + p.folder}, args...))
+	url, ok := strings.CutPrefix(strings.TrimSpace(p.First), "Pharos is watching: ")
+	if !ok {
+		p.Wait()
+		t.Fatalf("it began with %q; all it said: %s", p.First, p.Said())
 	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	first := make(chan string, 1)
-	go func() {
-		defer close(p.ended)
-		r := bufio.NewReader(stdout)
-		line, _ := r.ReadString('\n')
-		fmt.Fprint(p, line)
-		first <- line
-		_, _ = io.Copy(p, r)
-		_ = p.cmd.Wait() // how it ended is for the test to judge
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // where it has not ended yet
-		<-p.ended
-		http.DefaultClient.CloseIdleConnections()
-	})
-	select {
-	case line := <-first:
-		url, ok := strings.CutPrefix(strings.TrimSpace(line), "Pharos is watching: ")
-		if !ok {
-			<-p.ended
-			t.Fatalf("it began with %q; all it said: %s", line, p.said())
-		}
-		p.url = url
-	case <-time.After(patience):
-		t.Fatalf("it said nothing for %v", patience)
-	}
+	p.url = url
 	return p
-}
-
-func (p *program) signal(s os.Signal) {
-	p.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.Fatal(err)
-	}
-}
-
-// end asks the program to stop and returns its exit code.
-func (p *program) end() int {
-	p.Helper()
-	p.signal(syscall.SIGTERM)
-	select {
-	case <-p.ended:
-	case <-time.After(patience):
-		p.Fatalf("it has not ended after %v", patience)
-	}
-	return p.cmd.ProcessState.ExitCode()
 }
 
 type board struct {
@@ -152,24 +75,13 @@ type board struct {
 }
 
 func (p *program) until(what string, is func(b board) bool) {
-	p.Helper()
-	var b board
-	for limit := time.Now().Add(patience); time.Now().Before(limit); time.Sleep(50 * time.Millisecond) {
-		answer, err := http.Get(p.url + "api/v1/board")
-		if err != nil {
-			p.Fatalf("%v; it said: %s", err, p.said())
+	p.t.Helper()
+	pharostest.Eventually(p.t, func() error {
+		if b := pharostest.GetJSON[board](p.t, p.url+"api/v1/board"); !is(b) {
+			return fmt.Errorf("waiting for %s: the board is %+v, and it said: %s", what, b, p.Said())
 		}
-		b = board{}
-		err = json.NewDecoder(answer.Body).Decode(&b)
-		answer.Body.Close()
-		if err != nil {
-			p.Fatal(err)
-		}
-		if is(b) {
-			return
-		}
-	}
-	p.Fatalf("waited %v for %s; the board is %+v, and it said: %s", patience, what, b, p.said())
+		return nil
+	})
 }
 
 func TestWithoutAFileItShowsTheSampleAndEndsWell(t *testing.T) {
@@ -194,10 +106,10 @@ func TestWithoutAFileItShowsTheSampleAndEndsWell(t *testing.T) {
 		}
 		return len(left) == 0
 	})
-	if code := p.end(); code != 0 {
+	if code := p.End(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if said := p.said(); strings.Count(said, "\n") > 5 || !strings.Contains(said, p.url) {
+	if said := p.Said(); strings.Count(said, "\n") > 5 || !strings.Contains(said, p.url) {
 		t.Errorf("want at most five lines and the address %s in them, got:\n%s", p.url, said)
 	}
 	for _, folder := range []string{p.folder, home} {
@@ -240,10 +152,8 @@ func TestARestartForgetsNothingUnlessItIsAskedTo(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.until("One is ok again", status("ok"))
-			if err := p.cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-p.ended
+			p.Signal(os.Kill)
+			p.Wait()
 
 			p = start()
 			p.until("One is ok after kill -9", status("ok"))
@@ -252,7 +162,7 @@ func TestARestartForgetsNothingUnlessItIsAskedTo(t *testing.T) {
 				flickers = len(b.Sets[0].Watchers[0].Flickers)
 				return (flickers > 0) == row.keeps
 			})
-			p.end()
+			p.End()
 			var left []string
 			for _, folder := range []string{home, folder} {
 				entries, err := os.ReadDir(folder)
@@ -282,14 +192,14 @@ func TestAReloadOfWhatTakesARestartIsRefusedOnTheBoard(t *testing.T) {
 	write("dashboard: {max_screens: 7}\nnats: {url: 'nats://a:4222'}\n")
 	p := run(t, "-c", file, "--listen", "127.0.0.1:0")
 	write("dashboard: {max_screens: 8}\nnats: {store_dir: elsewhere}\n")
-	p.signal(syscall.SIGHUP)
+	p.Signal(syscall.SIGHUP)
 	p.until("the keys that take a restart", func(b board) bool {
 		return fmt.Sprint(b.Notices) == "[applying the file: a change of nats.store_dir, dashboard.max_screens takes a restart]"
 	})
 	write("dashboard: {max_screens: 7, listen: ':1'}\nnats: {url: 'nats://b:4222'}\n") // a flag goes before the one, the other is not for this program
-	p.signal(syscall.SIGHUP)
+	p.Signal(syscall.SIGHUP)
 	p.until("no notice", func(b board) bool { return len(b.Notices) == 0 })
-	if code := p.end(); code != 0 {
+	if code := p.End(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -305,15 +215,5 @@ func TestASecondSignalEndsItThoughAScreenDoesNotRead(t *testing.T) {
 	if _, err := io.WriteString(screen, strings.Repeat("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 1000)); err != nil {
 		t.Fatal(err)
 	}
-	p.signal(syscall.SIGTERM)
-	for limit := time.After(patience); ; {
-		select {
-		case <-p.ended:
-			return
-		case <-limit:
-			t.Fatalf("it has not ended after %v", patience)
-		case <-time.After(50 * time.Millisecond):
-			_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended meanwhile
-		}
-	}
+	p.Insist()
 }

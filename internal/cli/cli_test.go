@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -16,21 +15,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"pharos/internal/config"
 	"pharos/internal/keys"
+	"pharos/internal/pharostest"
 	"pharos/internal/prober"
 )
 
-// asProgram is the variable that makes the test binary a program of its own.
-const asProgram = "PHAROS_TEST_AS_PROGRAM"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if os.Getenv(pharostest.AsProgram) != "" {
 		Main(program())
 		return
 	}
@@ -100,23 +96,10 @@ func program() Program {
 	}
 }
 
-// command returns the program with arguments and variables, and no variable
-// else.
-func command(t *testing.T, env []string, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append([]string{asProgram + "=1", "GOCOVERDIR=" + t.TempDir()}, env...) // else -cover complains on stderr
-	return cmd
-}
-
 // runProgram runs the program to its end.
 func runProgram(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	cmd := command(t, env, args...)
+	cmd := pharostest.Self(t, env, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -263,84 +246,41 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// titled returns the program with a file that has this title.
+func titled(t *testing.T, title string) *exec.Cmd {
+	t.Helper()
+	return pharostest.Self(t, nil, "-c", file(t, "title: "+title+"\nnats: {url: 'nats://x:4222'}\n"))
+}
+
 func TestASignalEndsItWell(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		cmd := command(t, nil, "-c", file(t, "title: waits\nnats: {url: 'nats://x:4222'}\n"))
-		stdout, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
-			t.Error(err)
-		}
-		if err := cmd.Process.Signal(signal); err != nil {
-			t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%v: %v", signal, err)
+		p := pharostest.Start(t, titled(t, "waits"))
+		p.Signal(signal)
+		if code := p.Wait(); code != 0 {
+			t.Errorf("%v: exit code %d", signal, code)
 		}
 	}
 }
 
 func TestASecondSignalEndsOneThatHangs(t *testing.T) {
-	cmd := command(t, nil, "-c", file(t, "title: hangs\nnats: {url: 'nats://x:4222'}\n"))
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
-		t.Error(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	for limit := time.After(20 * time.Second); ; {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			t.Error(err)
-		}
-		select {
-		case err := <-ended:
-			if err == nil {
-				t.Error("it ended by itself")
-			}
-			return
-		case <-limit:
-			_ = cmd.Process.Kill() // for the test to end
-			t.Fatalf("it goes on: %v", <-ended)
-		case <-time.After(50 * time.Millisecond):
-		}
+	if code := pharostest.Start(t, titled(t, "hangs")).Insist(); code == 0 {
+		t.Error("it ended by itself")
 	}
 }
 
 func TestASignalThatComesBeforeItFollowsIsAnswered(t *testing.T) {
-	cmd := command(t, nil, "-c", file(t, "title: is asked before it follows\nnats: {url: 'nats://x:4222'}\n"))
+	cmd := titled(t, "is asked before it follows")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
-		t.Error(err)
-	}
-	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Error(err)
-	}
+	p := pharostest.Start(t, cmd)
+	p.Signal(syscall.SIGHUP)
 	if err := stdin.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
+	if code := p.Wait(); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
 
@@ -378,35 +318,22 @@ func followed(t *testing.T, path string, seen string, hup <-chan os.Signal, p Pr
 		t.Fatal(err)
 	}
 	events := make(chan string, 10)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- s.Follow(ctx, func(c *config.Config) error {
+	pharostest.Run(t, func(ctx context.Context) error {
+		return s.Follow(ctx, func(c *config.Config) error {
 			err := apply(c)
 			if err == nil {
 				events <- "applied " + c.Title + " of " + c.Site
 			}
 			return err
 		}, func(err error) { events <- "rejected: " + err.Error() })
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
 	})
 	return events
 }
 
 func wantEvent(t *testing.T, events <-chan string, want string) {
 	t.Helper()
-	select {
-	case got := <-events:
-		if got != want {
-			t.Errorf("got  %s\nwant %s", got, want)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatalf("nothing came, want %s", want)
+	if got := pharostest.Await(t, want, events); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
@@ -477,10 +404,7 @@ func TestBusOfAllInOne(t *testing.T) {
 		"inside, any port":    {"listen: '127.0.0.1:0'", "", "nobody knows the port"},
 		"nowhere":             {"", "", "no address of NATS"},
 	} {
-		c, err := config.Parse("test.yaml", []byte("title: T\nnats: {"+row.nats+"}\n"), func(string) (string, bool) { return "", false })
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := pharostest.Config(t, "title: T\nnats: {"+row.nats+"}\n")
 		o, err := BusOfAllInOne(c, "", keys.Role{Kind: keys.Admin, Name: "x"})
 		if o.URL != row.url || (err == nil) != (row.wrong == "") || err != nil && !strings.Contains(err.Error(), row.wrong) {
 			t.Errorf("%s: got %q, %v; want %q, %q", name, o.URL, err, row.url, row.wrong)

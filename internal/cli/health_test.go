@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"bufio"
+	"errors"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"pharos/internal/pharostest"
 )
 
 func TestHealth(t *testing.T) {
@@ -19,20 +19,10 @@ func TestHealth(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			path := file(t, "title: "+title+"\nnats: {url: 'nats://x:4222'}\n")
-			cmd := command(t, nil, "-c", path, "-P", "7")
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
+			p := pharostest.Start(t, pharostest.Self(t, nil, "-c", path, "-P", "7"))
 			ask := func(args ...string) (int, string) {
 				code, out, said := runProgram(t, nil, append(args, "--health")...)
 				return code, out + said
-			}
-			if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil { // it runs
-				t.Error(err)
 			}
 			// A mistake in the file is not the program's illness.
 			if err := os.WriteFile(path, []byte("tittle: "+title), 0o600); err != nil {
@@ -40,11 +30,12 @@ func TestHealth(t *testing.T) {
 			}
 			var code int
 			var said string
-			for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); time.Sleep(20 * time.Millisecond) {
-				if code, said = ask("-c", path, "-P", "7"); !strings.Contains(said, "no example runs here") {
-					break
+			pharostest.Eventually(t, func() error {
+				if code, said = ask("-c", path, "-P", "7"); strings.Contains(said, "no example runs here") {
+					return errors.New(said)
 				}
-			}
+				return nil
+			})
 			if code != row.code || said != row.said {
 				t.Errorf("exit code %d and %q, want %d and %q", code, said, row.code, row.said)
 			}
@@ -53,11 +44,8 @@ func TestHealth(t *testing.T) {
 					t.Errorf("with %s: exit code %d and %q, want it not found", name, code, said)
 				}
 			}
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Error(err)
-			}
-			if err := cmd.Wait(); err != nil {
-				t.Error(err)
+			if code := p.End(); code != 0 {
+				t.Errorf("exit code %d", code)
 			}
 			if code, said := ask("-c", path, "-P", "7"); code != 1 || !strings.Contains(said, "no example runs here") {
 				t.Errorf("after its end: exit code %d and %q", code, said)
