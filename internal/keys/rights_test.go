@@ -1,24 +1,20 @@
 package keys
 
 import (
+	"crypto/tls"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"crypto/tls"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"pharos/internal/bus/embedded"
+	"pharos/internal/pharostest"
 )
-
-const patience = time.Minute
 
 // everybody is one of each role.
 var everybody = []string{"prober oslo/p1", "prober berlin/*", "dashboard hq", "dashboard oslo", "admin hq", "push ci.jobs.backup", "push ci.jobs.*"}
@@ -143,7 +139,7 @@ var places = map[string]func(t *testing.T, f *Folder, dir string) place{
 		}
 		s.Start()
 		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		if !s.ReadyForConnections(patience) {
+		if !s.ReadyForConnections(pharostest.Patience) {
 			t.Fatal("not ready")
 		}
 		return place{f, s.Addr().String(), func() {
@@ -165,20 +161,12 @@ var places = map[string]func(t *testing.T, f *Folder, dir string) place{
 			}
 			return all
 		}
-		s, err := embedded.Start(embedded.Options{
-			StoreDir: t.TempDir(), Listen: "127.0.0.1:0", Members: members(), Log: slog.New(slog.DiscardHandler),
+		s := pharostest.Broker(t, embedded.Options{
+			StoreDir: t.TempDir(), Listen: "127.0.0.1:0", Members: members(),
 			Certificate: func() (*tls.Certificate, error) {
 				c, err := tls.LoadX509KeyPair(f.ServerFiles())
 				return &c, err
 			},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
 		})
 		return place{f, s.Addr(), func() {
 			if err := s.SetMembers(members()); err != nil {
@@ -195,7 +183,7 @@ func (p place) connect(path string, more ...nats.Option) (*nats.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nats.Connect("tls://"+p.addr, append([]nats.Option{key, nats.RootCAs(path), nats.Timeout(patience), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}, more...)...)
+	return nats.Connect("tls://"+p.addr, append([]nats.Option{key, nats.RootCAs(path), nats.Timeout(pharostest.Patience), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}, more...)...)
 }
 
 // TestEveryRoleTriesEverything has each role publish and subscribe to what it may
@@ -229,7 +217,7 @@ func TestEveryRoleTriesEverything(t *testing.T) {
 							_, err = nc.SubscribeSync(subject)
 						}
 						if err == nil {
-							err = nc.FlushTimeout(patience)
+							err = nc.FlushTimeout(pharostest.Patience)
 						}
 						if err != nil {
 							t.Fatal(err)
@@ -277,9 +265,9 @@ func TestWhoHasNoKeyDoesNotComeIn(t *testing.T) {
 					t.Errorf("%s: error %v, want %q", what, err, want)
 				}
 			}
-			nc, err := nats.Connect("tls://"+p.addr, nats.RootCAs(ca), nats.Timeout(patience))
+			nc, err := nats.Connect("tls://"+p.addr, nats.RootCAs(ca), nats.Timeout(pharostest.Patience))
 			refused("nobody", nc, err, "Authorization Violation")
-			nc, err = nats.Connect("tls://"+p.addr, nats.RootCAs(ca), nats.UserInfo("admin", "admin"), nats.Timeout(patience))
+			nc, err = nats.Connect("tls://"+p.addr, nats.RootCAs(ca), nats.UserInfo("admin", "admin"), nats.Timeout(pharostest.Patience))
 			refused("a password", nc, err, "Authorization Violation")
 
 			good, err := f.Add(role(t, "prober oslo/p1"), nil, false)
@@ -302,17 +290,13 @@ func TestWhoHasNoKeyDoesNotComeIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			nc, err = nats.Connect("tls://"+p.addr, nats.RootCAs(ca), nats.Nkey(members[0].NKey, func(nonce []byte) ([]byte, error) { return make([]byte, 64), nil }), nats.Timeout(patience))
+			nc, err = nats.Connect("tls://"+p.addr, nats.RootCAs(ca), nats.Nkey(members[0].NKey, func(nonce []byte) ([]byte, error) { return make([]byte, 64), nil }), nats.Timeout(pharostest.Patience))
 			refused("the public part alone", nc, err, "Authorization Violation")
 			if err := f.Revoke(role(t, "prober oslo/p1")); err != nil {
 				t.Fatal(err)
 			}
 			p.reload()
-			select {
-			case <-cut:
-			case <-time.After(patience):
-				t.Error("who is connected with a revoked key stays connected")
-			}
+			pharostest.Await(t, "the end of who is connected with a revoked key", cut)
 			if nc, err = p.connect(path); err == nil {
 				nc.Close()
 				t.Error("a revoked key is good")
