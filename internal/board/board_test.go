@@ -17,71 +17,38 @@ import (
 
 	"pharos/internal/clock"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // screen plays the page: it applies events as they come.
 type screen struct {
-	t      testing.TB
-	mu     sync.Mutex // guards inbox
-	inbox  [][]byte
-	Tiles  map[int]map[string]any
-	Sets   []any
-	Hops   map[string]any
-	Events []string
-	Frames int
+	t     testing.TB
+	mu    sync.Mutex // guards inbox
+	inbox [][]byte
+	pharostest.Board
 }
 
 func (s *screen) read(event []byte) {
 	s.t.Helper()
-	head, data, ok := strings.Cut(strings.TrimSuffix(string(event), "\n\n"), "data: ")
-	if !ok || strings.Contains(data, "\n") {
+	e, ok := pharostest.ParseEvent(event)
+	if !ok || bytes.Count(event, []byte("\n\n")) != 1 {
 		s.t.Fatalf("not one event: %q", event)
 	}
-	name := strings.Fields(head)[1]
-	s.Events = append(s.Events, name)
-	var d struct {
-		Sets  []any
-		Tiles []map[string]any
-		U     []map[string]any
-		Hops  map[string]any
-	}
-	if err := json.Unmarshal([]byte(data), &d); err != nil {
-		s.t.Fatalf("reading %s: %v", data, err)
-	}
-	switch name {
-	case "board":
-		s.Tiles, s.Sets = map[int]map[string]any{}, d.Sets
-		d.U = d.Tiles
-	case "frame":
-		s.Frames++
-	}
-	if d.Hops != nil {
-		s.Hops = d.Hops
-	}
-	for _, u := range d.U {
-		i := int(u["i"].(float64))
-		if s.Tiles[i] == nil {
-			if name == "frame" {
-				s.t.Fatalf("a frame speaks of tile %d, which no snapshot named", i)
-			}
-			s.Tiles[i] = map[string]any{}
-		}
-		for k, v := range u {
-			s.Tiles[i][k] = v
-		}
+	if err := s.Hear(e); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
-// tile returns the tile of a name.
-func (s *screen) tile(name string) map[string]any {
-	for _, t := range s.Tiles {
-		if t["name"] == name {
-			return t
+// frames returns how many frames have come.
+func (s *screen) frames() (n int) {
+	for _, name := range s.Events {
+		if name == "frame" {
+			n++
 		}
 	}
-	return nil
+	return n
 }
 
 // subjectOf returns the subject of a message about a watcher: a result where it
@@ -94,7 +61,7 @@ func subjectOf(id pharos.WatcherID, message string) string {
 	return pharos.ResultSubject(m.Prober, id)
 }
 
-func (s *screen) status(name string) any { return s.tile(name)["s"] }
+func (s *screen) status(name string) any { return s.Tile(name)["s"] }
 
 // world is a board that runs on a fake clock, and one screen.
 type world struct {
@@ -234,13 +201,13 @@ func TestOneLineFromAnywhereIsATile(t *testing.T) {
 		w.pass(pharos.DefaultTTL + sweepEvery)
 		w.wantStatus("backup", "stale")
 		w.live("pharos.push.ci.jobs.backup", `{"status":"critical","value":3,"summary":"disk <b>full</b>"}`)
-		want := map[string]any{"i": 0., "id": "ci.jobs.backup", "name": "backup", "s": "critical", "v": "3", "m": "disk <b>full</b>", "f": w.s.tile("backup")["f"]}
-		if diff := cmp.Diff(want, w.s.tile("backup")); diff != "" {
+		want := pharostest.Tile{"i": 0., "id": "ci.jobs.backup", "name": "backup", "s": "critical", "v": "3", "m": "disk <b>full</b>", "f": w.s.Tile("backup")["f"]}
+		if diff := cmp.Diff(want, w.s.Tile("backup")); diff != "" {
 			t.Error(diff)
 		}
 		w.pass(3 * time.Second)
 		w.live("pharos.push.ci.jobs.backup", `{"status":"ok"}`)
-		k, _ := w.s.tile("backup")["k"].(map[string]any)
+		k, _ := w.s.Tile("backup")["k"].(map[string]any)
 		if k["s"] != "critical" || k["l"] != 3.01 {
 			t.Errorf("the board did not remember the outage of a sender without memory: %v", k)
 		}
@@ -272,8 +239,8 @@ func TestFreshness(t *testing.T) {
 		w.pass(1300 * time.Millisecond)
 		w.wantStatus("home", "stale")
 		w.wantStatus("cart", "stale")
-		p := w.s.Hops["probers"].([]any)[0].(map[string]any)
-		if p["up"] != false || p["f"] == 0. {
+		p := w.s.Hops.Probers[0]
+		if p.Up || p.From == 0 {
 			t.Errorf("the silent prober is not named: %v", p)
 		}
 		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":50}`) // it is back, and says what it has seen meanwhile
@@ -289,7 +256,7 @@ func TestFreshness(t *testing.T) {
 		stop()
 		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":2,"seq":100,"leaving":true}`)
 		w.wantStatus("home", "stale")
-		if p := w.s.Hops["probers"].([]any)[0].(map[string]any); p["left"] != true {
+		if p := w.s.Hops.Probers[0]; !p.Left {
 			t.Errorf("the goodbye is not told: %v", p)
 		}
 	})
@@ -339,12 +306,12 @@ func TestTwoProbersOfOneWatcherAreNamed(t *testing.T) {
 		w.live("pharos.result.a.p.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
 		w.live("pharos.result.a.q.b.c", `{"status":"critical","prober":"q","incarnation":1,"seq":1}`)
 		w.pass(time.Second)
-		notices := fmt.Sprint(w.s.Hops["notices"])
+		notices := fmt.Sprint(w.s.Hops.Notices)
 		if want := `published twice: "c", by a/p and by a/q; shown is a/p`; !strings.Contains(notices, want) {
 			t.Errorf("notices %s, want %s", notices, want)
 		}
 		w.pass(pharos.DefaultTTL + time.Second)
-		if notices := fmt.Sprint(w.s.Hops["notices"]); notices != "[]" {
+		if notices := fmt.Sprint(w.s.Hops.Notices); notices != "[]" {
 			t.Errorf("after the second is gone the notices are %s", notices)
 		}
 	})
@@ -360,10 +327,10 @@ func TestSnapshotsAreAsOldAsTheyAre(t *testing.T) {
 		w.wantStatus("old", "stale")
 		w.wantStatus("new", "ok")
 		w.wantStatus("live", "ok")
-		if f := w.s.tile("new")["f"]; f != -101. {
+		if f := w.s.Tile("new")["f"]; f != -101. {
 			t.Errorf("ok since %v, want 101 s before the start", f)
 		}
-		if k := w.s.tile("new")["k"].(map[string]any); k["e"] != -11. {
+		if k := w.s.Tile("new")["k"].(map[string]any); k["e"] != -11. {
 			t.Errorf("flicker %v, want its end 11 s before the start", k)
 		}
 	})
@@ -373,17 +340,16 @@ func TestRosters(t *testing.T) {
 	names := func(s *screen) string {
 		var out []string
 		for _, set := range s.Sets {
-			set := set.(map[string]any)
 			var tiles []string
-			for _, i := range set["tiles"].([]any) {
-				tile := s.Tiles[int(i.(float64))]
+			for _, i := range set.Tiles {
+				tile := s.Tiles[i]
 				name := tile["name"].(string)
 				if site, ok := tile["site"]; ok {
 					name += "@" + site.(string)
 				}
 				tiles = append(tiles, name)
 			}
-			out = append(out, fmt.Sprintf("%s: %s", set["name"], strings.Join(tiles, " ")))
+			out = append(out, fmt.Sprintf("%s: %s", set.Name, strings.Join(tiles, " ")))
 		}
 		return strings.Join(out, "; ")
 	}
@@ -431,7 +397,7 @@ func TestALargeRosterComesInParts(t *testing.T) {
 
 func TestMissedTicksAreToldForAMinute(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		missed := func() any { return w.s.Hops["probers"].([]any)[0].(map[string]any)["missed"] }
+		missed := func() any { return w.s.Hops.Probers[0].Missed }
 		n := 0
 		beat := func(count, times int) {
 			for range times {
@@ -469,7 +435,7 @@ func TestForgetAProber(t *testing.T) {
 		w.wantStatus("home", "stale") // absence never removes
 		w.live("pharos.forget", `{"prober":"berlin/p1"}`)
 		w.pass(time.Second)
-		if len(w.s.Tiles) != 0 || len(w.s.Hops["probers"].([]any)) != 0 {
+		if len(w.s.Tiles) != 0 || len(w.s.Hops.Probers) != 0 {
 			t.Errorf("still there: %v %v", w.s.Tiles, w.s.Hops)
 		}
 	})
@@ -481,9 +447,9 @@ func TestFramesHoldWhatChangedAndKeepTheirPace(t *testing.T) {
 			w.live("pharos.push.x.y."+n, `{"status":"ok","value":0.1,"unit":"s"}`)
 		}
 		w.pass(structureGap)
-		before := w.s.Frames
+		before := w.s.frames()
 		w.live("pharos.push.x.y.a", `{"status":"ok","value":0.1001,"unit":"s"}`)
-		if w.s.Frames != before {
+		if w.s.frames() != before {
 			t.Error("a frame, although what is shown is the same")
 		}
 		for i := range 100 { // values wait for each other, within 10 ms for one screen
@@ -491,15 +457,15 @@ func TestFramesHoldWhatChangedAndKeepTheirPace(t *testing.T) {
 			time.Sleep(100 * time.Microsecond)
 		}
 		w.pass(urgentGap)
-		if n := w.s.Frames - before; n < 1 || n > 3 {
+		if n := w.s.frames() - before; n < 1 || n > 3 {
 			t.Errorf("%d frames for 100 values within 10 ms", n)
 		}
-		if v := w.s.tile("a")["v"]; v != "99" {
+		if v := w.s.Tile("a")["v"]; v != "99" {
 			t.Errorf("the last value is %v", v)
 		}
-		before = w.s.Frames
+		before = w.s.frames()
 		w.apply("pharos.push.x.y.b", `{"status":"critical"}`, 0, true) // no time passes
-		if n := w.s.Frames - before; n != 1 {
+		if n := w.s.frames() - before; n != 1 {
 			t.Errorf("a change of status: %d frames at once, want 1", n)
 		}
 		events := len(w.s.Events)
@@ -574,8 +540,8 @@ func TestFilters(t *testing.T) {
 			}
 		}
 		w.live("pharos.push.berlin.shop.c", `{"status":"critical"}`)
-		if shop.status("c") != "critical" || oslo.Frames != 0 || none.Frames != 0 {
-			t.Errorf("shop sees c %v; oslo got %d frames, none %d", shop.status("c"), oslo.Frames, none.Frames)
+		if shop.status("c") != "critical" || oslo.frames() != 0 || none.frames() != 0 {
+			t.Errorf("shop sees c %v; oslo got %d frames, none %d", shop.status("c"), oslo.frames(), none.frames())
 		}
 	})
 	in(t, Options{}, func(w *world) {
@@ -718,7 +684,7 @@ func (w *world) town(site string, pages int, references ...string) (say func(nam
 }
 
 func TestCommonCause(t *testing.T) {
-	notices := func(w *world) string { w.pass(time.Second); return fmt.Sprint(w.s.Hops["notices"]) }
+	notices := func(w *world) string { w.pass(time.Second); return fmt.Sprint(w.s.Hops.Notices) }
 	in(t, Options{}, func(w *world) { // without references: said, and nothing hidden
 		say := w.town("berlin", 4)
 		say("p0", "critical")
@@ -790,7 +756,7 @@ func TestCommonCause(t *testing.T) {
 		}
 		w.wantStatus("gateway", "critical")
 		w.wantStatus("p0", "unknown")
-		if m := w.s.tile("p0")["m"]; m != `berlin is cut off, its reference "gateway" fails; it says: connection refused` {
+		if m := w.s.Tile("p0")["m"]; m != `berlin is cut off, its reference "gateway" fails; it says: connection refused` {
 			t.Errorf("the tile says %v", m)
 		}
 		if tile, _ := w.b.Tile(w.ctx, "berlin.set.p0"); tile.Result.Status != pharos.Unknown {
@@ -831,13 +797,13 @@ func TestARightThatNATSRefusesAProberIsNamed(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":1,"denied":"not allowed to publish on \"pharos.result.berlin.p1.shop.home\""}`)
 		w.pass(structureGap)
-		want := []any{`berlin p1, NATS: not allowed to publish on "pharos.result.berlin.p1.shop.home"`}
-		if diff := cmp.Diff(want, w.s.Hops["notices"]); diff != "" {
+		want := []string{`berlin p1, NATS: not allowed to publish on "pharos.result.berlin.p1.shop.home"`}
+		if diff := cmp.Diff(want, w.s.Hops.Notices); diff != "" {
 			t.Error(diff)
 		}
 		w.live("pharos.heartbeat.berlin.p1", `{"incarnation":1,"seq":2}`)
 		w.pass(structureGap)
-		if diff := cmp.Diff([]any{}, w.s.Hops["notices"]); diff != "" {
+		if diff := cmp.Diff([]string{}, w.s.Hops.Notices); diff != "" {
 			t.Errorf("it is named although it was given: %s", diff)
 		}
 	})

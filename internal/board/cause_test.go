@@ -67,7 +67,7 @@ func TestRedFromTheStartIsNoCommonCause(t *testing.T) {
 					all("critical")
 				}
 				pass(2)
-				if got := fmt.Sprint(w.s.Hops["notices"]); got != row.want && !(row.want == "" && got == "[]") {
+				if got := fmt.Sprint(w.s.Hops.Notices); got != row.want && !(row.want == "" && got == "[]") {
 					t.Errorf("notices: got %s, wanted %s", got, row.want)
 				}
 			})

@@ -33,7 +33,7 @@ func TestWhatIsAliveIsNotForgotten(t *testing.T) {
 		w.pass(10 * time.Second)
 		w.live("pharos.forget", `{"watcher":"`+id+`"}`)
 		w.pass(time.Second)
-		if w.s.tile(name) != nil {
+		if w.s.Tile(name) != nil {
 			t.Error("a watcher of a prober that is gone cannot be forgotten")
 		}
 		stop = w.beat("a", "p", 2)
@@ -62,8 +62,8 @@ func TestAWatcherOutlivesAForgottenProberWhereAnotherWatchesIt(t *testing.T) {
 		w.live("pharos.forget", `{"prober":"a/p1"}`)
 		w.pass(time.Second)
 		w.wantStatus("x", "waiting")
-		if w.s.tile("y") != nil || len(w.s.Hops["probers"].([]any)) != 1 {
-			t.Errorf("what was forgotten is still there: %v, %v", w.s.tile("y"), w.s.Hops["probers"])
+		if w.s.Tile("y") != nil || len(w.s.Hops.Probers) != 1 {
+			t.Errorf("what was forgotten is still there: %v, %v", w.s.Tile("y"), w.s.Hops.Probers)
 		}
 		if asked.Load() != before+1 {
 			t.Errorf("asked %d times for the other's result, want once", asked.Load()-before)
@@ -72,7 +72,7 @@ func TestAWatcherOutlivesAForgottenProberWhereAnotherWatchesIt(t *testing.T) {
 		w.wantStatus("x", "warning")
 		w.roster("a", "p2", 1, 2, set("s", "z"))
 		w.pass(time.Second)
-		if w.s.tile("x") != nil {
+		if w.s.Tile("x") != nil {
 			t.Error("the last roster names it no more, and it is still there")
 		}
 	})

@@ -80,7 +80,7 @@ func TestTooManyProbersAreNamed(t *testing.T) {
 		w.live("pharos.result.a.q.s.x", result("ok", "q", 1, 1, ""))
 		w.live("pharos.heartbeat.a.r", `{"incarnation":1,"seq":1}`)
 		w.pass(time.Second)
-		if w.s.tile("x") != nil {
+		if w.s.Tile("x") != nil {
 			t.Error("the tile of a prober that has no place is shown: nothing would say when it dies")
 		}
 		if n := w.b.Drops()[pharos.ReasonFull]; n != 2 {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // result returns one as a prober sends it, with more of its fields.
@@ -92,9 +93,9 @@ func TestASpellIsToldWholeWhileItLasts(t *testing.T) {
 	})
 }
 
-func (w *world) wantNotices(want ...any) {
+func (w *world) wantNotices(want ...string) {
 	w.Helper()
-	if diff := cmp.Diff(append([]any{}, want...), w.s.Hops["notices"]); diff != "" {
+	if diff := cmp.Diff(append([]string{}, want...), w.s.Hops.Notices); diff != "" {
 		w.Errorf("notices, want -, got +\n%s", diff)
 	}
 }
@@ -154,7 +155,7 @@ func TestOfTwoProbersTheFirstByNameIsShown(t *testing.T) {
 }
 
 func TestAProberWithoutBeats(t *testing.T) {
-	prober := func(w *world) map[string]any { return w.s.Hops["probers"].([]any)[0].(map[string]any) }
+	prober := func(w *world) pharostest.Prober { return w.s.Hops.Probers[0] }
 	in(t, Options{}, func(w *world) {
 		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""))
 		w.pass(structureGap)
@@ -162,7 +163,7 @@ func TestAProberWithoutBeats(t *testing.T) {
 		w.pass(pharos.HeartbeatTimeout)
 		w.live("pharos.result.a.p.s.x", result("ok", "p", 1, 2, ""))
 		w.wantStatus("x", "stale")
-		if p := prober(w); p["id"] != "a/p" || p["up"] != false || p["watchers"] != 1. {
+		if p := prober(w); p.ID != "a/p" || p.Up || p.Watchers != 1 {
 			t.Errorf("the footer says %v", p)
 		}
 		w.beat("a", "p", 1)

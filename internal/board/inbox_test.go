@@ -90,14 +90,14 @@ func TestAFloodBlamesNobody(t *testing.T) {
 		}
 		p.run(3, nil)
 		w.wantStatus("x", "critical")
-		if got := fmt.Sprint(w.s.Hops["notices"]); !strings.Contains(got, "this dashboard is behind") || strings.Contains(got, "a p:") {
+		if got := fmt.Sprint(w.s.Hops.Notices); !strings.Contains(got, "this dashboard is behind") || strings.Contains(got, "a p:") {
 			t.Errorf("the notices are %s", got)
 		}
-		if q := w.s.Hops["probers"].([]any)[0].(map[string]any); q["up"] != true {
+		if q := w.s.Hops.Probers[0]; !q.Up {
 			t.Errorf("the prober is blamed: %v", q)
 		}
 		w.pass(time.Minute)
-		if got := fmt.Sprint(w.s.Hops["notices"]); strings.Contains(got, "behind") {
+		if got := fmt.Sprint(w.s.Hops.Notices); strings.Contains(got, "behind") {
 			t.Errorf("a minute later the notices are %s", got)
 		}
 	})
@@ -109,10 +109,10 @@ func TestWhatNobodyListsExpires(t *testing.T) {
 		w.pass(24 * time.Hour)
 		w.wantStatus("backup", "stale")
 		w.pass(time.Hour + time.Second)
-		if w.s.tile("backup") != nil {
+		if w.s.Tile("backup") != nil {
 			t.Error("a day after it was due it is still there")
 		}
-		if got := fmt.Sprint(w.s.Hops["notices"]); !strings.Contains(got, `"ci.jobs.backup" is gone`) {
+		if got := fmt.Sprint(w.s.Hops.Notices); !strings.Contains(got, `"ci.jobs.backup" is gone`) {
 			t.Errorf("the notices are %s", got)
 		}
 	})

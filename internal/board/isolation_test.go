@@ -12,7 +12,7 @@ func TestAServerThroughWhichNobodyIsHeardIsNamedAndLeft(t *testing.T) {
 	var tried atomic.Int32
 	in(t, Options{Elsewhere: func() { tried.Add(1) }}, func(w *world) {
 		named := func() bool {
-			return strings.Contains(fmt.Sprint(w.s.Hops["notices"]), "no prober is heard through it")
+			return strings.Contains(fmt.Sprint(w.s.Hops.Notices), "no prober is heard through it")
 		}
 		w.b.SetLink(Link{Up: true, Store: true})
 		w.beat("c", "r", 1)() // gone long before
@@ -34,8 +34,8 @@ func TestAServerThroughWhichNobodyIsHeardIsNamedAndLeft(t *testing.T) {
 		stop()
 		other()
 		w.pass(4 * time.Second)
-		if !strings.Contains(fmt.Sprint(w.s.Hops["notices"]), "no prober is heard through it") || tried.Load() != 1 {
-			t.Errorf("the notices are %v, another server was tried %d times", w.s.Hops["notices"], tried.Load())
+		if !strings.Contains(fmt.Sprint(w.s.Hops.Notices), "no prober is heard through it") || tried.Load() != 1 {
+			t.Errorf("the notices are %v, another server was tried %d times", w.s.Hops.Notices, tried.Load())
 		}
 		w.pass(time.Minute)
 		if tried.Load() != 3 {
@@ -43,7 +43,7 @@ func TestAServerThroughWhichNobodyIsHeardIsNamedAndLeft(t *testing.T) {
 		}
 		w.beat("a", "q", 1)
 		w.pass(time.Second)
-		if strings.Contains(fmt.Sprint(w.s.Hops["notices"]), "no prober is heard through it") {
+		if strings.Contains(fmt.Sprint(w.s.Hops.Notices), "no prober is heard through it") {
 			t.Error("one is heard again, and the server is blamed")
 		}
 	})

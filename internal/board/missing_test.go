@@ -69,21 +69,21 @@ func TestAFilterThatLostSomethingSaysSo(t *testing.T) {
 		shop := w.join(Filter{Sets: []string{"Mail"}})
 		w.b.SetNotice("pharos.yaml: line 1")
 		w.pass(time.Second)
-		if got := fmt.Sprint(shop.Hops["notices"]); got != "[pharos.yaml: line 1]" {
+		if got := fmt.Sprint(shop.Hops.Notices); got != "[pharos.yaml: line 1]" {
 			t.Errorf("with its set: %s", got)
 		}
 		w.roster("berlin", "p", 1, 2, set("Shop", "a"), set("Post", "c"))
 		w.pass(time.Second)
 		const want = `[no set "Mail": there are Shop, Post, Server room pharos.yaml: line 1]`
-		if got := fmt.Sprint(shop.Hops["notices"]); got != want {
+		if got := fmt.Sprint(shop.Hops.Notices); got != want {
 			t.Errorf("without its set: got %s, wanted %s", got, want)
 		}
 		w.b.SetNotice("")
 		w.pass(time.Second)
-		if got := fmt.Sprint(shop.Hops["notices"]); !strings.HasPrefix(got, `[no set "Mail"`) {
+		if got := fmt.Sprint(shop.Hops.Notices); !strings.HasPrefix(got, `[no set "Mail"`) {
 			t.Errorf("in a frame: %s", got)
 		}
-		if got := fmt.Sprint(w.s.Hops["notices"]); got != "[]" {
+		if got := fmt.Sprint(w.s.Hops.Notices); got != "[]" {
 			t.Errorf("others are told %s", got)
 		}
 	})

@@ -27,7 +27,7 @@ func TestALeanScreenIsToldAllButValues(t *testing.T) {
 		defer join.Leave()
 		s := &screen{t: t}
 		s.read(join.Next(w.ctx).Bytes)
-		if a := s.tile("a"); a["v"] != "1" || a["u"] != "ms" || a["r"] != true {
+		if a := s.Tile("a"); a["v"] != "1" || a["u"] != "ms" || a["r"] != true {
 			t.Errorf("the whole snapshot has %v", a)
 		}
 		if !join.Skip(w.ctx, true) {
@@ -39,7 +39,7 @@ func TestALeanScreenIsToldAllButValues(t *testing.T) {
 				t.Errorf("the lean snapshot has %v", tile)
 			}
 		}
-		if b := s.tile("b"); b["s"] != "critical" || b["m"] != "down" {
+		if b := s.Tile("b"); b["s"] != "critical" || b["m"] != "down" {
 			t.Errorf("the lean snapshot has %v", b)
 		}
 		next := func() string {
@@ -61,7 +61,7 @@ func TestALeanScreenIsToldAllButValues(t *testing.T) {
 		if kind := next(); kind != "frame" {
 			t.Fatalf("a change of status brings a %s", kind)
 		}
-		if a := s.tile("a"); a["s"] != "warning" || a["m"] != "slow" || a["v"] != nil {
+		if a := s.Tile("a"); a["s"] != "warning" || a["m"] != "slow" || a["v"] != nil {
 			t.Errorf("after a change of status: %v", a)
 		}
 		if !join.Skip(w.ctx, false) {

@@ -82,7 +82,7 @@ func TestABacklogIsAsOldAsItIs(t *testing.T) {
 					t.Errorf("the dead prober: up %t, silent for %v, want 16 s", p.up, silent)
 				}
 				w.pass(footerEvery)
-				shown := w.s.Hops["probers"].([]any)[0].(map[string]any)["f"].(float64)
+				shown := w.s.Hops.Probers[0].From
 				if at := p.heard.Seconds(); shown < at-0.01 || shown > at+0.01 {
 					t.Errorf("the screens count its silence from %v s, want %v s", shown, at)
 				}

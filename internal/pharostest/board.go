@@ -2,6 +2,7 @@ package pharostest
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,31 +17,37 @@ type Event struct {
 	Data     []byte
 }
 
-// Events reads a stream to its end. What has no data is no event.
+// ParseEvent reads the lines of one. Without data it is none.
+func ParseEvent(text []byte) (e Event, ok bool) {
+	for line := range bytes.Lines(text) {
+		switch field, value, _ := strings.Cut(strings.TrimRight(string(line), "\r\n"), ": "); field {
+		case "event":
+			e.Name = value
+		case "id":
+			e.ID = value
+		case "data":
+			e.Data = append(e.Data, value...)
+		}
+	}
+	return e, e.Data != nil
+}
+
+// Events reads a stream to its end.
 func Events(r io.Reader) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		var e Event
+		var text []byte
 		for in := bufio.NewReaderSize(r, 64<<10); ; {
-			line, err := in.ReadString('\n')
+			line, err := in.ReadBytes('\n')
 			if err != nil {
 				return
 			}
-			line = strings.TrimRight(line, "\r\n")
-			switch field, value, _ := strings.Cut(line, ": "); {
-			case field == "event":
-				e.Name = value
-			case field == "id":
-				e.ID = value
-			case field == "data":
-				e.Data = append(e.Data, value...)
-			case line == "" && e.Data != nil:
-				if !yield(e) {
-					return
-				}
-				fallthrough
-			case line == "":
-				e = Event{}
+			if text = append(text, line...); len(bytes.TrimRight(line, "\r\n")) > 0 {
+				continue
 			}
+			if e, ok := ParseEvent(text); ok && !yield(e) {
+				return
+			}
+			text = text[:0]
 		}
 	}
 }
@@ -99,6 +106,7 @@ type Prober struct {
 	ID       string
 	Up, Left bool
 	From     float64 `json:"f"` // when it was heard last, where it is not up
+	Watchers int
 	Offset   float64
 	Missed   float64
 }
