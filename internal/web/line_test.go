@@ -4,20 +4,19 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"pharos/internal/board"
+	"pharos/internal/pharostest"
 )
 
 // slowLine is a connection with a kernel's buffer before a line of so many bytes
@@ -128,25 +127,17 @@ func (l *slowLine) Close() error {
 	return nil
 }
 
-// word is what a screen is told about its line.
-type word struct {
-	Behind float64
-	Values bool
-}
-
 // reader is a screen at the end of a slow line: it plays the page.
 type reader struct {
-	mu     sync.Mutex // guards what follows
-	tiles  map[int]map[string]any
-	t      float64 // of the last event
-	told   []word
+	mu sync.Mutex // guards what follows
+	pharostest.Board
+	told   []pharostest.Line
 	boards int
 	ended  bool
 }
 
 func (r *reader) read(from io.Reader, packed bool) {
-	in := bufio.NewReader(from)
-	answer, err := http.ReadResponse(in, nil)
+	answer, err := http.ReadResponse(bufio.NewReader(from), nil)
 	if err != nil {
 		return
 	}
@@ -156,56 +147,25 @@ func (r *reader) read(from io.Reader, packed bool) {
 			panic(err)
 		}
 	}
-	events := bufio.NewReader(body)
-	var name string
-	for {
-		line, err := events.ReadString('\n')
-		if err != nil {
-			r.mu.Lock()
-			r.ended = true
-			r.mu.Unlock()
-			return
-		}
-		if kind, ok := strings.CutPrefix(line, "event: "); ok {
-			name = strings.TrimSpace(kind)
-		}
-		if data, ok := strings.CutPrefix(line, "data: "); ok {
-			r.hear(name, data)
-		}
+	for e := range pharostest.Events(body) {
+		r.hear(e)
 	}
-}
-
-func (r *reader) hear(name, data string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if name == "line" {
-		var w word
-		if err := json.Unmarshal([]byte(data), &w); err != nil {
-			panic(err)
-		}
-		r.told = append(r.told, w)
-		return
-	}
-	var d struct {
-		T        float64
-		Tiles, U []map[string]any
-	}
-	if err := json.Unmarshal([]byte(data), &d); err != nil {
+	r.ended = true
+}
+
+func (r *reader) hear(e pharostest.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.Hear(e); err != nil {
 		panic(err)
 	}
-	r.t = d.T
-	if name == "board" {
+	switch e.Name {
+	case "line":
+		r.told = append(r.told, r.Line)
+	case "board":
 		r.boards++
-		r.tiles = map[int]map[string]any{}
-	}
-	for _, u := range append(d.Tiles, d.U...) {
-		i := int(u["i"].(float64))
-		if r.tiles[i] == nil {
-			r.tiles[i] = map[string]any{}
-		}
-		for k, v := range u {
-			r.tiles[i][k] = v
-		}
 	}
 }
 
@@ -269,7 +229,7 @@ func TestAThousandWatchersOverASlowLine(t *testing.T) {
 					if r.ended {
 						t.Fatal("the stream has ended")
 					}
-					return now.Seconds() - r.t
+					return now.Seconds() - r.T
 				}
 				worst, live := 0.0, time.Duration(-1)
 				for time.Since(began) < tt.live+10*time.Second {
@@ -287,14 +247,14 @@ func TestAThousandWatchersOverASlowLine(t *testing.T) {
 					t.Errorf("live after %v, then up to %.1f s behind", live, worst)
 				}
 				r.mu.Lock()
-				if tiles := len(r.tiles); tiles != tt.tiles {
+				if tiles := len(r.Tiles); tiles != tt.tiles {
 					t.Errorf("%d tiles", tiles)
 				}
-				last := word{Values: true}
+				last := pharostest.Line{Values: true}
 				if len(r.told) > 0 {
 					last = r.told[len(r.told)-1]
 				}
-				if values := r.tiles[0]["v"] != nil; values != tt.values || last != (word{Values: values}) {
+				if values := r.Tiles[0]["v"] != nil; values != tt.values || last != (pharostest.Line{Values: values}) {
 					t.Errorf("values: %v, and the screen was told %v", values, r.told)
 				}
 				r.mu.Unlock()
@@ -306,7 +266,7 @@ func TestAThousandWatchersOverASlowLine(t *testing.T) {
 				red := func() (n int) {
 					r.mu.Lock()
 					defer r.mu.Unlock()
-					for _, tile := range r.tiles {
+					for _, tile := range r.Tiles {
 						if tile["s"] == "critical" && tile["m"] == "down" {
 							n++
 						}
@@ -322,14 +282,14 @@ func TestAThousandWatchersOverASlowLine(t *testing.T) {
 					w.apply("pharos.push.berlin.shop.watcher-number-1", fmt.Sprintf(`{"status":"ok","value":%d,"ttl":3600}`, i))
 					time.Sleep(time.Second)
 					r.mu.Lock()
-					back := r.tiles[0]["v"] != nil
+					back := r.Tiles[0]["v"] != nil
 					r.mu.Unlock()
 					if back {
 						break
 					}
 				}
-				if a := age(); a > 1.1 || r.tiles[0]["v"] == nil {
-					t.Errorf("over a line that is fast again: %.1f s behind, %v", a, r.tiles[0])
+				if a := age(); a > 1.1 || r.Tiles[0]["v"] == nil {
+					t.Errorf("over a line that is fast again: %.1f s behind, %v", a, r.Tiles[0])
 				}
 			})
 		})
@@ -353,13 +313,13 @@ func TestALineThatStandsStillForAWhile(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.boards != 2 || r.tiles[0]["v"] != "49" || len(r.told) == 0 || r.told[0].Behind < 3 || !r.told[0].Values {
-			t.Errorf("%d boards, %v, told %v", r.boards, r.tiles, r.told)
+		if r.boards != 2 || r.Tiles[0]["v"] != "49" || len(r.told) == 0 || r.told[0].Behind < 3 || !r.told[0].Values {
+			t.Errorf("%d boards, %v, told %v", r.boards, r.Tiles, r.told)
 		}
 		r.mu.Unlock()
 		time.Sleep(2 * time.Second)
 		r.mu.Lock()
-		if len(r.told) != 2 || r.told[1] != (word{Values: true}) || r.boards != 2 {
+		if len(r.told) != 2 || r.told[1] != (pharostest.Line{Values: true}) || r.boards != 2 {
 			t.Errorf("2 s later: %d boards, told %v", r.boards, r.told)
 		}
 		l.rate.Store(0)

@@ -23,6 +23,7 @@ import (
 	"pharos/internal/board"
 	"pharos/internal/clock"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 	"pharos/internal/ui"
 )
 
@@ -211,18 +212,11 @@ type event struct {
 
 func (s *screen) event() event {
 	s.Helper()
-	var e event
-	for line := range strings.SplitSeq(s.paragraph(), "\n") {
-		field, value, _ := strings.Cut(line, ": ")
-		switch field {
-		case "event":
-			e.name = value
-		case "id":
-			e.id = value
-		case "data":
-			if err := json.Unmarshal([]byte(value), &e); err != nil {
-				s.Fatal(err)
-			}
+	raw, ok := pharostest.ParseEvent([]byte(s.paragraph()))
+	e := event{name: raw.Name, id: raw.ID}
+	if ok {
+		if err := json.Unmarshal(raw.Data, &e); err != nil {
+			s.Fatal(err)
 		}
 	}
 	return e
@@ -371,10 +365,7 @@ func served(t *testing.T, o Options) (*world, string, func() error) {
 	t.Helper()
 	w, end := start(t, o)
 	t.Cleanup(end)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := pharostest.Listen(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.s.Serve(ctx, l) }()
@@ -400,7 +391,7 @@ func dial(t *testing.T, address, request string) *screen {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(pharostest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -473,12 +464,9 @@ func TestServeStopsAtOnceWithOpenStreams(t *testing.T) {
 func TestServeSaysWhyItCannot(t *testing.T) {
 	w, end := start(t, Options{})
 	defer end()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := pharostest.Listen(t)
 	l.Close()
-	err = w.s.Serve(t.Context(), l)
+	err := w.s.Serve(t.Context(), l)
 	if err == nil || !strings.HasPrefix(err.Error(), "serving "+l.Addr().String()+": ") {
 		t.Errorf("got %v", err)
 	}
