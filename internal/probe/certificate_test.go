@@ -19,9 +19,13 @@ import (
 // measure returns what one run of a spec measures.
 func measure(t testing.TB, spec Spec, timeout time.Duration) Measurement {
 	t.Helper()
+	return measureOf(t, of(spec), timeout)
+}
+
+func measureOf(t testing.TB, w pharos.Watcher, timeout time.Duration) Measurement {
+	t.Helper()
 	e := New(Options{Version: "test"})
 	t.Cleanup(func() { e.Close() })
-	w := of(spec)
 	w.Timeout = timeout
 	p, err := e.Prepare(w, nil)
 	if err != nil {

@@ -23,22 +23,11 @@ const (
 // are curl's.
 func (p *pager) fetchThere(ctx context.Context, v *visit, h *hop) error {
 	host := p.watcher.SSHHost
-	argv, err := p.engine.ssh.argv(host)
-	if err != nil {
-		return err
-	}
-	if err := p.engine.ssh.ready(ctx, host); err != nil {
-		return err
-	}
 	most := int(p.maxBody()) + maxHead
 	said, stderr := capture{most: most}, capture{}
-	script := remote{argv: []string{"sh", "-c", p.curlLine(most)}, input: p.curlConfig(ctx, h)}.script(p.engine.reaper.mark)
-	state, err := p.engine.run(ctx, running{argv: argv, input: script, shown: &stderr, said: &said, apart: true})
+	state, err := p.engine.runThere(ctx, host, remote{argv: []string{"sh", "-c", p.curlLine(most)}, input: p.curlConfig(ctx, h)}, &said, &stderr)
 	if err != nil {
-		if ownFault(err) == "" {
-			err = errors.New(describeStart(err, argv[0], ""))
-		}
-		return &sshError{host, err}
+		return err
 	}
 	times, code := stderr.cutCurl(p.engine.reaper.mark)
 	v.seen.stderr = stderr.text(p.redactor)

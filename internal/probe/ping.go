@@ -25,7 +25,7 @@ import (
 )
 
 var ping = Kind{
-	Key: "ping", Doc: pingDoc, Phases: []string{"lookup", "rtt", "replies"},
+	Key: "ping", Doc: pingDoc, Phases: []string{"lookup", "rtt", "replies"}, Remote: true,
 	New: func() Spec { return &pingSpec{Count: 1, Size: 56} },
 }
 
@@ -33,6 +33,7 @@ const pingDoc = `Sends ICMP echo requests to a host. Its value is the round-trip
 
 No answer is critical. Of several packets, sent 50 ms apart, one that is lost is a warning, unless ${loss} says otherwise; one is given up a second after the last was sent. A host that a
 router says cannot be reached is critical at once. No privileges are needed where ${net.ipv4.ping_group_range} has the prober's group in it (containers mostly have); else CAP_NET_RAW.
+With an ${ssh_host} the ${ping} over there sends them, 200 ms apart.
 
 ${{name: Gateway, ping: 192.168.1.1, timeout: 1s, reference: true}} is enough; for a line it is ${{ping: far.example, count: 10, interval: 10s, loss: {warning: 10%, critical: 50%}}}.`
 
@@ -45,11 +46,13 @@ type pingSpec struct {
 	IP    field.Word   `yaml:"ip" words:"4 6" also:"ip_protocol preferred_ip_protocol" doc:"4 or 6: this version of IP alone." default:"either"`
 
 	figures []pharos.Part
+	there   bool // from an ssh host
 }
 
 // Check implements Spec.
 func (s *pingSpec) Check(c *field.Checker) {
 	checkIP(c, &s.Section, string(s.Ping), s.IP)
+	s.there = c.Remote
 	if !s.Has("loss") {
 		return
 	}
@@ -72,11 +75,18 @@ func (s *pingSpec) Check(c *field.Checker) {
 func (s *pingSpec) Target() string { return string(s.Ping) }
 
 // Traits implements Spec. The time of a run with several packets is not that of
-// their way.
+// their way; ping over there says that of the way alone.
 func (s *pingSpec) Traits() pharos.Traits {
 	t := pharos.Traits{Timed: s.Count == 1, Unit: "s", Network: true, Figures: s.figures}
-	if t.Phases = []string{"lookup", "rtt"}; !t.Timed {
-		t.Phases[1] = "replies"
+	switch {
+	case s.there && t.Timed:
+		t.Phases = []string{"rtt"}
+	case s.there:
+		t.Phases = []string{}
+	case t.Timed:
+		t.Phases = []string{"lookup", "rtt"}
+	default:
+		t.Phases = []string{"lookup", "replies"}
 	}
 	return t
 }
@@ -88,6 +98,9 @@ const (
 
 // Prepare implements Spec.
 func (s *pingSpec) Prepare(e *Engine, w pharos.Watcher) (Run, error) {
+	if w.SSHHost != "" {
+		return s.prepareThere(e, w), nil
+	}
 	return func(ctx context.Context, t *Trace) (m Measurement) {
 		addr, err := e.lookup(ctx, t, s.IP.Int(), string(s.Ping))
 		if err != nil {
@@ -106,33 +119,39 @@ func (s *pingSpec) Prepare(e *Engine, w pharos.Watcher) (Run, error) {
 		defer echo.conn.Close()
 		err = within(ctx, echo.conn, func() error { return echo.exchange(ctx, int(s.Count)) })
 		t.CountTo(time.Now())
-		answered := slices.DeleteFunc(slices.Clone(echo.took), func(d time.Duration) bool { return d == 0 })
-		sent := len(echo.took)
-		if sent > 0 {
-			m.Figures = []pharos.Figure{{Name: "loss", Value: 100 * float64(sent-len(answered)) / float64(sent)}}
-		}
-		switch {
-		case len(answered) == 0 && ctx.Err() != nil:
-			m.Fail("no answer within " + pharos.SayTime(waited(ctx, t.Start(), w.Timeout)))
-			return m
-		case len(answered) == 0:
-			m.Outcome, m.Cause = pharos.Failed, err
-			return m
-		}
-		var sum time.Duration
-		for _, d := range answered {
-			sum += d
-		}
-		m.Value = pharos.Num(sum.Seconds() / float64(len(answered)))
-		if sent > 1 {
-			m.AddFact("packets", fmt.Sprintf("%d sent, %d answered", sent, len(answered)))
-			m.AddFact("round trips", pharos.SayTime(slices.Min(answered))+" to "+pharos.SayTime(slices.Max(answered)))
-		}
-		if lost := sent - len(answered); lost > 0 && s.figures == nil {
-			m.Outcome, m.Reason = pharos.Warned, fmt.Sprintf("%d of %d packets lost", lost, sent)
-		}
+		s.judge(ctx, t, &m, echo.took, err, w.Timeout)
 		return m
 	}, nil
+}
+
+// judge says what the times until the answers come to. Of those that did not come,
+// which are 0, err may say why.
+func (s *pingSpec) judge(ctx context.Context, t *Trace, m *Measurement, took []time.Duration, err error, timeout time.Duration) {
+	answered := slices.DeleteFunc(slices.Clone(took), func(d time.Duration) bool { return d == 0 })
+	sent := len(took)
+	if sent > 0 {
+		m.Figures = []pharos.Figure{{Name: "loss", Value: 100 * float64(sent-len(answered)) / float64(sent)}}
+	}
+	switch {
+	case len(answered) == 0 && ctx.Err() != nil:
+		m.Fail("no answer within " + pharos.SayTime(waited(ctx, t.Start(), timeout)))
+		return
+	case len(answered) == 0:
+		m.Outcome, m.Cause = pharos.Failed, err
+		return
+	}
+	var sum time.Duration
+	for _, d := range answered {
+		sum += d
+	}
+	m.Value = pharos.Num(sum.Seconds() / float64(len(answered)))
+	if sent > 1 {
+		m.AddFact("packets", fmt.Sprintf("%d sent, %d answered", sent, len(answered)))
+		m.AddFact("round trips", pharos.SayTime(slices.Min(answered))+" to "+pharos.SayTime(slices.Max(answered)))
+	}
+	if lost := sent - len(answered); lost > 0 && s.figures == nil {
+		m.Outcome, m.Reason = pharos.Warned, fmt.Sprintf("%d of %d packets lost", lost, sent)
+	}
 }
 
 // lookup returns the address of a host which a visitor takes first. Its phase is

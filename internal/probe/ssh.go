@@ -126,6 +126,14 @@ func (s *sshHosts) alive(host string) bool {
 	return m != nil && !isClosed(m.dead)
 }
 
+// isUp reports whether runs can go to host now.
+func (s *sshHosts) isUp(host string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.masters[host]
+	return m != nil && isClosed(m.up) && !isClosed(m.dead)
+}
+
 func isClosed(c chan struct{}) bool {
 	select {
 	case <-c:
@@ -211,6 +219,26 @@ type remote struct {
 	input string // its standard input
 	// plainNumbers has numbers written with a point.
 	plainNumbers bool
+}
+
+// runThere runs a program on an ssh host until it ends or ctx does. The error is an
+// *sshError.
+func (e *Engine) runThere(ctx context.Context, host string, r remote, said, stderr *capture) (*os.ProcessState, error) {
+	argv, err := e.ssh.argv(host)
+	if err != nil {
+		return nil, &sshError{host, err}
+	}
+	if err := e.ssh.ready(ctx, host); err != nil {
+		return nil, err
+	}
+	state, err := e.run(ctx, running{argv: argv, input: r.script(e.reaper.mark), shown: stderr, said: said, apart: true})
+	if err != nil {
+		if ownFault(err) == "" {
+			err = errors.New(describeStart(err, argv[0], ""))
+		}
+		return nil, &sshError{host, err}
+	}
+	return state, nil
 }
 
 // script returns the program as a script for any POSIX shell. The script ends

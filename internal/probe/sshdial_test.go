@@ -243,4 +243,11 @@ func TestConnectionsThroughARealSSH(t *testing.T) {
 		}
 	}
 	throughSSHTable(t, "slw")
+	if _, err := exec.LookPath("ping"); err == nil {
+		spec := ping.New().(*pingSpec)
+		spec.Ping, spec.Count, spec.there = "127.0.0.1", 2, true
+		if r := watch(t, there(of(spec))); r.Status != pharos.OK || fact(r, "packets") != "2 sent, 2 answered" {
+			t.Errorf("ping: got %v %q %v\n%s", r.Status, r.Summary, r.Facts, r.Detail)
+		}
+	}
 }
