@@ -29,7 +29,7 @@ var plan = map[string][]string{
 	"internal/board":        {"internal/pharos", "internal/redact", "internal/clock"},
 	"internal/keys":         {"internal/pharos", "internal/config", "github.com/nats-io/nkeys"},
 	"internal/ui":           {},
-	"internal/web":          {"internal/pharos", "internal/redact", "internal/board", "internal/ui", "github.com/labstack/echo/v4", "github.com/prometheus/client_golang", "golang.org/x/crypto", "golang.org/x/sys"},
+	"internal/web":          {"internal/pharos", "internal/redact", "internal/board", "internal/ui", "github.com/labstack/echo/v4", "github.com/prometheus/client_golang", "golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/time"},
 	"internal/importer":     {"gopkg.in/yaml.v3"},
 	"internal/prober":       {"internal/importer", "internal/pharos", "internal/field", "internal/config", "internal/probe", "internal/redact", "internal/schedule", "internal/bus", "internal/clock", "golang.org/x/sync"},
 	"internal/dashboard":    {"internal/pharos", "internal/field", "internal/config", "internal/board", "internal/bus", "internal/ui", "internal/web", "golang.org/x/sync"},

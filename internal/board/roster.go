@@ -156,7 +156,7 @@ func (b *Board) adopt(p *prober, r *pharos.Roster) {
 			t.setName, t.name, t.siteName = set.Name, w.Name, p.site
 			t.kind, t.address, t.interval = w.Kind, w.Target, w.Interval
 			t.description, t.link = w.Description, w.Link
-			t.command, t.network, t.reference = w.Command, w.Network, w.Reference
+			t.command, t.pushed, t.network, t.reference = w.Command, w.Pushed, w.Network, w.Reference
 			t.bound = 0
 			if w.Interval > 0 && w.Timeout > 0 {
 				t.bound = (w.Interval + w.Timeout).Duration() + ttlMargin

@@ -36,6 +36,8 @@ type Tile struct {
 	Description     string // for people, as is Link, which is an http or https address
 	Link            string
 	Command         bool           // Address is a command line
+	Listed          bool           // a prober has it in its file
+	Pushed          bool           // others push how it is
 	Interval        pharos.Seconds // 0: unknown
 	Known           bool           // there was a result
 	Stale           bool           // Result is not to be believed any more
@@ -111,7 +113,7 @@ func (b *Board) copyState() *State {
 
 func (b *Board) copyTile(t *tile) Tile {
 	out := Tile{
-		ID: t.id, Site: t.siteName, Set: t.setName, Name: t.name, Kind: t.kind, Address: t.address, Command: t.command, Interval: t.interval,
+		ID: t.id, Site: t.siteName, Set: t.setName, Name: t.name, Kind: t.kind, Address: t.address, Command: t.command, Listed: t.isListed(), Pushed: t.pushed, Interval: t.interval,
 		Description: t.description, Link: t.link,
 		Known: t.known, Stale: b.stale(t), Age: b.now - t.heard, Display: t.shown.value, Unit: t.shown.unit,
 	}

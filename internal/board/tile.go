@@ -36,6 +36,7 @@ type listing struct {
 	kind, address           string
 	description, link       string // for people
 	command                 bool   // address is a command line
+	pushed                  bool   // others push how it is
 	interval                pharos.Seconds
 	bound                   time.Duration // the longest ttl that is believed; 0: that of a push
 	network, reference      bool
@@ -76,7 +77,9 @@ func (b *Board) applyResult(in *input) {
 			return
 		}
 	} else if listed {
-		b.drops.count(pharos.ReasonListed, string(id), errListed)
+		if !t.pushed { // else its prober hears it, too
+			b.drops.count(pharos.ReasonListed, string(id), errListed)
+		}
 		return
 	}
 	if t == nil {

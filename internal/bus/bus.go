@@ -361,6 +361,30 @@ func (c *Conn) Publish(subject string, data []byte) error {
 	return nil
 }
 
+// Push publishes one message, and returns when the store has it; where there is
+// none, when the server has.
+func (c *Conn) Push(ctx context.Context, subject string, data []byte) error {
+	stored := c.Link().Store
+	err := ErrNotConnected
+	switch {
+	case !c.up.Load():
+	case stored:
+		if _, err = c.js.Publish(ctx, subject, data); errors.Is(err, context.DeadlineExceeded) {
+			err = errors.New("the store does not say that it has it; is it there, and may this program publish that?")
+		}
+	default:
+		if err = c.publish(subject, data); err == nil {
+			err = c.nc.FlushWithContext(ctx)
+		}
+	}
+	if err != nil {
+		c.counters.unpublished.Add(1)
+		return fmt.Errorf("publishing on %.300q: %w", subject, err)
+	}
+	c.counters.published.Add(1)
+	return nil
+}
+
 // TryAnother leaves the server for another one that is known, by the address that
 // was given or from the cluster. It reports false when there is no other.
 func (c *Conn) TryAnother() bool {

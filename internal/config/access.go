@@ -2,10 +2,13 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"pharos/internal/field"
+	"pharos/internal/pharos"
 )
 
 // Access says who sees what.
@@ -13,6 +16,7 @@ type Access struct {
 	SignedIn bool              // others do not see the board
 	Users    map[string]string // bcrypt hashes of passwords, by name
 	Screens  []Screen
+	Push     []PushToken
 	// UserHeader is the header in which a trusted proxy names who has signed in
 	// there; empty: none.
 	UserHeader string
@@ -25,6 +29,7 @@ type Screen struct{ Name, Key string }
 type (
 	accounts = []accountKeys
 	screens  = []screenKeys
+	pushes   = []pushKeys
 )
 
 // screenKey is a secret that cannot be guessed.
@@ -43,6 +48,38 @@ func (k *screenKey) Read(r *field.Reader, n *field.Node, key string) {
 
 // Shape implements field.Value.
 func (screenKey) Shape() field.Shape { return text("").Shape() }
+
+// PushToken is a secret with which the states of some watchers are pushed.
+type PushToken struct {
+	Token    string
+	Subjects []string // SITE.SET.WATCHER, each a token or "*"
+}
+
+// subjects are those of a PushToken.
+type subjects []string
+
+// Read implements field.Value.
+func (v *subjects) Read(r *field.Reader, n *field.Node, key string) {
+	*v = someTexts(r, n, key, func(s string) (string, string) {
+		parts := strings.Split(s, ".")
+		if len(parts) != 3 {
+			return "", "want SITE.SET.WATCHER, such as ci.jobs.backup or ci.jobs.*"
+		}
+		for i, part := range parts {
+			if !pharos.ValidToken(part) && (part != "*" || i == 0) {
+				wrong := "want tokens of a-z, 0-9, - and _, or * for any set or watcher"
+				if !strings.ContainsAny(part, "*>") {
+					wrong += fmt.Sprintf("; that of %q is %s", field.Short(part), pharos.Token(part))
+				}
+				return "", wrong
+			}
+		}
+		return s, ""
+	})
+}
+
+// Shape implements field.Value.
+func (subjects) Shape() field.Shape { return field.Texts(nil).Shape() }
 
 // viewName is the name of a view.
 type viewName string
@@ -110,7 +147,7 @@ func (header) Shape() field.Shape { return text("").Shape() }
 func (p *parser) wanted(s *field.Section, of string, keys ...string) {
 	for _, key := range keys {
 		if !s.Has(key) {
-			p.Fail(s.At(key), "%s: want a %s for each", of, key)
+			p.Fail(s.At(key), "%s: %q is missing", of, key)
 		}
 	}
 }
@@ -136,6 +173,10 @@ func (p *parser) access(k *dashboardKeys) Access {
 	}
 	for i := range k.Screens {
 		a.Screens = append(a.Screens, Screen{string(k.Screens[i].Name), string(k.Screens[i].Key)})
+	}
+	for i := range k.Push {
+		p.wanted(&k.Push[i].Section, "dashboard.push", "token", "subjects")
+		a.Push = append(a.Push, PushToken{string(k.Push[i].Token), k.Push[i].Subjects})
 	}
 	if a.SignedIn && len(a.Users)+len(a.Screens) == 0 && a.UserHeader == "" {
 		p.Fail(k.At("access"), "dashboard.access: nobody could sign in: name users under dashboard.users, or a proxy's header with dashboard.user_header")

@@ -120,6 +120,7 @@ type dashboardKeys struct {
 	Access         word      `yaml:"access" words:"open signed_in" doc:"Who sees the board: open, everybody who can reach it; signed_in, users and screens." default:"open"`
 	Users          accounts  `yaml:"users" doc:"Who may sign in."`
 	Screens        screens   `yaml:"screens" doc:"Televisions and others that may look without signing in, each with a key that is opened once: /lobby?key=..."`
+	Push           pushes    `yaml:"push" doc:"Who may push the states of watchers over HTTP, to /api/v1/push/SET/WATCHER."`
 	UserHeader     header    `yaml:"user_header" doc:"A header in which a trusted proxy names who has signed in there; the proxy must take it out of what clients send." default:"none"`
 	Detail         word      `yaml:"detail" words:"none redacted full" doc:"What those see who are not signed in, besides status and value. none: nothing. redacted: reasons, phases, facts and output, without secrets, a command's arguments and an address's query. full: all, targets and command lines too." default:"redacted"`
 	Merge          word      `yaml:"merge" words:"worst majority none" doc:"A watcher of several sites is one tile, of the worst status or of most sites' status; or a tile for each site." default:"none"`
@@ -143,6 +144,12 @@ type screenKeys struct {
 	Name viewName  `yaml:"name" doc:"Its address, /lobby: of a-z, 0-9 and -." required:"true"`
 	Key  screenKey `yaml:"key" doc:"A secret of at least 16 characters, such as \"openssl rand -hex 16\" makes. Deleting the line, or another key, shuts the screen out." required:"true"`
 	View viewName  `yaml:"view" doc:"What its address shows: a name of views." default:"the view of its name, or /"`
+}
+
+type pushKeys struct {
+	field.Section
+	Token    screenKey `yaml:"token" doc:"A secret of at least 16 characters, which is sent as a bearer token." required:"true"`
+	Subjects subjects  `yaml:"subjects" doc:"SITE.SET.WATCHER that it is good for, each a token, or * for any set or watcher." required:"true"`
 }
 
 type viewKeys struct {

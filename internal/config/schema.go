@@ -82,6 +82,7 @@ func Tables(kinds ...Kind) map[string]string {
 		"pair":       field.Table(reflect.TypeFor[pairKeys]()),
 		"accounts":   field.Table(reflect.TypeFor[accountKeys]()),
 		"screens":    field.Table(reflect.TypeFor[screenKeys]()),
+		"push":       field.Table(reflect.TypeFor[pushKeys]()),
 		"view":       field.Table(reflect.TypeFor[viewKeys]()),
 	}
 	var b strings.Builder

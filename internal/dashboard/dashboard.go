@@ -60,7 +60,7 @@ func New(o Options) *Dashboard {
 		MaxWatchers: o.Config.Dashboard.Limits.Watchers, Log: o.Log, Refresh: d.askAgain, Elsewhere: d.tryAnother,
 	})
 	d.web = web.New(web.Options{
-		Board: d.board, Version: o.Version, Log: o.Log, Sample: o.Sample, NATS: d.counters,
+		Board: d.board, Version: o.Version, Log: o.Log, Sample: o.Sample, NATS: d.counters, Push: d.push,
 		Limits: web.Limits{Screens: o.Config.Dashboard.Limits.Screens, PerAddress: o.Config.Dashboard.Limits.PerAddress},
 		Admin:  o.Config.Dashboard.Admin != "",
 	})
@@ -191,6 +191,15 @@ func (d *Dashboard) follow(ctx context.Context, o bus.Options) error {
 	return err
 }
 
+// push publishes what came over HTTP.
+func (d *Dashboard) push(ctx context.Context, subject string, data []byte) error {
+	conn := d.conn.Load()
+	if conn == nil {
+		return bus.ErrNotConnected
+	}
+	return conn.Push(ctx, subject, data)
+}
+
 // counters are the connection's, by name, for /metrics.
 func (d *Dashboard) counters() map[string]uint64 {
 	conn := d.conn.Load()
@@ -239,6 +248,10 @@ func settings(c *config.Config) web.Settings {
 	out := web.Settings{Views: maps.Clone(c.Dashboard.Views), Logos: map[string]web.Logo{}, Guard: web.Guard(c.Dashboard.Guard), Access: web.Access{
 		SignedIn: a.SignedIn, Users: a.Users, Screens: screens, UserHeader: a.UserHeader, Detail: web.Detail(a.Detail),
 	}}
+	out.Push.Site = c.Site
+	for _, token := range a.Push {
+		out.Push.Tokens = append(out.Push.Tokens, web.PushToken(token))
+	}
 	logos, _ := c.Dashboard.ReadLogos()
 	for view, logo := range logos {
 		sum := sha256.Sum256(logo.Data)

@@ -137,6 +137,9 @@ func (r Role) Rights() Rights {
 				rights.Publish = append(rights.Publish, api+"STREAM.CREATE."+stream)
 			}
 		}
+		if r.Kind == Dashboard {
+			rights.Publish = append(rights.Publish, "pharos.push.>") // what comes over HTTP
+		}
 		if r.Kind == Admin {
 			rights.Publish = append(rights.Publish, pharos.SubjectForget)
 		}

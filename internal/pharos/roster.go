@@ -24,6 +24,7 @@ type RosterWatcher struct {
 	// Description and Link, the http or https address of a page, are for people.
 	Description string `json:"description,omitempty"`
 	Link        string `json:"link,omitempty"`
+	Pushed      bool   `json:"pushed,omitempty"`    // others push how it is
 	Network     bool   `json:"network,omitempty"`   // looked at over the prober's own network
 	Reference   bool   `json:"reference,omitempty"` // says whether that network is there
 }

@@ -217,7 +217,7 @@ func rosterOf(c *config.Config) pharos.Roster {
 		set := &r.Sets[len(r.Sets)-1]
 		set.Watchers = append(set.Watchers, pharos.RosterWatcher{
 			Name: w.Name, Kind: w.Kind, Target: w.Target, Interval: pharos.Seconds(w.Interval), Timeout: pharos.Seconds(w.Timeout),
-			Description: w.Description, Link: w.Link, Command: w.Traits.Class == pharos.Process, Network: w.Traits.Network, Reference: w.Reference,
+			Description: w.Description, Link: w.Link, Command: w.Traits.Class == pharos.Process, Pushed: w.Traits.Pushed, Network: w.Traits.Network, Reference: w.Reference,
 		})
 	}
 	return r

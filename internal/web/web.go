@@ -33,6 +33,9 @@ type Options struct {
 	Log     *slog.Logger
 	// NATS, if not nil, returns the connection's counters by name, for /metrics.
 	NATS func() map[string]uint64
+	// Push, if not nil, publishes what was pushed over HTTP. The error says why the
+	// message may be lost.
+	Push func(ctx context.Context, subject string, data []byte) error
 	// Sample, if not nil, answers below /sample/: the pages that the built-in
 	// sample watches.
 	Sample http.Handler
@@ -56,6 +59,7 @@ type Settings struct {
 	Logos  map[string]Logo
 	Guard  Guard
 	Access Access
+	Push   Push
 }
 
 // Logo is a picture for the headline of a board.
@@ -80,6 +84,7 @@ type Server struct {
 	streams     streams
 	answers     answers
 	tries       tries
+	rates       rates
 	comparing   chan struct{} // holds a token for each password that is compared
 	refused     atomic.Uint64
 	cut         atomic.Uint64
@@ -144,6 +149,9 @@ func New(o Options) *Server {
 		}
 	}
 	e.Match(read, "/metrics", s.guarded(metrics))
+	if o.Push != nil {
+		e.POST("/api/v1/push/:set/:watcher", s.push)
+	}
 	e.Match(read, "/login", s.login)
 	e.Match(read, "/forms.css", formFile("text/css; charset=utf-8"))
 	e.Match(read, "/forms.js", formFile("text/javascript; charset=utf-8"))
