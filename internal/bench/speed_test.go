@@ -9,9 +9,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,6 +27,7 @@ import (
 
 	"pharos/internal/bus/embedded"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 const (
@@ -110,12 +109,7 @@ type probed struct {
 
 // probes measures the prober, and beside it the other ways to probe.
 func (b *bench) probes() {
-	server, err := embedded.Start(embedded.Options{Listen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer server.Close()
-	url := "nats://" + server.Addr()
+	url := "nats://" + pharostest.Broker(b, embedded.Options{Listen: "127.0.0.1:0"}).Addr()
 	ears := b.listen(url)
 	prober := filepath.Join(b.dir, "prober")
 
@@ -288,14 +282,10 @@ type result struct {
 }
 
 func (b *bench) listen(url string) *ears {
-	nc, err := nats.Connect(url)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(nc.Close)
+	nc := pharostest.Connect(b, url)
 	e := &ears{t: b.T}
 	const results = "pharos.result.bench.>"
-	_, err = nc.Subscribe(results, func(m *nats.Msg) {
+	_, err := nc.Subscribe(results, func(m *nats.Msg) {
 		r, err := pharos.ParseResult(m.Data)
 		watcher, is := strings.CutPrefix(m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], "w")
 		number, bad := strconv.Atoi(watcher)
@@ -324,7 +314,7 @@ func (e *ears) take() []result {
 // screens measures the all-in-one.
 func (b *bench) screens() {
 	allinone := filepath.Join(b.dir, "allinone")
-	sample := program(b.T, true, allinone, "--listen", b.free())
+	sample := program(b.T, true, allinone, "--listen", pharostest.FreeAddress(b)) // its pages are on the program itself, which has to know its port
 	time.Sleep(3 * settle)
 	idle := sample.resident(b.T)
 	sample.stop()
@@ -333,17 +323,6 @@ func (b *bench) screens() {
 	screens := part(b.T, "screens")
 	b.glass(allinone, screens)
 	b.fanout(allinone, screens, idle)
-}
-
-// free returns an address that nobody listens on: the sample's pages are on the
-// program itself, so that it has to know its port.
-func (b *bench) free() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // floor starts a Floor and lets screens in.

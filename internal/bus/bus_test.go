@@ -176,7 +176,7 @@ func TestPublishSaysWhyItCannot(t *testing.T) {
 	broker := pharostest.Broker(t, embedded.Options{})
 	c, _ := connect(t, bus.Options{InProcess: broker})
 	connected(t, c)
-	away, _ := connect(t, bus.Options{URL: "nats://" + pharostest.FreeAddress(t)})
+	away, _ := connect(t, bus.Options{URL: "nats://" + pharostest.Unused(t)})
 	closed, _ := connect(t, bus.Options{InProcess: broker})
 	closeNow(t, closed)
 	subject := pharos.ResultSubject("p1", "hq.shop.home")
@@ -331,7 +331,7 @@ func TestClose(t *testing.T) {
 		}
 	})
 	t.Run("does not wait for a server that is not there", func(t *testing.T) {
-		c, _ := connect(t, bus.Options{URL: pharostest.FreeAddress(t)})
+		c, _ := connect(t, bus.Options{URL: pharostest.Unused(t)})
 		began := time.Now()
 		closeNow(t, c)
 		if took := time.Since(began); took > 2*time.Second {

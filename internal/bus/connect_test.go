@@ -56,7 +56,7 @@ func (l *logged) lines() []string {
 
 func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
 	address, dialed := fakeServer(t, "this is no NATS")
-	addresses := []string{address, pharostest.FreeAddress(t), pharostest.FreeAddress(t)}
+	addresses := []string{address, pharostest.Unused(t), pharostest.Unused(t)}
 	var log logged
 	l := &links{news: make(chan struct{})}
 	c, err := bus.Connect(context.Background(), bus.Options{URL: strings.Join(addresses, ","), Log: slog.New(slog.NewTextHandler(&log, nil)), OnLink: l.add})

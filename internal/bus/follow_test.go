@@ -590,7 +590,7 @@ func TestLast(t *testing.T) {
 		}
 	})
 	t.Run("waits for the connection, no longer than it may", func(t *testing.T) {
-		c, _ := connect(t, bus.Options{URL: pharostest.FreeAddress(t)})
+		c, _ := connect(t, bus.Options{URL: pharostest.Unused(t)})
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if _, err := c.Last(ctx, mark); !errors.Is(err, context.DeadlineExceeded) {

@@ -203,7 +203,7 @@ func TestForgetListensBeforeItDecides(t *testing.T) {
 }
 
 func TestForgetSaysThatThereIsNoNATS(t *testing.T) {
-	for name, url := range map[string]string{"nobody": "nats://" + pharostest.FreeAddress(t), "one that says nothing": silent(t)} {
+	for name, url := range map[string]string{"nobody": "nats://" + pharostest.Unused(t), "one that says nothing": silent(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Forget(t.Context(), bus.Options{URL: url, Log: slog.New(slog.DiscardHandler)}, pharos.Forget{Prober: "a/p"})
@@ -239,9 +239,13 @@ func TestAReloadPutsViewsInForce(t *testing.T) {
 		if want = `<meta name="pharos-view" content="` + want + `">`; code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("/%s: got %d, wanted a page with %s", name, code, want)
 		}
-		if now := known.FindStringSubmatch(body); before == nil || now == nil || now[1] == before[1] {
-			t.Errorf("/%s: the build was %q and is %q, wanted another, so that the page loads itself anew", name, before, now)
-		}
+		pharostest.Eventually(t, func() error {
+			_, body := page(name)
+			if now := known.FindStringSubmatch(body); before == nil || now == nil || now[1] == before[1] {
+				return fmt.Errorf("/%s: the build was %q and is %q, wanted another, so that the page loads itself anew", name, before, now)
+			}
+			return nil
+		})
 	}
 }
 

@@ -5,7 +5,9 @@ package pharostest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -85,12 +87,29 @@ func Listen(t testing.TB) net.Listener {
 	return l
 }
 
-// FreeAddress returns an address of the loopback that nobody listens on.
+// FreeAddress returns an address of the loopback for something that is to listen
+// there later. No connection takes it meanwhile: those get higher ports.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
-	l := Listen(t)
-	defer l.Close()
-	return l.Addr().String()
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.N(22_000)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
+	}
+}
+
+// Unused returns an address where nobody listens, and nobody will before the test
+// ends: it is one end of a connection.
+func Unused(t testing.TB) string {
+	t.Helper()
+	c, err := net.Dial("tcp", Listen(t).Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.LocalAddr().String()
 }
 
 // Serve hands each connection to handle, until the test ends: then all are

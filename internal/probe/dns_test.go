@@ -15,6 +15,7 @@ import (
 
 	"pharos/internal/field"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // asks returns a spec that asks a server for an A record of shop.example.
@@ -33,10 +34,7 @@ func asks(server string, edit func(*dnsSpec)) *dnsSpec {
 // "cut", an answer over udp is truncated.
 func names(t testing.TB, says ...string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := pharostest.Listen(t)
 	p, err := net.ListenPacket("udp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)

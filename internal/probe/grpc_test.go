@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,14 +19,12 @@ import (
 
 	"pharos/internal/field"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // calls serves gRPC, with a health service if there is one.
 func calls(t testing.TB, config *tls.Config, h healthpb.HealthServer) field.Endpoint {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := pharostest.Listen(t)
 	var options []rpc.ServerOption
 	if config != nil {
 		options = append(options, rpc.Creds(credentials.NewTLS(config)))

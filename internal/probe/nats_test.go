@@ -16,27 +16,14 @@ import (
 
 	"pharos/internal/field"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // broker runs a NATS server.
 func broker(t testing.TB, o natsserver.Options) string {
-	o.Host, o.Port, o.NoSigs, o.NoLog, o.ServerName = "127.0.0.1", -1, true, true, "broker"
-	if o.JetStream {
-		o.StoreDir = t.TempDir()
-	}
-	s, err := natsserver.NewServer(&o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-	})
-	if !s.ReadyForConnections(long) {
-		t.Fatal("it does not start")
-	}
-	return s.Addr().String()
+	t.Helper()
+	o.ServerName = "broker"
+	return pharostest.PlainBroker(t, &o).Addr().String()
 }
 
 func TestNATS(t *testing.T) {

@@ -33,36 +33,13 @@ import (
 
 	"pharos/internal/field"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // listen serves each connection with handle until the test ends.
 func listen(t testing.TB, handle func(net.Conn)) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	ctx, cancel := context.WithCancel(context.Background())
-	serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer c.Close()
-				defer context.AfterFunc(ctx, func() { c.Close() })()
-				handle(c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		l.Close()
-		serving.Wait()
-	})
-	return l.Addr().String()
+	return pharostest.Serve(t, handle)
 }
 
 // says is a server that reads a request and answers with these very bytes.

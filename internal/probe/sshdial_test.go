@@ -18,6 +18,7 @@ import (
 
 	"pharos/internal/field"
 	"pharos/internal/pharos"
+	"pharos/internal/pharostest"
 )
 
 // asMaster makes the test binary a master of ssh that forwards connections from here.
@@ -209,10 +210,7 @@ func TestConnectionsThroughARealSSH(t *testing.T) {
 	}
 	own, _ := os.ReadFile(filepath.Join(dir, "own.pub"))
 	os.WriteFile(filepath.Join(dir, "authorized"), own, 0o600)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := pharostest.Listen(t)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
 	os.WriteFile(filepath.Join(dir, "sshd_config"), []byte("Port "+port+"\nListenAddress 127.0.0.1\nHostKey "+dir+"/host\nAuthorizedKeysFile "+dir+"/authorized\nStrictModes no\nPidFile none\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n"), 0o600)
