@@ -55,6 +55,7 @@ func TestSpeed(t *testing.T) {
 	b.build("prober", "allinone")
 	b.target.call(t, "Listen", struct{}{}, &b.page)
 	t.Run("probing", func(t *testing.T) { b.T = t; b.probes() })
+	t.Run("kinds", func(t *testing.T) { b.T = t; b.kinds() })
 	t.Run("watching", func(t *testing.T) { b.T = t; b.screens() })
 	b.T = t
 	b.print()
@@ -278,6 +279,7 @@ type result struct {
 	watcher int
 	at      time.Time
 	value   float64 // seconds
+	phases  float64 // seconds
 	missed  uint64  // ticks, by the prober's own count
 }
 
@@ -293,9 +295,13 @@ func (b *bench) listen(url string) *ears {
 			b.Errorf("%s: %s: %v", m.Subject, m.Data, err)
 			return
 		}
+		phases := 0.0
+		for _, p := range r.Phases {
+			phases += p.Took.Duration().Seconds()
+		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.results = append(e.results, result{number, r.At, r.Value.V, r.Missed})
+		e.results = append(e.results, result{number, r.At, r.Value.V, phases, r.Missed})
 	})
 	if err != nil {
 		b.Fatal(err)
