@@ -5,22 +5,27 @@ import (
 	"math"
 )
 
-// MaxWeight is the greatest weight of a prober that shares its work.
-const MaxWeight = 100
+// MaxWeight is the greatest weight of a prober that shares its work, in the file.
+// WeightUnit is what a weight of 1 is in heartbeats, so that a prober that has too
+// much to do can take less.
+const (
+	MaxWeight  = 100
+	WeightUnit = 10
+)
 
 // Share is what a prober says in its heartbeat of how it shares its watchers with
 // the other probers of its site. Probers whose rosters have the same hash share:
 // each watcher is run by one of them, by Owner.
 type Share struct {
 	Roster  uint64 `json:"roster"`            // a hash of what the file says of the watchers
-	Weight  int    `json:"weight"`            // how much it takes beside the others: 1 to MaxWeight
+	Weight  int    `json:"weight"`            // how much it takes beside the others: 1 to MaxWeight*WeightUnit
 	Joining bool   `json:"joining,omitempty"` // it takes nothing yet
 	Members uint64 `json:"members"`           // MembersHash of those among whom it shares, itself included
 }
 
 func (s *Share) check() error {
-	if s != nil && (s.Weight < 1 || s.Weight > MaxWeight) {
-		return fmt.Errorf("weight %d, want 1 to %d", s.Weight, MaxWeight)
+	if s != nil && (s.Weight < 1 || s.Weight > MaxWeight*WeightUnit) {
+		return fmt.Errorf("weight %d, want 1 to %d", s.Weight, MaxWeight*WeightUnit)
 	}
 	return nil
 }

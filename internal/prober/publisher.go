@@ -296,6 +296,7 @@ func (p *publisher) sendHeartbeat(leaving bool) {
 
 func (p *publisher) heartbeat(leaving bool) bus.Message {
 	stats := p.scheduler.Stats()
+	p.sharing.load(stats.WorstLag, stats.Missed)
 	b := p.outbox.heartbeat()
 	b.Site, b.Prober, b.Version, b.At = p.self.site, p.self.prober, p.self.version, time.Now().UTC()
 	b.Share = p.sharing.said()

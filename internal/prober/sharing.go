@@ -32,6 +32,7 @@ type sharing struct {
 	mu      sync.Mutex // guards all below
 	roster  uint64     // of Share; 0: this prober runs all that its file says
 	weight  int
+	strain  strain
 	joining bool
 	peers   map[string]peer // by token, this prober among them
 	members []pharos.Member // among whom it shares; nil: not yet with anybody
@@ -52,7 +53,7 @@ func newSharing(c *clock.Clock, self string) *sharing {
 func (s *sharing) adopt(c *config.Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.weight, s.roster = max(1, c.Weight), 0
+	s.weight, s.roster = max(1, c.Weight)*pharos.WeightUnit, 0
 	if c.Share {
 		s.roster = rosterHash(c.Watchers)
 	}
@@ -109,7 +110,52 @@ func (s *sharing) said() *pharos.Share {
 	if s.roster == 0 {
 		return nil
 	}
-	return &pharos.Share{Roster: s.roster, Weight: s.weight, Joining: s.joining, Members: pharos.MembersHash(s.members)}
+	return &pharos.Share{Roster: s.roster, Weight: s.takes(), Joining: s.joining, Members: pharos.MembersHash(s.members)}
+}
+
+// strain is whether this prober starts its runs in time.
+type strain struct {
+	halved uint          // how often its weight was
+	at     time.Duration // of the last second
+	missed uint64        // ticks, until then
+	busy   int           // seconds in a row in which runs were late
+	calm   int           // and in which none was
+}
+
+const (
+	lateRuns  = 500 * time.Millisecond // runs that start so late are late
+	busyFor   = 10                     // seconds, until work is given away
+	calmFor   = 60                     // seconds, until some of it is taken back
+	maxHalved = 3
+)
+
+// takes returns the weight less what is given away. s.mu is held.
+func (s *sharing) takes() int { return max(1, s.weight>>s.strain.halved) }
+
+// load takes what the schedule said of the last second. A prober whose runs start late
+// for ten seconds gives half of its work away, and takes it back after a calm minute.
+func (s *sharing) load(lag time.Duration, missed uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, now := &s.strain, s.clock.Now()
+	if now-x.at < pharos.HeartbeatInterval/2 { // a heartbeat between two seconds
+		return
+	}
+	x.at = now
+	if lag < lateRuns && missed <= x.missed {
+		x.busy, x.calm = 0, x.calm+1
+	} else {
+		x.busy, x.calm = x.busy+1, 0
+	}
+	x.missed = missed
+	switch {
+	case x.busy >= busyFor && x.halved < maxHalved && len(s.members) > 1:
+		x.halved, x.busy = x.halved+1, 0
+		s.signal()
+	case x.calm >= calmFor && x.halved > 0:
+		x.halved, x.calm = x.halved-1, 0
+		s.signal()
+	}
 }
 
 // join makes this prober one that takes nothing yet.
@@ -143,7 +189,7 @@ func (s *sharing) settle() (before, now []pharos.Member, changed bool) {
 	if own, ok := s.peers[s.self]; s.members != nil && !s.joining && (!ok || at-own.heard > heardWithin) {
 		return before, before, false
 	}
-	now = []pharos.Member{{Prober: s.self, Weight: s.weight}}
+	now = []pharos.Member{{Prober: s.self, Weight: s.takes()}}
 	for token, p := range s.peers {
 		switch {
 		case at-p.heard >= pharos.HeartbeatTimeout:
