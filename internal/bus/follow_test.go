@@ -670,8 +670,23 @@ func TestAFloodOfPushesTakesNoValueAway(t *testing.T) {
 	untilDone(t, heard)
 	publish(t, c, "pharos.result.hq.p1.shop.seldom", "1")
 	big := strings.Repeat("x", pharos.MaxMessage)
+	pusher, err := nats.Connect("nats://" + broker.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pusher.Close()
 	for n := range 5000 { // 80 MB
-		publish(t, c, fmt.Sprintf("pharos.push.hq.shop.w%d", n), big)
+		if err := pusher.Publish(fmt.Sprintf("pharos.push.hq.shop.w%d", n), []byte(big)); err != nil {
+			t.Fatal(err)
+		}
+		if n%100 == 0 {
+			if err := pusher.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := pusher.Flush(); err != nil {
+		t.Fatal(err)
 	}
 	js := stream(t, broker.Addr())
 	for name, want := range map[string]func(jetstream.StreamState) bool{
