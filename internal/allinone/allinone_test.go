@@ -69,7 +69,7 @@ title: End to end
 sets:
   - name: Shop
     watchers:
-      - {name: Page, page: %q, interval: 100ms, timeout: 2s, thresholds: {warning: 300ms, critical: 600ms}}
+      - {name: Page, page: %q, interval: 100ms, timeout: 20s, thresholds: {warning: 2s, critical: 4s}}
       - {name: File, command: "test -e %s", interval: 100ms}
 `, x.URL(), file)))
 	s := p.screen()
