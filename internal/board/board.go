@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"pharos/internal/clock"
@@ -52,6 +53,7 @@ type Board struct {
 	layout
 	sending
 	conflicts map[pharos.WatcherID]conflict
+	forgotten map[string]time.Duration // when a prober was
 	footer    footer
 	asking    bool   // some prober is to be asked to publish again
 	notice    string // of this dashboard itself
@@ -95,7 +97,7 @@ func New(o Options) *Board {
 	}
 	b := &Board{
 		o: o, clock: o.Clock, inbox: newInbox(), in: make(chan input, 64), ended: make(chan struct{}),
-		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, conflicts: map[pharos.WatcherID]conflict{},
+		tiles: map[pharos.WatcherID]*tile{}, probers: map[string]*prober{}, conflicts: map[pharos.WatcherID]conflict{}, forgotten: map[string]time.Duration{},
 		limits: limits{newcomers: bucket{left: newcomersBurst}, budget: budget{left: readBurst}},
 		layout: layout{unlisted: map[*tile]bool{}}, sending: sending{feeds: map[string]*feed{}},
 	}
@@ -209,6 +211,9 @@ func (b *Board) Run(ctx context.Context) error {
 
 func (b *Board) take(in input) {
 	b.now = in.at
+	if !in.live && b.isForgotten(in.subject) {
+		return
+	}
 	switch {
 	case in.result != nil:
 		b.applyResult(&in)
@@ -263,6 +268,7 @@ func (b *Board) sweep() {
 			b.remove(t)
 		}
 	}
+	maps.DeleteFunc(b.forgotten, func(_ string, at time.Duration) bool { return b.now-at > forgottenFor })
 	b.judgeIsolation()
 	b.judgeCauses()
 	b.forgetConflicts()

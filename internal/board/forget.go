@@ -3,9 +3,26 @@ package board
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"pharos/internal/pharos"
 )
+
+// alive reports whether a prober's heartbeat was heard within the time that it may be
+// silent. One of which there are only stored results may be gone.
+func (p *prober) alive() bool { return p.up && p.heartbeat.Incarnation != 0 }
+
+// forgottenFor is how long what the store still had of a prober is ignored after the
+// prober was forgotten: it may have been read before it was deleted.
+const forgottenFor = 10 * time.Second
+
+func (b *Board) isForgotten(s pharos.Subject) bool {
+	if s.Prober == "" || len(b.forgotten) == 0 {
+		return false
+	}
+	_, ok := b.forgotten[s.ProberID()]
+	return ok
+}
 
 // applyForget takes away what is gone for good. What is alive is not forgotten.
 // What a living prober lists as well comes back, without what the forgotten one
@@ -16,7 +33,7 @@ func (b *Board) applyForget(in *input) {
 		t := b.tiles[f.Watcher]
 		switch {
 		case t == nil:
-		case slices.ContainsFunc(t.announcers, func(p *prober) bool { return p.up }) || t.owner != nil && t.owner.up:
+		case slices.ContainsFunc(t.announcers, (*prober).alive) || t.owner != nil && t.owner.alive():
 			b.refuseForget(string(f.Watcher))
 		default:
 			b.remove(t)
@@ -24,11 +41,14 @@ func (b *Board) applyForget(in *input) {
 		return
 	}
 	p := b.probers[f.Prober]
-	switch {
-	case p == nil:
-		return
-	case p.up:
+	if p != nil && p.alive() {
 		b.refuseForget(p.id)
+		return
+	}
+	if len(b.forgotten) < maxProbers {
+		b.forgotten[f.Prober] = b.now
+	}
+	if p == nil {
 		return
 	}
 	tiles := p.tiles()

@@ -77,3 +77,22 @@ func TestAWatcherOutlivesAForgottenProberWhereAnotherWatchesIt(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatTheStoreStillHadOfAForgottenProberIsIgnored: a dashboard that starts while a
+// prober is forgotten reads the store before it is purged.
+func TestWhatTheStoreStillHadOfAForgottenProberIsIgnored(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		w.apply("pharos.roster.a.p.0", `{"site":"a","prober":"p","incarnation":1,"seq":1,"part":0,"parts":1,"sets":[{"name":"s","watchers":[{"name":"x"}]}]}`, time.Second, false)
+		w.live("pharos.forget", `{"prober":"a/p"}`)
+		w.apply("pharos.heartbeat.a.p", `{"site":"a","prober":"p","incarnation":1,"seq":9,"leaving":true}`, time.Second, false)
+		w.apply("pharos.result.a.p.s.x", result("ok", "p", 1, 1, ""), time.Second, false)
+		w.pass(3 * time.Second)
+		if len(w.s.Tiles) != 0 || len(w.s.Hops.Probers) != 0 || len(w.s.Hops.Notices) != 0 {
+			t.Errorf("what was forgotten is still there: %v, %v, %v", w.s.Tiles, w.s.Hops.Probers, w.s.Hops.Notices)
+		}
+		w.beat("a", "p", 2)
+		w.roster("a", "p", 2, 1, set("s", "x"))
+		w.pass(time.Second)
+		w.wantStatus("x", "waiting")
+	})
+}
