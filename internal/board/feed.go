@@ -187,11 +187,14 @@ func (b *Board) roomForFilter() bool {
 			spare = key
 		}
 	}
-	if others < maxFilters {
+	switch {
+	case others < maxFilters:
 		return true
+	case spare == "": // which is the key of the plain board, too
+		return false
 	}
 	delete(b.feeds, spare)
-	return spare != ""
+	return true
 }
 
 // dropFeeds forgets those that nobody has watched for a minute.

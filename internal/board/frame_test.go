@@ -108,11 +108,17 @@ func TestNamedFiltersAlwaysHaveRoom(t *testing.T) {
 	in(t, Options{}, func(w *world) {
 		lobby := Filter{Sets: []string{"Shop"}, Sites: []string{"Oslo"}}
 		w.b.Name([]Filter{lobby, {Sets: []string{""}}}) // a bad one does no harm
+		plain := w.join(Filter{})
 		for i := range maxFilters {
 			w.join(Filter{Sets: []string{fmt.Sprint("s", i)}})
 		}
 		if _, err := w.b.Join(w.ctx, Filter{Sets: []string{"one-more"}}); err != ErrTooManyFilters {
 			t.Errorf("one filter more: got %v, wanted %v", err, ErrTooManyFilters)
+		}
+		w.live("pharos.push.oslo.shop.later", `{"status":"critical","ttl":600}`)
+		w.pass(3 * time.Second)
+		if len(plain.Tiles) != 1 { // it goes on
+			t.Errorf("the plain board shows %v", plain.Tiles)
 		}
 		w.join(lobby)
 		w.join(Filter{Sites: []string{"Oslo", "Oslo"}, Sets: []string{"Shop"}}) // the same
