@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"go.uber.org/goleak"
 
 	"pharos/internal/bus"
 	"pharos/internal/bus/embedded"
@@ -18,7 +18,8 @@ import (
 	"pharos/internal/pharostest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Tests that run beside each other wait for most of their time.
+func TestMain(m *testing.M) { os.Exit(pharostest.Main(m, 16)) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -144,6 +145,7 @@ func others(t testing.TB, in <-chan bus.Message) <-chan bus.Message {
 }
 
 func TestConnectSaysWhichOptionIsBad(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		options bus.Options
 		want    string
@@ -159,6 +161,7 @@ func TestConnectSaysWhichOptionIsBad(t *testing.T) {
 		"inbox is no token":      {bus.Options{URL: "nats://a", Inbox: "a.>"}, `inbox "a.>": ">" is not a token`},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			row.options.Log = quiet
 			c, err := bus.Connect(context.Background(), row.options)
 			if err == nil {
@@ -173,6 +176,7 @@ func TestConnectSaysWhichOptionIsBad(t *testing.T) {
 }
 
 func TestPublishSaysWhyItCannot(t *testing.T) {
+	t.Parallel()
 	broker := pharostest.Broker(t, embedded.Options{})
 	c, _ := connect(t, bus.Options{InProcess: broker})
 	connected(t, c)
@@ -198,7 +202,7 @@ func TestPublishSaysWhyItCannot(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("error %v, want one with %q", err, row.want)
 			}
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("it took %v", took)
 			}
 		})
@@ -212,6 +216,7 @@ func TestPublishSaysWhyItCannot(t *testing.T) {
 }
 
 func TestConnectBeforeTheServerIsThere(t *testing.T) {
+	t.Parallel()
 	address := pharostest.FreeAddress(t)
 	c, heard := connect(t, bus.Options{URL: "nats://hq:secret@" + address, User: "hq", Password: "secret"})
 	down := heard.wait(t, "down for a reason", func(l bus.Link) bool { return !l.Up && strings.Contains(l.Error, "refused") })
@@ -228,6 +233,7 @@ func TestConnectBeforeTheServerIsThere(t *testing.T) {
 }
 
 func TestConnectWithAWrongPasswordKeepsTrying(t *testing.T) {
+	t.Parallel()
 	address := pharostest.FreeAddress(t)
 	first := pharostest.Broker(t, embedded.Options{Listen: address, Users: []embedded.User{{Name: "hq", Password: "old"}}})
 	c, heard := connect(t, bus.Options{URL: "nats://" + address, User: "hq", Password: "new"})
@@ -240,7 +246,9 @@ func TestConnectWithAWrongPasswordKeepsTrying(t *testing.T) {
 }
 
 func TestLink(t *testing.T) {
+	t.Parallel()
 	t.Run("tells of an outage and signals each connect", func(t *testing.T) {
+		t.Parallel()
 		address := pharostest.FreeAddress(t)
 		broker := pharostest.Broker(t, embedded.Options{Listen: address})
 		c, heard := connect(t, bus.Options{URL: address})
@@ -252,6 +260,7 @@ func TestLink(t *testing.T) {
 		heard.wait(t, "up again", func(l bus.Link) bool { return l.Up && l.Connects == 2 && l.Error == "" })
 	})
 	t.Run("names a right that is missing", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{Users: []*server.User{{Username: "hq", Password: "secret", Permissions: &server.Permissions{
 			Publish:   &server.SubjectPermission{Allow: []string{"pharos.result.hq.>"}},
 			Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_hq.>"}},
@@ -273,6 +282,7 @@ func TestLink(t *testing.T) {
 }
 
 func TestRefusedSubscriptionsAreNamed(t *testing.T) {
+	t.Parallel()
 	s := pharostest.PlainBroker(t, &server.Options{MaxSubs: 2})
 	c, heard := connect(t, bus.Options{URL: s.ClientURL()})
 	connected(t, c)
@@ -283,6 +293,7 @@ func TestRefusedSubscriptionsAreNamed(t *testing.T) {
 }
 
 func TestAnotherServerIsTried(t *testing.T) {
+	t.Parallel()
 	first, second := pharostest.PlainBroker(t, &server.Options{}), pharostest.PlainBroker(t, &server.Options{})
 	c, _ := connect(t, bus.Options{URL: first.ClientURL()})
 	connected(t, c)
@@ -299,7 +310,9 @@ func TestAnotherServerIsTried(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
+	t.Parallel()
 	t.Run("sends what was published, and can be done twice", func(t *testing.T) {
+		t.Parallel()
 		const messages = 2000
 		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		there, _ := connect(t, bus.Options{InProcess: broker})
@@ -317,6 +330,7 @@ func TestClose(t *testing.T) {
 		heard.wait(t, "closed", func(l bus.Link) bool { return !l.Up && l.Error == "closed" })
 	})
 	t.Run("ends what listens", func(t *testing.T) {
+		t.Parallel()
 		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		connected(t, c)
@@ -331,14 +345,16 @@ func TestClose(t *testing.T) {
 		}
 	})
 	t.Run("does not wait for a server that is not there", func(t *testing.T) {
+		t.Parallel()
 		c, _ := connect(t, bus.Options{URL: pharostest.Unused(t)})
 		began := time.Now()
 		closeNow(t, c)
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("it took %v", took)
 		}
 	})
 	t.Run("ends with its context", func(t *testing.T) {
+		t.Parallel()
 		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		ctx, cancel := context.WithCancel(context.Background())

@@ -55,6 +55,7 @@ func (l *logged) lines() []string {
 }
 
 func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
+	t.Parallel()
 	address, dialed := fakeServer(t, "this is no NATS")
 	addresses := []string{address, pharostest.Unused(t), pharostest.Unused(t)}
 	var log logged
@@ -83,6 +84,7 @@ func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
 }
 
 func TestAHandshakeThatFailsIsSaidAlsoAfterTheFirstAttempt(t *testing.T) {
+	t.Parallel()
 	address := pharostest.FreeAddress(t)
 	_, heard := connect(t, bus.Options{URL: address}) // at the first attempt nobody is there
 	l, err := net.Listen("tcp", address)
@@ -94,8 +96,10 @@ func TestAHandshakeThatFailsIsSaidAlsoAfterTheFirstAttempt(t *testing.T) {
 }
 
 func TestAServerThatIsTooOldIsNamedWithWhatIsNeeded(t *testing.T) {
+	t.Parallel()
 	for version, old := range map[string]bool{"2.9.25": true, "2.10.0": false, "1.4.0": true, "3.0.0": false, "2.12.0-beta.1": false} {
 		t.Run(version, func(t *testing.T) {
+			t.Parallel()
 			address, _ := fakeServer(t, fmt.Sprintf(`INFO {"server_id":"x","version":%q,"proto":1,"headers":true,"max_payload":1048576,"jetstream":true}`, version))
 			c, l := connect(t, bus.Options{URL: address})
 			inBackground(t, func(ctx context.Context) error { return c.Follow(ctx, bus.Follow{Handle: func(bus.Message) {}}) })
@@ -109,6 +113,7 @@ func TestAServerThatIsTooOldIsNamedWithWhatIsNeeded(t *testing.T) {
 }
 
 func TestAPasswordDoesNotTravelWithoutTLS(t *testing.T) {
+	t.Parallel()
 	address, _ := fakeServer(t, `INFO {"server_id":"x","version":"2.12.0","proto":1,"headers":true,"max_payload":1048576}`)
 	_, port, _ := net.SplitHostPort(address)
 	beyond := "nats://0.0.0.0:" + port // this machine, but nothing says so
@@ -124,6 +129,7 @@ func TestAPasswordDoesNotTravelWithoutTLS(t *testing.T) {
 		"one server of two":  {bus.Options{URL: "nats://" + address + "," + beyond, User: "anna", Password: "secret"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, l := connect(t, row.options)
 			link := l.wait(t, "up, or refused", func(l bus.Link) bool { return l.Up || strings.Contains(l.Error, "TLS") })
 			if link.Up == row.refused {

@@ -71,11 +71,13 @@ func texts(messages []bus.Message) []string {
 func hasStore(l bus.Link) bool { return l.Up && l.Store && l.Error == "" }
 
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]struct {
 		dir    string
 		memory bool
 	}{"in memory": {"", true}, "in files": {t.TempDir(), false}} {
 		t.Run("brings the last value of each subject with its age, then what is live, "+name, func(t *testing.T) {
+			t.Parallel()
 			broker := pharostest.Broker(t, embedded.Options{StoreDir: o.dir})
 			c, heard := connect(t, bus.Options{InProcess: broker})
 			first, stop := follow(t, c, bus.Follow{Create: true, Memory: o.memory})
@@ -90,7 +92,7 @@ func TestFollow(t *testing.T) {
 			if last.Snapshot || last.Age != 0 {
 				t.Errorf("live message %+v, want no age", last)
 			}
-			untilStored(t, 4, "", nats.InProcessServer(broker))
+			untilStored(t, "PHAROS", 4, "", nats.InProcessServer(broker))
 			stop()
 			stored := time.Now()
 
@@ -111,6 +113,7 @@ func TestFollow(t *testing.T) {
 	}
 
 	t.Run("misses nothing and never goes back while messages arrive", func(t *testing.T) {
+		t.Parallel()
 		const subjects = 50
 		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		maker, _ := connect(t, bus.Options{InProcess: broker})
@@ -188,6 +191,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("finds what was stored in files before a restart", func(t *testing.T) {
+		t.Parallel()
 		dir, address := t.TempDir(), pharostest.FreeAddress(t)
 		broker := pharostest.Broker(t, embedded.Options{StoreDir: dir, Listen: address})
 		c, _ := connect(t, bus.Options{URL: address})
@@ -195,7 +199,7 @@ func TestFollow(t *testing.T) {
 		untilDone(t, heard)
 		publish(t, c, "pharos.result.hq.p1.shop.home", "before")
 		untilData(t, heard, "before")
-		untilStored(t, 1, broker.Addr())
+		untilStored(t, "PHAROS", 1, broker.Addr())
 		broker.Close()
 		pharostest.Broker(t, embedded.Options{StoreDir: dir, Listen: address})
 		m := untilData(t, heard, "before")
@@ -205,6 +209,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("asks for everything again after a restart that lost it", func(t *testing.T) {
+		t.Parallel()
 		address := pharostest.FreeAddress(t)
 		broker := pharostest.Broker(t, embedded.Options{Listen: address})
 		prober, proberLinks := connect(t, bus.Options{URL: address})
@@ -225,6 +230,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("makes a store anew that was deleted", func(t *testing.T) {
+		t.Parallel()
 		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		c, _ := connect(t, bus.Options{InProcess: broker})
 		refreshes := listen(t, connected(t, c), pharos.SubjectRefresh)
@@ -251,6 +257,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("reads a store that another made anew, and is told when there is none", func(t *testing.T) {
+		t.Parallel()
 		broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 		c, links := connect(t, bus.Options{InProcess: broker})
 		heard, _ := follow(t, c, bus.Follow{})
@@ -285,6 +292,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("takes another snapshot when it was too slow", func(t *testing.T) {
+		t.Parallel()
 		const messages = 500
 		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
@@ -327,6 +335,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("works live and asks for a refresh without JetStream", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{})
 		c, links := connect(t, bus.Options{URL: s.ClientURL()})
 		refreshes := listen(t, connected(t, c), pharos.SubjectRefresh)
@@ -341,6 +350,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("without rights on the store works live and names the right", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "wall", Password: "secret", Permissions: &server.Permissions{
 			Publish:   &server.SubjectPermission{Allow: []string{"pharos.refresh"}},
 			Subscribe: &server.SubjectPermission{Allow: []string{"pharos.>", "_INBOX_wall.>"}},
@@ -357,6 +367,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("with the least rights takes its snapshot", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "wall", Password: "secret", Permissions: &server.Permissions{
 			Publish: &server.SubjectPermission{Allow: []string{"pharos.refresh", "$JS.API.STREAM.INFO.PHAROS", "$JS.API.CONSUMER.CREATE.PHAROS.>", "$JS.API.CONSUMER.MSG.NEXT.PHAROS.*",
 				"$JS.API.STREAM.INFO.PHAROS_PUSH", "$JS.API.CONSUMER.CREATE.PHAROS_PUSH.>", "$JS.API.CONSUMER.MSG.NEXT.PHAROS_PUSH.*"}},
@@ -367,7 +378,7 @@ func TestFollow(t *testing.T) {
 		untilDone(t, made)
 		publish(t, hq, "pharos.result.hq.p1.shop.home", "1")
 		untilData(t, made, "1")
-		untilStored(t, 1, s.ClientURL(), nats.UserInfo("hq", "secret"))
+		untilStored(t, "PHAROS", 1, s.ClientURL(), nats.UserInfo("hq", "secret"))
 		c, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "wall", Password: "secret", Inbox: "wall"})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		if diff := cmp.Diff([]string{"pharos.result.hq.p1.shop.home=1"}, texts(untilDone(t, heard))); diff != "" {
@@ -379,13 +390,14 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("takes no answer of the store for a message", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{JetStream: true})
 		c, _ := connect(t, bus.Options{URL: s.ClientURL()})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
 		untilDone(t, heard)
 		publish(t, c, "pharos.result.hq.p1.shop.home", "ok")
 		untilData(t, heard, "ok")
-		untilStored(t, 1, s.ClientURL())
+		untilStored(t, "PHAROS", 1, s.ClientURL())
 		nc, err := nats.Connect(s.ClientURL())
 		if err != nil {
 			t.Fatal(err)
@@ -412,7 +424,7 @@ func TestFollow(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		untilStored(t, 4, s.ClientURL())
+		untilStored(t, "PHAROS", 4, s.ClientURL())
 		publish(t, c, "pharos.result.hq.p1.shop.home", "the end")
 		for e := (event{}); string(e.message.Data) != "the end"; {
 			if e = pharostest.Await(t, "the end", heard); e.message.Subject != "pharos.result.hq.p1.shop.home" {
@@ -433,6 +445,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("reads past what looks like a word of the server", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{JetStream: true})
 		c, _ := connect(t, bus.Options{URL: s.ClientURL()})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
@@ -457,6 +470,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("makes the store as small as the server wants it", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, JetStreamMaxMemory: 20 << 20, JetStreamMaxStore: 20 << 20})
 		c, links := connect(t, bus.Options{URL: s.ClientURL()})
 		heard, _ := follow(t, c, bus.Follow{Create: true})
@@ -472,6 +486,7 @@ func TestFollow(t *testing.T) {
 	})
 
 	t.Run("brings ten thousand", func(t *testing.T) {
+		t.Parallel()
 		const messages = 10_000
 		broker := pharostest.Broker(t, embedded.Options{})
 		c, _ := connect(t, bus.Options{InProcess: broker})
@@ -481,7 +496,7 @@ func TestFollow(t *testing.T) {
 			publish(t, c, fmt.Sprintf("pharos.result.hq.p1.shop.w%d", n), strconv.Itoa(n))
 		}
 		untilData(t, made, strconv.Itoa(messages-1))
-		untilStored(t, messages, "", nats.InProcessServer(broker))
+		untilStored(t, "PHAROS", messages, "", nats.InProcessServer(broker))
 		late, _ := connect(t, bus.Options{InProcess: broker})
 		began := time.Now()
 		heard, _ := follow(t, late, bus.Follow{})
@@ -492,25 +507,24 @@ func TestFollow(t *testing.T) {
 	})
 }
 
-// untilStored waits until the store, which runs behind whoever listens, has
+// untilStored waits until a store, which runs behind whoever listens, has
 // taken as many messages since it was made.
-func untilStored(t testing.TB, messages uint64, url string, opts ...nats.Option) {
+func untilStored(t testing.TB, name string, messages uint64, url string, opts ...nats.Option) {
 	t.Helper()
 	js, err := jetstream.New(pharostest.Connect(t, url, opts...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(pharostest.Patience); ; time.Sleep(time.Millisecond) {
-		s, err := js.Stream(t.Context(), "PHAROS")
+	pharostest.Eventually(t, func() error {
+		s, err := js.Stream(t.Context(), name)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		if got := s.CachedInfo().State.LastSeq; got >= messages {
-			return
-		} else if time.Now().After(end) {
-			t.Fatalf("the store has taken %d messages, want %d", got, messages)
+		if got := s.CachedInfo().State.LastSeq; got < messages {
+			return fmt.Errorf("the store has taken %d messages, want %d", got, messages)
 		}
-	}
+		return nil
+	})
 }
 
 func stream(t testing.TB, url string) jetstream.JetStream {
@@ -523,6 +537,7 @@ func stream(t testing.TB, url string) jetstream.JetStream {
 }
 
 func TestLast(t *testing.T) {
+	t.Parallel()
 	mark := bus.Message{Subject: pharos.HeartbeatSubject("hq", "p1"), Data: []byte("{}")}
 	short := func(t *testing.T) context.Context {
 		ctx, cancel := context.WithTimeout(t.Context(), pharostest.Patience)
@@ -535,6 +550,7 @@ func TestLast(t *testing.T) {
 	}}
 
 	t.Run("returns what is stored, with its age, and needs few rights", func(t *testing.T) {
+		t.Parallel()
 		const watchers = 600 // more than are asked for at once
 		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{prober, {Username: "wall", Password: "secret"}}})
 		wall, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "wall", Password: "secret"})
@@ -553,7 +569,7 @@ func TestLast(t *testing.T) {
 		}
 		slices.Sort(want)
 		untilData(t, heard, strconv.Itoa(watchers-2))
-		untilStored(t, watchers, s.ClientURL(), nats.UserInfo("wall", "secret"))
+		untilStored(t, "PHAROS", watchers, s.ClientURL(), nats.UserInfo("wall", "secret"))
 		c, _ := connect(t, bus.Options{URL: s.ClientURL(), User: "hq", Password: "secret", Inbox: "hq"})
 		stored := time.Now()
 		time.Sleep(100 * time.Millisecond)
@@ -577,6 +593,7 @@ func TestLast(t *testing.T) {
 		}
 	})
 	t.Run("says that there is no store, though a dashboard listens", func(t *testing.T) {
+		t.Parallel()
 		for name, s := range map[string]*server.Server{
 			"no JetStream": pharostest.PlainBroker(t, &server.Options{}),
 			"no stream":    pharostest.PlainBroker(t, &server.Options{JetStream: true}),
@@ -590,6 +607,7 @@ func TestLast(t *testing.T) {
 		}
 	})
 	t.Run("waits for the connection, no longer than it may", func(t *testing.T) {
+		t.Parallel()
 		c, _ := connect(t, bus.Options{URL: pharostest.Unused(t)})
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
@@ -598,6 +616,7 @@ func TestLast(t *testing.T) {
 		}
 	})
 	t.Run("without rights ends with its context", func(t *testing.T) {
+		t.Parallel()
 		s := pharostest.PlainBroker(t, &server.Options{JetStream: true, Users: []*server.User{{Username: "hq", Password: "secret", Permissions: &server.Permissions{
 			Publish: &server.SubjectPermission{Allow: []string{"pharos.result.hq.>"}},
 		}}}})
@@ -613,6 +632,7 @@ func TestLast(t *testing.T) {
 
 // One connection is used by many goroutines at once.
 func TestConnIsShared(t *testing.T) {
+	t.Parallel()
 	broker := pharostest.Broker(t, embedded.Options{})
 	c, _ := connect(t, bus.Options{InProcess: broker})
 	connected(t, c)
@@ -664,6 +684,7 @@ func BenchmarkPublishToHandle(b *testing.B) {
 // TestAFloodOfPushesTakesNoValueAway: what is seldom published stays, however much
 // is pushed.
 func TestAFloodOfPushesTakesNoValueAway(t *testing.T) {
+	t.Parallel()
 	broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 	c, _ := connect(t, bus.Options{InProcess: broker})
 	heard, _ := follow(t, c, bus.Follow{Create: true, Memory: true})
@@ -688,6 +709,7 @@ func TestAFloodOfPushesTakesNoValueAway(t *testing.T) {
 	if err := pusher.Flush(); err != nil {
 		t.Fatal(err)
 	}
+	untilStored(t, "PHAROS_PUSH", 5000, "", nats.InProcessServer(broker))
 	js := stream(t, broker.Addr())
 	for name, want := range map[string]func(jetstream.StreamState) bool{
 		"PHAROS":      func(s jetstream.StreamState) bool { return s.Msgs == 1 },
@@ -704,6 +726,7 @@ func TestAFloodOfPushesTakesNoValueAway(t *testing.T) {
 }
 
 func TestAStoreWithOtherSettingsIsNamed(t *testing.T) {
+	t.Parallel()
 	ours := jetstream.StreamConfig{
 		Name: "PHAROS", Subjects: []string{"pharos.result.>", "pharos.roster.>", "pharos.heartbeat.>"}, Storage: jetstream.MemoryStorage, MaxMsgsPerSubject: 1, AllowDirect: true,
 	}
@@ -718,6 +741,7 @@ func TestAStoreWithOtherSettingsIsNamed(t *testing.T) {
 		`subjects ["pharos.result.>"], want ["pharos.result.>" "pharos.roster.>" "pharos.heartbeat.>"]`: func(c *jetstream.StreamConfig) { c.Subjects = c.Subjects[:1] },
 	} {
 		t.Run(want, func(t *testing.T) {
+			t.Parallel()
 			broker := pharostest.Broker(t, embedded.Options{Listen: "127.0.0.1:0"})
 			config := ours
 			change(&config)

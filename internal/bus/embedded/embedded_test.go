@@ -50,7 +50,6 @@ func TestStartSaysWhyItDoesNot(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			row.options.Log = slog.New(slog.DiscardHandler)
-			began := time.Now()
 			s, err := embedded.Start(row.options)
 			if err == nil {
 				s.Close()
@@ -58,9 +57,6 @@ func TestStartSaysWhyItDoesNot(t *testing.T) {
 			}
 			if !strings.HasPrefix(err.Error(), "starting the embedded NATS server: ") || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("error %q, want one with %q", err, row.want)
-			}
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("it took %v", took)
 			}
 		})
 	}
