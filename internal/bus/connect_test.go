@@ -2,14 +2,12 @@ package bus_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 
 	"pharos/internal/bus"
@@ -36,29 +34,11 @@ func fakeServer(t *testing.T, hello string) (address string, dialed <-chan struc
 	}), count
 }
 
-// logged is a log that can be read while it is written.
-type logged struct {
-	mu   sync.Mutex // guards text
-	text bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) lines() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Split(strings.TrimSpace(l.text.String()), "\n")
-}
-
 func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
 	t.Parallel()
 	address, dialed := fakeServer(t, "this is no NATS")
 	addresses := []string{address, pharostest.Unused(t), pharostest.Unused(t)}
-	var log logged
+	var log pharostest.Log
 	l := &links{news: make(chan struct{})}
 	c, err := bus.Connect(context.Background(), bus.Options{URL: strings.Join(addresses, ","), Log: slog.New(slog.NewTextHandler(&log, nil)), OnLink: l.add})
 	if err != nil {
@@ -69,12 +49,13 @@ func TestServersThatAreNotThereAreEachSaidOnce(t *testing.T) {
 		pharostest.Await(t, "an attempt at the one that is there", dialed)
 	}
 	seen := map[string]int{}
-	for _, line := range log.lines() {
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	for _, line := range lines {
 		_, reason, _ := strings.Cut(line, " error=")
 		seen[reason]++
 	}
-	if len(seen) < 2 || len(seen) > 3 || len(log.lines()) > len(seen) {
-		t.Errorf("want one line for each server in the log, got:\n%s", strings.Join(log.lines(), "\n"))
+	if len(seen) < 2 || len(seen) > 3 || len(lines) > len(seen) {
+		t.Errorf("want one line for each server in the log, got:\n%s", strings.Join(lines, "\n"))
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -13,7 +14,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
 	"pharos/internal/bus"
 	"pharos/internal/bus/embedded"
@@ -21,7 +21,8 @@ import (
 	"pharos/internal/pharostest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Tests that run beside each other wait for most of their time.
+func TestMain(m *testing.M) { os.Exit(pharostest.Main(m, 16)) }
 
 // hall is a NATS server, and someone who publishes on it.
 type hall struct {
@@ -72,13 +73,23 @@ func (h *hall) lives(site, prober string) (stop func()) {
 	})
 }
 
+func (h *hall) forget(f pharos.Forget) (int, error) {
+	return Forget(h.Context(), bus.Options{InProcess: h.server, Log: slog.New(slog.DiscardHandler)}, f)
+}
+
 // dashboard runs one and returns its address.
 func (h *hall) dashboard() (url string, d *Dashboard, stop func()) {
 	h.Helper()
-	l := pharostest.Listen(h)
-	d = New(Options{Config: pharostest.Config(h, "title: Test\n"), Name: "test", Version: "test", Bus: bus.Options{InProcess: h.server}, Memory: true, Listener: l, Log: slog.New(slog.DiscardHandler)})
+	return h.with("title: Test\n")
+}
+
+// with runs a dashboard with a file.
+func (h *hall) with(file string) (url string, d *Dashboard, stop func()) {
+	h.Helper()
+	l, c := pharostest.Listen(h), pharostest.Config(h, file)
+	d = New(Options{Config: c, Name: "test", Version: "test", Bus: bus.Options{InProcess: h.server}, Memory: true, Listener: l, Log: slog.New(slog.DiscardHandler)})
 	h.Cleanup(http.DefaultClient.CloseIdleConnections)
-	return "http://" + l.Addr().String(), d, pharostest.Run(h, d.Run)
+	return URL(l, c), d, pharostest.Run(h, d.Run)
 }
 
 type seen struct {
@@ -102,6 +113,7 @@ func (h *hall) until(url, what string, is func(seen) bool) {
 func beat(epoch, n int) string { return fmt.Sprintf(`{"incarnation":%d,"seq":%d}`, epoch, n) }
 
 func TestSeveralDashboardsShowTheSameAlsoOneThatComesLate(t *testing.T) {
+	t.Parallel()
 	h := newHall(t)
 	first, _, _ := h.dashboard()
 	h.until(first, "the store", func(s seen) bool { return s.NATS.Up && s.NATS.Store })
@@ -117,6 +129,7 @@ func TestSeveralDashboardsShowTheSameAlsoOneThatComesLate(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
+	t.Parallel()
 	h := newHall(t)
 	url, _, _ := h.dashboard()
 	h.until(url, "the store", func(s seen) bool { return s.NATS.Store })
@@ -130,9 +143,6 @@ func TestForget(t *testing.T) {
 	h.store("pharos.push.a.jobs.nightly", `{"status":"ok"}`)
 	h.until(url, "two tiles", func(s seen) bool { return s.Counts["ok"] == 2 })
 
-	forget := func(f pharos.Forget) (int, error) {
-		return Forget(t.Context(), bus.Options{InProcess: h.server, Log: slog.New(slog.DiscardHandler)}, f)
-	}
 	for name, c := range map[string]struct {
 		f    pharos.Forget
 		want string
@@ -142,18 +152,18 @@ func TestForget(t *testing.T) {
 		"a prober that is alive":       {pharos.Forget{Prober: "a/p"}, "a/p is alive"},
 		"a watcher of one that is so ": {pharos.Forget{Watcher: "a.b.c"}, "a/p is alive"},
 	} {
-		if _, err := forget(c.f); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := h.forget(c.f); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %s", name, err, c.want)
 		}
 	}
-	if n, err := forget(pharos.Forget{Watcher: "a.jobs.nightly"}); n != 1 || err != nil {
+	if n, err := h.forget(pharos.Forget{Watcher: "a.jobs.nightly"}); n != 1 || err != nil {
 		t.Errorf("forgetting a watcher: %d deleted, %v", n, err)
 	}
 	h.until(url, "the prober's tile alone", func(s seen) bool { return s.Counts["ok"] == 1 })
 	dies()
 	h.store("pharos.heartbeat.a.p", `{"incarnation":1,"seq":1000,"leaving":true}`)
 	h.until(url, "the prober's goodbye", func(s seen) bool { return s.Counts["stale"] == 1 })
-	if n, err := forget(pharos.Forget{Prober: "a/p"}); n != 3 || err != nil {
+	if n, err := h.forget(pharos.Forget{Prober: "a/p"}); n != 3 || err != nil {
 		t.Errorf("forgetting a prober: %d deleted, %v; want its result, roster and beat", n, err)
 	}
 	none := func(s seen) bool {
@@ -173,27 +183,35 @@ func TestForget(t *testing.T) {
 		{Watcher: "a.jobs.nightly"}: `nothing is stored of watcher "a.jobs.nightly"; no prober is known`,
 	} {
 		looking.Go(func() {
-			if _, err := forget(f); err == nil || !strings.Contains(err.Error(), want) {
+			if _, err := h.forget(f); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("what is not there: error %v, want %s", err, want)
 			}
 		})
 	}
 	looking.Wait()
+}
+
+func TestForgetListsWhoIsThere(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	url, _, _ := h.dashboard()
+	h.until(url, "the store", func(s seen) bool { return s.NATS.Store })
 	h.store("pharos.heartbeat.a.q", `{"incarnation":1,"seq":1000,"leaving":true}`)
-	if _, err := forget(pharos.Forget{Prober: "a/p"}); err == nil || !strings.Contains(err.Error(), "known probers are a/q") {
+	if _, err := h.forget(pharos.Forget{Prober: "a/p"}); err == nil || !strings.Contains(err.Error(), "known probers are a/q") {
 		t.Errorf("what is not there: error %v, want one that lists who is", err)
 	}
 }
 
 // What is stored of a living prober can be old, or be on its way.
 func TestForgetListensBeforeItDecides(t *testing.T) {
+	t.Parallel()
 	h := newHall(t)
 	url, _, _ := h.dashboard()
 	h.until(url, "the store", func(s seen) bool { return s.NATS.Store })
 	h.store("pharos.result.a.p.b.c", `{"status":"ok","prober":"p","incarnation":1,"seq":1}`)
 	ended := make(chan error, 1)
 	time.AfterFunc(pharos.HeartbeatInterval, func() { ended <- h.nc.Publish("pharos.heartbeat.a.p", []byte(beat(1, 1))) })
-	n, err := Forget(t.Context(), bus.Options{InProcess: h.server, Log: slog.New(slog.DiscardHandler)}, pharos.Forget{Prober: "a/p"})
+	n, err := h.forget(pharos.Forget{Prober: "a/p"})
 	if err == nil || !strings.Contains(err.Error(), "a/p is alive") {
 		t.Errorf("%d deleted, error %v", n, err)
 	}
@@ -203,6 +221,7 @@ func TestForgetListensBeforeItDecides(t *testing.T) {
 }
 
 func TestForgetSaysThatThereIsNoNATS(t *testing.T) {
+	t.Parallel()
 	for name, url := range map[string]string{"nobody": "nats://" + pharostest.Unused(t), "one that says nothing": silent(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,6 +234,7 @@ func TestForgetSaysThatThereIsNoNATS(t *testing.T) {
 }
 
 func TestReloadsAreTold(t *testing.T) {
+	t.Parallel()
 	h := newHall(t)
 	url, d, _ := h.dashboard()
 	d.Reject(fmt.Errorf("pharos.yaml: line 14: unknown key"))
@@ -224,6 +244,7 @@ func TestReloadsAreTold(t *testing.T) {
 }
 
 func TestAReloadPutsViewsInForce(t *testing.T) {
+	t.Parallel()
 	h := newHall(t)
 	address, d, _ := h.dashboard()
 	page := func(name string) (int, string) { t.Helper(); return pharostest.Get(t, address+"/"+name) }
@@ -253,6 +274,7 @@ func TestAReloadPutsViewsInForce(t *testing.T) {
 func silent(t *testing.T) (url string) { return "nats://" + pharostest.Listen(t).Addr().String() }
 
 func TestANATSThatIsSilentHoldsUpNeitherTheScreensNorTheEnd(t *testing.T) {
+	t.Parallel()
 	l := pharostest.Listen(t)
 	brokers := silent(t)
 	for range 15 {

@@ -1,36 +1,22 @@
 package dashboard
 
 import (
-	"context"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"pharos/internal/bus"
-	"pharos/internal/config"
 )
 
 // TestPushOverHTTP: what curl sends from cron is on the board and in the store.
 func TestPushOverHTTP(t *testing.T) {
+	t.Parallel()
 	h := newHall(t)
-	c, err := config.Parse("test.yaml", []byte("site: hall\ndashboard: {push: [{token: 0123456789abcdef, subjects: [ci.jobs.*, hall.jobs.*]}]}\n"), func(string) (string, bool) { return "", false })
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := New(Options{Config: c, Name: "test", Version: "test", Bus: bus.Options{InProcess: h.server}, Memory: true, Listener: l, Log: slog.New(slog.DiscardHandler)})
+	url, _, _ := h.with("site: hall\ndashboard: {push: [{token: 0123456789abcdef, subjects: [ci.jobs.*, hall.jobs.*]}]}\n")
 	push := func(target, body string) (int, string) {
 		t.Helper()
-		request, err := http.NewRequest(http.MethodPost, URL(l, c)+target, strings.NewReader(body))
+		request, err := http.NewRequest(http.MethodPost, url+target, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,24 +33,13 @@ func TestPushOverHTTP(t *testing.T) {
 		}
 		return answer.StatusCode, string(text)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- d.Run(ctx) }()
-	stop := sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		http.DefaultClient.CloseIdleConnections()
-	})
-	t.Cleanup(stop)
-	h.until(URL(l, c), "a store", func(s seen) bool { return s.NATS.Store })
+	h.until(url, "a store", func(s seen) bool { return s.NATS.Store })
 	for _, target := range []string{"/api/v1/push/jobs/backup", "/api/v1/push/jobs/backup?site=ci"} {
 		if code, text := push(target, "status=critical&summary=disk full"); code != http.StatusNoContent || text != "" {
 			t.Errorf("%s: %d %s", target, code, text)
 		}
 	}
-	h.until(URL(l, c), "two that are critical", func(s seen) bool { return s.Counts["critical"] == 2 })
+	h.until(url, "two that are critical", func(s seen) bool { return s.Counts["critical"] == 2 })
 	js, err := jetstream.New(h.nc)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +63,7 @@ func TestPushOverHTTP(t *testing.T) {
 	if err := h.server.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h.until(URL(l, c), "that NATS is gone", func(s seen) bool { return !s.NATS.Up })
+	h.until(url, "that NATS is gone", func(s seen) bool { return !s.NATS.Up })
 	if code, text := push("/api/v1/push/jobs/backup", "status=ok"); code != http.StatusServiceUnavailable || !strings.Contains(text, "not connected to NATS") {
 		t.Errorf("without NATS: %d %s", code, text)
 	}

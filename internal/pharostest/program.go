@@ -2,12 +2,10 @@ package pharostest
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,16 +34,15 @@ type Program struct {
 	First string        // the first line that it said
 	Ended chan struct{} // closed when it has
 
-	t      testing.TB
-	mu     sync.Mutex // guards output
-	output bytes.Buffer
+	t   testing.TB
+	log Log
 }
 
 // Start starts a program and waits for its first line.
 func Start(t testing.TB, cmd *exec.Cmd) *Program {
 	t.Helper()
 	p := &Program{Cmd: cmd, Ended: make(chan struct{}), t: t}
-	cmd.Stderr = p
+	cmd.Stderr = &p.log
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,9 +55,9 @@ func Start(t testing.TB, cmd *exec.Cmd) *Program {
 		defer close(p.Ended)
 		r := bufio.NewReader(stdout)
 		line, _ := r.ReadString('\n')
-		fmt.Fprint(p, line)
+		fmt.Fprint(&p.log, line)
 		first <- line
-		_, _ = io.Copy(p, r)
+		_, _ = io.Copy(&p.log, r)
 		_ = cmd.Wait() // how it ended is for the test to judge
 	}()
 	t.Cleanup(func() {
@@ -73,19 +70,8 @@ func Start(t testing.TB, cmd *exec.Cmd) *Program {
 	return p
 }
 
-// Write collects what the program says on both of its outputs.
-func (p *Program) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.Write(b)
-}
-
-// Said returns all that the program has said.
-func (p *Program) Said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.String()
-}
+// Said returns all that the program has said, on both of its outputs.
+func (p *Program) Said() string { return p.log.String() }
 
 // Signal sends the program a signal.
 func (p *Program) Signal(s os.Signal) {
