@@ -74,7 +74,9 @@ func TestLeastSizeOfLetters(t *testing.T) {
 			}
 		}
 	}
-	if least := eval[float64](p, `Math.min(...[...document.querySelectorAll(".tile .name, .tile .value")].filter((e) => e.getClientRects().length).map((e) => e.getBoundingClientRect().height))`); least < 18 {
+	d.show(odd(18))
+	p.wait("document.querySelectorAll('.tile[aria-label]').length === 18")
+	if least := painted[float64](p, `Math.min(...[...document.querySelectorAll(".tile .name span:not(:empty), .tile .value:not(:empty)")].filter((e) => e.getClientRects().length).map((e) => e.getBoundingClientRect().height))`); least < 18 {
 		t.Errorf("the browser draws letters of %.1f px, wanted at least 18: is the setting not known any more?", least)
 	}
 }
