@@ -395,9 +395,14 @@ func TestALargeRosterComesInParts(t *testing.T) {
 	})
 }
 
-func TestMissedTicksAreToldForAMinute(t *testing.T) {
+func TestMissedTicksAreToldForTenMinutes(t *testing.T) {
 	in(t, Options{}, func(w *world) {
-		missed := func() any { return w.s.Hops.Probers[0].Missed }
+		missed := func(want uint64) {
+			t.Helper()
+			if got := uint64(w.s.Hops.Probers[0].Missed); got != want {
+				t.Errorf("missed %v lately, want %v", got, want)
+			}
+		}
 		n := 0
 		beat := func(count, times int) {
 			for range times {
@@ -407,20 +412,31 @@ func TestMissedTicksAreToldForAMinute(t *testing.T) {
 			}
 		}
 		beat(0, 2)
-		beat(7, 30)
-		if got := missed(); got != 7. {
-			t.Errorf("missed %v lately, want 7", got)
-		}
-		beat(7, 40)
-		if got := missed(); got != 0. {
-			t.Errorf("missed %v lately, more than a minute after the last, want 0", got)
-		}
+		beat(5, 300)
+		missed(5)
+		beat(7, 280)
+		missed(7)
+		beat(7, 100)
+		missed(2) // the first five are too long ago
+		beat(7, 400)
+		missed(0)
 		beat(9, 2)
-		if got := missed(); got != 2. {
-			t.Errorf("missed %v lately, want the 2 that are new", got)
-		}
+		missed(2)
 		if s := w.b.State(w.ctx); s.Probers[0].Missed != 9 {
 			t.Errorf("missed %d in all, want 9", s.Probers[0].Missed)
+		}
+	})
+}
+
+// TestMissedTicksOfLongAgo: of a process that this board has just met, nobody knows when they were.
+func TestMissedTicksOfLongAgo(t *testing.T) {
+	in(t, Options{}, func(w *world) {
+		for n, row := range []struct{ count, want int }{{500, 0}, {503, 3}} {
+			w.live("pharos.heartbeat.a.p", fmt.Sprintf(`{"incarnation":1,"seq":%d,"uptime":%d,"missed":%d}`, n+1, 3600+n, row.count))
+			w.pass(time.Second)
+			if got := w.s.Hops.Probers[0].Missed; int(got) != row.want {
+				t.Errorf("of %d in all: missed %v lately, want %d", row.count, got, row.want)
+			}
 		}
 	})
 }

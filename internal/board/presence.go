@@ -31,17 +31,29 @@ type presence struct {
 
 // missed tells ticks missed lately from those of long ago.
 type missed struct {
-	before uint64        // that have been forgotten
-	last   time.Duration // when the count grew last
+	before [missedMinutes]uint64 // the count of each minute's end, the last one first
+	turned time.Duration         // when the last of them ended
 }
 
-// missedFor is how long missed ticks are told after the last one.
-const missedFor = time.Minute
+// missedMinutes is how long missed ticks are told.
+const missedMinutes = 10
 
-// missedLately returns how many ticks the prober missed in the minute that ended
-// less than a minute ago.
+// pass counts the minutes that have ended by now, until when there were so many.
+func (m *missed) pass(now time.Duration, count uint64) {
+	for n := 0; now-m.turned >= time.Minute; n++ {
+		if n == missedMinutes { // the rest is as long ago
+			m.turned = now
+			return
+		}
+		copy(m.before[1:], m.before[:])
+		m.before[0] = count
+		m.turned += time.Minute
+	}
+}
+
+// missedLately returns how many ticks the prober missed in the last ten minutes.
 func (p *presence) missedLately() uint64 {
-	return p.heartbeat.Missed - min(p.missed.before, p.heartbeat.Missed)
+	return p.heartbeat.Missed - min(p.missed.before[missedMinutes-1], p.heartbeat.Missed)
 }
 
 func (b *Board) applyHeartbeat(in *input) {
@@ -68,14 +80,15 @@ func (b *Board) applyHeartbeat(in *input) {
 		}
 		return
 	}
-	switch {
-	case beat.Incarnation != old.Incarnation:
-		p.missed = missed{last: b.now} // a new process counts from nothing
-	case beat.Missed > old.Missed:
-		p.missed.last = b.now
-	case beat.Missed > p.missed.before && b.now-p.missed.last > missedFor:
-		p.missed.before = beat.Missed
+	if beat.Incarnation != old.Incarnation {
+		p.missed = missed{turned: b.now} // a new process counts from nothing
+		if beat.Uptime.Duration() > missedMinutes*time.Minute {
+			for i := range p.missed.before {
+				p.missed.before[i] = beat.Missed // nobody knows when
+			}
+		}
 	}
+	p.missed.pass(b.now, old.Missed)
 	sent := b.now - in.age
 	if in.live {
 		p.delay.hear(beat.Uptime.Duration(), b.now)

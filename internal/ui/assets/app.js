@@ -226,6 +226,7 @@ class Page {
     if (parts.length) put(by("announce"), parts.join("; "));
     if (this.news.critical) this.sound.worse();
     else if (this.news.ok && !this.units.some((t) => t && t.s === "critical")) this.sound.better();
+    this.sound.tick();
     this.news = {};
   }
 

@@ -7,22 +7,25 @@ export class Sound {
     const Context = window.AudioContext || window.webkitAudioContext;
     this.context = wanted && Context ? new Context() : null;
     this.last = -GAP;
+    this.wanted = null; // the tones that are to be played next
     // Most browsers are silent until somebody has touched the page.
     if (this.context) document.addEventListener("click", () => this.context.resume());
   }
 
   worse() {
-    this.play([660, 495]);
+    this.wanted = [660, 495];
   }
 
   better() {
-    this.play([495, 660]);
+    this.wanted = [495, 660];
   }
 
-  play(tones) {
-    const c = this.context, now = performance.now() / 1000;
-    if (!c || now - this.last < GAP) return;
+  // tick plays what is wanted, once the last tone is long enough ago.
+  tick() {
+    const c = this.context, tones = this.wanted, now = performance.now() / 1000;
+    if (!c || !tones || now - this.last < GAP) return;
     this.last = now;
+    this.wanted = null;
     tones.forEach((tone, n) => {
       const at = c.currentTime + n * 0.22, source = c.createOscillator(), gain = c.createGain();
       source.frequency.value = tone;
