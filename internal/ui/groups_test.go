@@ -108,7 +108,7 @@ func TestSitesOfOneWatcherAreOneTile(t *testing.T) {
 	p := open(t, d.URL+"/?set=Shop&merge=worst", 1920, 1080)
 	p.wait("document.querySelectorAll('.tile[aria-label]').length === 44")
 	row := "(e => [...e.querySelectorAll('.name, .what')].map((e) => e.textContent).filter(Boolean).join('|'))(document.querySelector('.row[data-id=\"worst berlin.shop.%s\"]'))"
-	if got := eval[string](p, fmt.Sprintf(row, "checkout")); got != "Checkout|oslo: status 503, wanted 2xx" {
+	if got := eval[string](p, fmt.Sprintf(row, "checkout")); got != "Checkout|oslo: status 503, wanted 2xx|Shop" {
 		t.Errorf("the row of a watcher that one site sees red: got %q", got)
 	}
 	dots := func(i int) string {
@@ -128,7 +128,7 @@ func TestSitesOfOneWatcherAreOneTile(t *testing.T) {
 	}
 
 	d.frame(object{"i": 7, "s": "warning", "v": "900", "m": "slow", "f": d.now()})
-	p.wait("document.querySelector('#tile-6[data-s=warning] .value').textContent === '900' && " + fmt.Sprintf(row, "search") + " === 'Search|900 ms \u00b7 oslo: slow'")
+	p.wait("document.querySelector('#tile-6[data-s=warning] .value').textContent === '900' && " + fmt.Sprintf(row, "search") + " === 'Search|900 ms \u00b7 oslo: slow|Shop'")
 	if got := dots(6); got != "ok,warning,stale" {
 		t.Errorf("dots after a frame: got %q", got)
 	}

@@ -45,7 +45,11 @@ export const WORDS = 0, SIGNS_TOO = 1, ANYWHERE = 2;
 export function wrap(text, room, most, tail, measure, where) {
   if (measure(text) <= room - tail + 0.01) return [text];
   if (most < 2 || measure(text) > room * most) return null;
-  const lines = fill(words(text), room, most, tail, measure) || (where === WORDS ? null : fill(pieces(text), room, most, tail, measure));
+  let lines = fill(words(text), room, most, tail, measure);
+  if (!lines && where !== WORDS) {
+    const longest = words(text).reduce((all, word) => all.concat(measure(word.trim()) > room ? pieces(word) : [word]), []);
+    lines = fill(longest, room, most, tail, measure) || fill(pieces(text), room, most, tail, measure);
+  }
   if (lines || where !== ANYWHERE) return lines;
   const parts = [];
   for (const piece of pieces(text)) parts.push.apply(parts, measure(piece.trim()) > room - tail ? letters(piece) : [piece]);

@@ -79,7 +79,7 @@ export class Problems {
     const small = (f) => Math.min(Math.max(f * 0.56, 20 * u), 36 * u, f), high = (f) => small(f) * 1.3; // of the row below a name
     const rowsOf = (t, f, most, where) => page.fitting((box.w - inset * 2) / f - mark, most, 0, where)(called(t));
     const whole = (t, f) => rowsOf(t, f, 2, WORDS) || (f <= least ? rowsOf(t, f, 2) || rowsOf(t, f, 3) : null);
-    const size = (f, lines) => lines.length * f * 1.15 + high(f) + pad;
+    const size = (f, lines) => lines.length * f * 1.15 + high(f) * (this.deep ? 2 : 1) + pad;
     const fits = (f) => {
       let total = head - gap;
       for (const t of all) {
@@ -88,8 +88,15 @@ export class Problems {
       }
       return true;
     };
+    // Where the names are large enough all the same, there is a second row below each.
+    const largest = box.flows ? least * 1.5 : Math.min(112 * u, box.h / 5);
     let f = least;
-    if (all.length < 30) for (let larger = least; larger <= Math.min(112 * u, box.h / 5) && fits(larger); larger *= 1.04) f = larger;
+    for (const deep of box.flows || all.length > 12 ? [false] : [true, false]) {
+      this.deep = deep;
+      f = least;
+      if (all.length < 30) for (let larger = least; larger <= largest && fits(larger); larger *= 1.04) f = larger;
+      if (f > least * 1.1) break;
+    }
     const room = box.h - head - (fits(f) ? 0 : below);
     let used = -gap;
     this.entries = [];
@@ -100,9 +107,9 @@ export class Problems {
       used += h + gap;
       this.entries.push({lines: lines, h: h});
     }
-    // What room is left goes to the rows, up to half of the list for one: first to a second row below the name.
+    // What room is left goes to the rows, up to half of the list for one.
     let spare = box.flows || !all.length ? 0 : (room - used) / this.entries.length;
-    this.deep = spare >= high(f);
+    if (!this.deep && spare >= high(f)) this.deep = true;
     spare = Math.max(0, Math.min(spare, 0.5 * box.h - (this.entries[0] || {h: 0}).h, 3 * f));
     for (const e of this.entries) e.h += spare;
     this.room = (box.w - inset * 2 - mark * f) / small(f);

@@ -10,6 +10,7 @@ const STEPS = [1, 0.87, 0.75, 0.62, 0.5, 0.4, 0.32, 0.25];
 
 const LEAP = 4; // times as much, or as little: such a change of a value is shown at once
 const LEAST = 0.4; // of a value's usual size that it has beside a long name
+const LEAST_NAME = 0.75; // of the size of other names has one before a word of it is broken
 const LEGIBLE = 10; // the height of the smallest letters of a name, on 1080 lines
 const STAND = 5; // seconds for which it stands then at least
 
@@ -46,6 +47,7 @@ export class Tiles {
     const page = this.page, measure = page.measure, board = this.board, style = board.style;
     for (const key of ["w", "h", "gapX", "gapY", "name", "value", "unit", "line", "reason", "pad", "mark", "title"]) style.setProperty("--" + key, round(plan[key]) + "px");
     board.dataset.level = plan.level;
+    board.dataset.rows = Math.min(2, plan.rows);
     board.dataset.note = plan.note;
     style.width = plan.list && plan.list.beside ? plan.list.x - plan.list.gap + "px" : "";
     style.height = plan.scrolls ? plan.bottom + "px" : plan.list && !plan.list.beside ? plan.list.y - plan.list.gap + "px" : "";
@@ -79,7 +81,7 @@ export class Tiles {
   fitting(plan) {
     const page = this.page, ways = [];
     for (const where of [SIGNS_TOO, ANYWHERE]) {
-      for (const size of [1, SMALLER]) {
+      for (const size of where === ANYWHERE ? [1, SMALLER] : [1, SMALLER, LEAST_NAME]) {
         if (size < 1 && plan.name * size < Math.max(page.floor, LEGIBLE * page.scale)) continue;
         for (const rows of plan.more < LEAST || plan.value * plan.more < page.floor ? [0] : [0, 1]) ways.push({size: size, fits: page.fitting(plan.room / plan.name / size, plan.rows + rows, plan.tail / size, where)});
       }
