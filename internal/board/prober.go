@@ -97,10 +97,10 @@ func (p *prober) needed() bool {
 	return len(p.owns) > 0
 }
 
-// watching reports whether the prober's process of an epoch is there and looks
+// watching reports whether the prober's process of an incarnation is there and runs
 // at a tile. A newer process has not looked yet.
-func (p *prober) watching(t *tile, epoch int64) bool {
-	return p.up && (p.roster == nil || p.watches[t.id] != nil) && epoch >= p.heartbeat.Incarnation
+func (p *prober) watching(t *tile, incarnation int64) bool {
+	return p.up && (p.roster == nil || p.watches[t.id] != nil) && incarnation >= p.heartbeat.Incarnation
 }
 
 // setOwner makes a tile the prober's, or that of a sender without a name.

@@ -104,7 +104,7 @@ type complaints struct {
 	logged  map[string]time.Time // denied subjects, and when that was logged
 }
 
-// session is one spell of being connected.
+// session is the time from one connection to its end.
 type session struct {
 	ctx context.Context
 	end context.CancelFunc

@@ -62,7 +62,7 @@ func (c *Conn) Follow(ctx context.Context, f Follow) error {
 	// The probers' store is made first: it takes of the server's room what it needs.
 	first := make(chan struct{})
 	for i := range stores {
-		k := &keeper{c: c, f: f, store: &stores[i], which: i, gap: l.gaps[i], out: out}
+		k := &follower{c: c, f: f, store: &stores[i], which: i, gap: l.gaps[i], out: out}
 		if i == probersStore {
 			k.looked = sync.OnceFunc(func() { close(first) })
 			wg.Go(func() { k.run(ctx) })
@@ -97,8 +97,8 @@ const (
 	gapCloses                      // and what was still on its way into the store, too
 )
 
-// keeper looks after one store for one follower.
-type keeper struct {
+// follower reads one store for one call of Follow.
+type follower struct {
 	c      *Conn
 	f      Follow
 	store  *store
@@ -108,7 +108,7 @@ type keeper struct {
 	looked func() // is called when the store has been looked at, or made; nil: nobody waits for it
 }
 
-func (k *keeper) run(ctx context.Context) {
+func (k *follower) run(ctx context.Context) {
 	for {
 		session, end, err := k.c.awaitSession(ctx)
 		if err != nil {
@@ -122,8 +122,8 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// keeping is how far a keeper is with its store in one session.
-type keeping struct {
+// progress is how far a follower is with its store in one session.
+type progress struct {
 	phase     phase
 	asked     bool      // the probers were asked about what may have been missed
 	mayCreate bool      // a store where there is none
@@ -139,8 +139,8 @@ const (
 )
 
 // session looks after the store while there is a connection.
-func (k *keeper) session(ctx context.Context) {
-	s := keeping{mayCreate: k.f.Create}
+func (k *follower) session(ctx context.Context) {
+	s := progress{mayCreate: k.f.Create}
 	for {
 		wait, ok := k.turn(ctx, &s)
 		if !ok {
@@ -163,9 +163,9 @@ func (k *keeper) session(ctx context.Context) {
 
 // turn looks at the store once and reads what is owed. It returns how long to wait
 // for the next turn; false when ctx has ended.
-func (k *keeper) turn(ctx context.Context, s *keeping) (time.Duration, bool) {
+func (k *follower) turn(ctx context.Context, s *progress) (time.Duration, bool) {
 	denied := k.c.counters.denied.Load()
-	info, made, err := k.look(ctx, s.mayCreate)
+	info, made, err := k.inspect(ctx, s.mayCreate)
 	if k.looked != nil {
 		k.looked()
 	}
@@ -196,7 +196,7 @@ func (k *keeper) turn(ctx context.Context, s *keeping) (time.Duration, bool) {
 }
 
 // read reads from the store what is owed.
-func (k *keeper) read(ctx context.Context, s *keeping, info storeInfo) error {
+func (k *follower) read(ctx context.Context, s *progress, info storeInfo) error {
 	anew := !info.created.Equal(s.read.created) || info.last < s.read.last
 	switch {
 	case s.phase == behind || anew:
@@ -220,7 +220,7 @@ func (k *keeper) read(ctx context.Context, s *keeping, info storeInfo) error {
 
 // askAgain asks the probers to publish again, and says so where no snapshot
 // did. It reports false when ctx has ended.
-func (k *keeper) askAgain(ctx context.Context, tell bool) bool {
+func (k *follower) askAgain(ctx context.Context, tell bool) bool {
 	if !sleep(ctx, rand.N(refreshJitter)) {
 		return false
 	}
@@ -234,11 +234,11 @@ func (k *keeper) askAgain(ctx context.Context, tell bool) bool {
 	return !tell || k.send(ctx, gapCloses) && k.send(ctx, snapshotEnds)
 }
 
-func (k *keeper) send(ctx context.Context, kind storedKind) bool {
+func (k *follower) send(ctx context.Context, kind storedKind) bool {
 	return k.hand(ctx, stored{which: k.which, kind: kind})
 }
 
-func (k *keeper) hand(ctx context.Context, s stored) bool {
+func (k *follower) hand(ctx context.Context, s stored) bool {
 	select {
 	case k.out <- s:
 		return true
@@ -282,9 +282,9 @@ func (c *Conn) setStore(which int, err error, odd string) {
 	}
 }
 
-// look returns what the store says of itself. It makes one, or tries to, where
+// inspect returns what the store says of itself. It makes one, or tries to, where
 // there is none and mayCreate allows it.
-func (k *keeper) look(ctx context.Context, mayCreate bool) (info storeInfo, made bool, err error) {
+func (k *follower) inspect(ctx context.Context, mayCreate bool) (info storeInfo, made bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestWait)
 	defer cancel()
 	if v := k.c.nc.ConnectedServerVersion(); tooOld(v) {

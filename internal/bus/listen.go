@@ -45,7 +45,7 @@ func (c *Conn) Listen(ctx context.Context, handle func(Message), subjects ...str
 type listener struct {
 	c     *Conn
 	queue chan *nats.Msg
-	// gaps hold a signal, for the keeper of each store, when messages may have been
+	// gaps hold a signal, for the follower of each store, when messages may have been
 	// lost.
 	gaps [len(stores)]chan struct{}
 

@@ -157,7 +157,7 @@ func (o *store) oddSettings(s jetstream.StreamConfig) string {
 
 // snapshot hands over the last message of each subject, and that this is all.
 // With gap it says first that something may have been missed.
-func (k *keeper) snapshot(ctx context.Context, info storeInfo, gap bool) error {
+func (k *follower) snapshot(ctx context.Context, info storeInfo, gap bool) error {
 	if gap && !k.send(ctx, gapOpens) {
 		return ctx.Err()
 	}
@@ -173,7 +173,7 @@ func (k *keeper) snapshot(ctx context.Context, info storeInfo, gap bool) error {
 
 // readStore hands over the last message of each subject, of those from a
 // sequence on.
-func (k *keeper) readStore(ctx context.Context, info storeInfo, from uint64) error {
+func (k *follower) readStore(ctx context.Context, info storeInfo, from uint64) error {
 	if info.last < from {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (k *keeper) readStore(ctx context.Context, info storeInfo, from uint64) err
 // consume leaves its consumer when the newest message known before it was made
 // has been passed: when a stream is made anew, a consumer stays silent without
 // an error.
-func (k *keeper) consume(ctx context.Context, info storeInfo, from uint64) error {
+func (k *follower) consume(ctx context.Context, info storeInfo, from uint64) error {
 	config := jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
 		FilterSubjects: k.store.subjects, MemoryStorage: true, Replicas: 1, InactiveThreshold: consumerForget,

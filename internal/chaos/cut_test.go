@@ -174,7 +174,7 @@ func networkCut(w *world, l *ledger) {
 	}{
 		{"prober", "its tiles stale, berlin/p1 down", s.screen, s.stale},
 		{"board", "NATS down, its tiles stale", s.screen, func(v *pharostest.View) bool { return !v.Hops.NATS.Up && s.stale(v) }},
-		{"glass", "the veil", far, func(v *pharostest.View) bool { return v.Covered }},
+		{"glass", "the overlay", far, func(v *pharostest.View) bool { return v.Covered }},
 	} {
 		missing := 0
 		var red slowReds

@@ -87,7 +87,7 @@ func TestEveryday(t *testing.T) {
 	})
 	_ = ok && t.Run("a killed dashboard comes back with its afterglow", func(t *testing.T) {
 		dashboard.kill()
-		s.Await(w.in(t), "the veil", func(v *pharostest.View) bool { return v.Covered })
+		s.Await(w.in(t), "the overlay", func(v *pharostest.View) bool { return v.Covered })
 		_, back := w.startDashboard(address)
 		sees := s.Await(w.in(t), "a green board", func(v *pharostest.View) bool { return !v.Covered && green(v) })
 		within(t, "coming back", sees.Sub(back), barBack)

@@ -467,7 +467,7 @@ func dashboardKilled(w *world, l *ledger) {
 		killed := time.Now()
 		s.dashboard.kill()
 		for _, one := range all {
-			l.took("dashboard kill -9, 500 screens", "the veil", one.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered }).Sub(killed), 4*time.Second)
+			l.took("dashboard kill -9, 500 screens", "the overlay", one.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered }).Sub(killed), 4*time.Second)
 		}
 		s.anyMoment(atRest)
 		var back time.Time
@@ -482,7 +482,7 @@ func dashboardKilled(w *world, l *ledger) {
 	}
 	// A board is encoded anew with each frame, and where it is 50 ms old: a few
 	// times ten in five seconds, however many come.
-	l.lost("dashboard started again, 500 screens", fmt.Sprintf("%d afterglows; at most %d snapshots of %d encodings; eight of ten within %s s at the closest; %.1f s of CPU",
+	l.lost("dashboard started again, 500 screens", fmt.Sprintf("%d flickers; at most %d snapshots of %d encodings; eight of ten within %s s at the closest; %.1f s of CPU",
 		missing, boards, encoded, short(spread), busy.Seconds()), missing > 0 || boards > 2*screens || encoded > screens/2 || spread < time.Second)
 }
 

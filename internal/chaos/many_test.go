@@ -147,11 +147,11 @@ func allInOneKilled(w *world, l *ledger) {
 		w.anyMoment(time.Second)
 		killed := time.Now()
 		p.kill()
-		l.took("all-in-one kill -9", "the veil", s.screen.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered }).Sub(killed), 4*time.Second)
+		l.took("all-in-one kill -9", "the overlay", s.screen.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered }).Sub(killed), 4*time.Second)
 		began := time.Now()
 		p = begin()
 		l.took("all-in-one started again", "all green", s.screen.Await(w, "a green board", s.green).Sub(began), barBack)
 		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.Truth(), interval)
 	}
-	l.lost("all-in-one started again", fmt.Sprintf("%d afterglows", missing), missing > 0)
+	l.lost("all-in-one started again", fmt.Sprintf("%d flickers", missing), missing > 0)
 }

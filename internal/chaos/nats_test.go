@@ -109,7 +109,7 @@ func storeWiped(w *world, l *ledger) {
 		l.took(fault, "all green, the store filled anew", s.screen.Await(w, "a green board", s.green).Sub(up), barStore)
 		missing += remembers(w, afterglowOf(w, s.screen, id(0)), g.Truth(), time.Second)
 	}
-	l.lost(fault, fmt.Sprintf("%d afterglows", missing), missing > 0)
+	l.lost(fault, fmt.Sprintf("%d flickers", missing), missing > 0)
 }
 
 func jetStreamOff(w *world, l *ledger) {
@@ -129,7 +129,7 @@ func jetStreamOff(w *world, l *ledger) {
 		l.took("NATS back without JetStream", "all green, and: "+said, named.Sub(up), barStore)
 
 		s.dashboard.kill()
-		s.screen.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered })
+		s.screen.Await(w, "the overlay", func(v *pharostest.View) bool { return v.Covered })
 		s.dashboard, up = w.startDashboard(s.address)
 		l.took("dashboard started without JetStream", "all green, and: "+said, s.screen.Await(w, "a green board and the reason", bare).Sub(up), barBack)
 
@@ -221,7 +221,7 @@ func permissionMissing(w *world, l *ledger) {
 			prober.signal(w.T, syscall.SIGKILL)
 			<-prober.ended
 			dashboard.kill()
-			s.Await(w, "the veil", func(v *pharostest.View) bool { return v.Covered })
+			s.Await(w, "the overlay", func(v *pharostest.View) bool { return v.Covered })
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (s *Status) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Bad reports whether the status is a spell worth remembering: looked at, and
+// Bad reports whether the status is an outage worth remembering: checked, and
 // not well.
 func (s Status) Bad() bool { return s > OK }
 

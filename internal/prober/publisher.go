@@ -22,7 +22,7 @@ const (
 	rosterGap    = spread / 5                   // and between two rosters that are asked for
 	restoreLimit = 2 * time.Second              // for reading what an earlier process remembered
 	takeLimit    = pharos.HeartbeatInterval / 2 // for reading it between two heartbeats
-	lookEvery    = 200 * time.Millisecond       // how often it is looked who is there
+	peersEvery   = 200 * time.Millisecond       // how often it is looked who is there
 	answerGap    = 100 * time.Millisecond       // between two heartbeats at the least, for those who join
 	// stalled is how long no heartbeat was sent for others to have taken over, or to be
 	// about to.
@@ -95,8 +95,8 @@ const (
 func (p *publisher) run(ctx context.Context) error {
 	beat := time.NewTicker(pharos.HeartbeatInterval)
 	defer beat.Stop()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
+	peers := time.NewTicker(peersEvery)
+	defer peers.Stop()
 	p.step = time.NewTimer(time.Hour)
 	defer p.step.Stop()
 	defer p.outbox.lazy.Stop()
@@ -116,10 +116,10 @@ func (p *publisher) run(ctx context.Context) error {
 			if p.phase != starting {
 				p.sendHeartbeat(false)
 			}
-		case <-look.C:
-			p.look(ctx)
+		case <-peers.C:
+			p.checkPeers(ctx)
 		case <-p.sharing.wake:
-			p.look(ctx)
+			p.checkPeers(ctx)
 		case <-p.step.C:
 			p.turn()
 		case <-p.outbox.wake:
@@ -148,8 +148,8 @@ func (p *publisher) join() {
 	p.sendHeartbeat(false)
 }
 
-// look answers those who join, and shares anew when somebody came or went.
-func (p *publisher) look(ctx context.Context) {
+// checkPeers answers those who join, and shares anew when somebody came or went.
+func (p *publisher) checkPeers(ctx context.Context) {
 	p.notice()
 	switch {
 	case p.phase == starting:

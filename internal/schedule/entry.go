@@ -44,7 +44,7 @@ type flight struct {
 // account is what is known of a watcher; it goes on when its job is replaced.
 type account struct {
 	memory memory
-	last   sight         // of the last run that ended
+	last   lastRun       // of the last run that ended
 	took   time.Duration // by the last run that came out well
 	told   pharos.Result // in the last report
 	missed uint64        // ticks

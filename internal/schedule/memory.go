@@ -7,23 +7,23 @@ import (
 )
 
 // memory is what a watcher remembers of itself: since when it is in its status,
-// and its last spells that were not ok. Times are durations since the
+// and its last outages. Times are durations since the
 // scheduler's base, and may lie before it.
 type memory struct {
-	status pharos.Status
-	since  time.Duration // of the status
-	began  time.Duration // of the spell under way, while status is bad
-	worst  pharos.Status // of the spell under way
-	spells []spell       // over, newest first
-	bad    int           // runs in a row that were critical
-	good   int           // runs in a row that were ok
-	down   bool          // fell, and has not risen again
+	status  pharos.Status
+	since   time.Duration // of the status
+	began   time.Duration // of the outage under way, while status is bad
+	worst   pharos.Status // of the outage under way
+	outages []outage      // over, newest first
+	bad     int           // runs in a row that were critical
+	good    int           // runs in a row that were ok
+	down    bool          // fell, and has not risen again
 	// The first status that this process saw, and when.
 	first   pharos.Status
 	firstAt time.Duration
 }
 
-type spell struct {
+type outage struct {
 	status       pharos.Status
 	began, ended time.Duration
 }
@@ -34,16 +34,16 @@ func (m *memory) restore(now time.Duration, r *pharos.Result) {
 	since := now - r.For.Duration()
 	open := r.OpenOutage()
 	began := now - open.Lasted.Duration()
-	past := make([]spell, 0, len(r.Flickers)+1)
+	past := make([]outage, 0, len(r.Flickers)+1)
 	switch {
 	case m.status == pharos.Waiting: // seen nothing
 		m.status, m.since, m.began, m.worst = r.Status, since, began, open.Status
-		if r.Status == pharos.Waiting { // nor had the earlier process, but before it a spell began
+		if r.Status == pharos.Waiting { // nor had the earlier process, but before it an outage began
 			m.status, m.since = open.Status, began
 		}
 		m.down = open.Status == pharos.Critical
 	case open.Status.Bad() && !m.first.Bad():
-		past = append(past, spell{open.Status, began, m.firstAt})
+		past = append(past, outage{open.Status, began, m.firstAt})
 	default:
 		if m.first == r.Status && m.since == m.firstAt {
 			m.since = since
@@ -53,13 +53,13 @@ func (m *memory) restore(now time.Duration, r *pharos.Result) {
 		}
 	}
 	for _, f := range r.Flickers {
-		past = append(past, spell{f.Status, now - (f.Ago + f.Lasted).Duration(), now - f.Ago.Duration()})
+		past = append(past, outage{f.Status, now - (f.Ago + f.Lasted).Duration(), now - f.Ago.Duration()})
 	}
-	m.spells = append(m.spells, past...)
-	m.spells = m.spells[:min(len(m.spells), pharos.MaxFlickers)]
+	m.outages = append(m.outages, past...)
+	m.outages = m.outages[:min(len(m.outages), pharos.MaxFlickers)]
 }
 
-// reopen lets the spell with which this process began be one with that in
+// reopen lets the outage with which this process began be one with that in
 // which the earlier one ended.
 func (m *memory) reopen(began time.Duration, worst pharos.Status) {
 	if m.status.Bad() && m.began == m.firstAt {
@@ -67,8 +67,8 @@ func (m *memory) reopen(began time.Duration, worst pharos.Status) {
 		m.down = m.down || worst == pharos.Critical
 		return
 	}
-	for i := range m.spells {
-		if s := &m.spells[i]; s.began == m.firstAt {
+	for i := range m.outages {
+		if s := &m.outages[i]; s.began == m.firstAt {
 			s.began, s.status = began, pharos.Worst(s.status, worst)
 		}
 	}
@@ -117,12 +117,12 @@ func (m *memory) observe(now time.Duration, s pharos.Status) {
 	case s.Bad():
 		m.worst = pharos.Worst(m.worst, s)
 	case m.status.Bad():
-		m.spells = append([]spell{{m.worst, m.began, now}}, m.spells[:min(len(m.spells), pharos.MaxFlickers-1)]...)
+		m.outages = append([]outage{{m.worst, m.began, now}}, m.outages[:min(len(m.outages), pharos.MaxFlickers-1)]...)
 	}
 	m.status, m.since = s, now
 }
 
-// underWay returns the spell under way; the zero OpenSpell while there is none.
+// underWay returns the outage under way; the zero Outage while there is none.
 func (m *memory) underWay(now time.Duration) pharos.Outage {
 	if !m.status.Bad() {
 		return pharos.Outage{}
@@ -130,17 +130,17 @@ func (m *memory) underWay(now time.Duration) pharos.Outage {
 	return pharos.Outage{Status: m.worst, Lasted: pharos.Seconds(now - m.began)}
 }
 
-// recall returns for how long the status has lasted, and the spells that are
+// recall returns for how long the status has lasted, and the outages that are
 // young enough to be told.
 func (m *memory) recall(now time.Duration) (pharos.Seconds, []pharos.Flicker) {
-	for n := len(m.spells); n > 0 && now-m.spells[n-1].ended > pharos.FlickerSpan; n-- {
-		m.spells = m.spells[:n-1]
+	for n := len(m.outages); n > 0 && now-m.outages[n-1].ended > pharos.FlickerSpan; n-- {
+		m.outages = m.outages[:n-1]
 	}
-	if len(m.spells) == 0 {
+	if len(m.outages) == 0 {
 		return pharos.Seconds(now - m.since), nil
 	}
-	flickers := make([]pharos.Flicker, len(m.spells))
-	for i, s := range m.spells {
+	flickers := make([]pharos.Flicker, len(m.outages))
+	for i, s := range m.outages {
 		flickers[i] = pharos.Flicker{Status: s.status, Lasted: pharos.Seconds(s.ended - s.began), Ago: pharos.Seconds(now - s.ended)}
 	}
 	return pharos.Seconds(now - m.since), flickers

@@ -8,9 +8,9 @@ import (
 	"pharos/internal/pharos"
 )
 
-// sight is what a run saw, as far as it is told again while the next one goes
+// lastRun is what a run saw, as far as it is told again while the next one goes
 // on and on.
-type sight struct {
+type lastRun struct {
 	seen               bool
 	value              pharos.Number
 	unit, text, detail string

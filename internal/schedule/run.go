@@ -118,8 +118,8 @@ func (s *Scheduler) entered(e *entry) {
 	}
 }
 
-// look judges a run that is still under way.
-func (s *Scheduler) look(e *entry, now time.Duration) {
+// judgeRunning judges a run that is still under way.
+func (s *Scheduler) judgeRunning(e *entry, now time.Duration) {
 	began := time.Duration(e.started.Load())
 	if began == 0 { // its goroutine has not begun
 		e.early = now + early
@@ -294,6 +294,6 @@ func (s *Scheduler) finish(e *entry, m *pharos.Measurement, at time.Time, end ti
 			}
 		}
 	}
-	e.last = sight{true, r.Value, r.Unit, r.Text, r.Detail, r.Facts, r.Summary}
+	e.last = lastRun{true, r.Value, r.Unit, r.Text, r.Detail, r.Facts, r.Summary}
 	s.report(e, s.clock.Now(), r, true)
 }

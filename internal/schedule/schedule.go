@@ -448,7 +448,7 @@ func (s *Scheduler) fireLocked(now time.Duration) {
 			return
 		}
 		if e.early > 0 && e.early <= now {
-			s.look(e, now)
+			s.judgeRunning(e, now)
 		}
 		if e.due <= now {
 			s.tick(e, now)
