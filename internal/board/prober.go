@@ -97,8 +97,8 @@ func (p *prober) needed() bool {
 	return len(p.owns) > 0
 }
 
-// watching reports whether the prober's process of an incarnation is there and runs
-// at a tile. A newer process has not looked yet.
+// watching reports whether the prober's process of an incarnation is there and runs a
+// tile's watcher. A newer process has not run it yet.
 func (p *prober) watching(t *tile, incarnation int64) bool {
 	return p.up && (p.roster == nil || p.watches[t.id] != nil) && incarnation >= p.heartbeat.Incarnation
 }
