@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 100, "how many random plays; a tenth of them with -short")
+	seeds = flag.Int("seeds", 100, "how many random plays; a tenth of them with -short, or under the race detector")
 	first = flag.Uint64("seed", 1, "the seed of the first; the others follow")
 )
 
@@ -305,7 +305,7 @@ func shrink(t *testing.T, events []event) []event {
 
 func TestWhateverHappensTheBoardIsRight(t *testing.T) {
 	n := *seeds
-	if testing.Short() {
+	if testing.Short() || slow {
 		n = max(1, n/10)
 	}
 	for seed := *first; seed < *first+uint64(n); seed++ {
