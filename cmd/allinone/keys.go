@@ -14,9 +14,9 @@ func keysOf(n config.NATS, file string) cli.KeysOf {
 	if !keys.Guarded(n, file) {
 		of.After = "start the all-in-one anew, which asks everybody for a key from then on"
 	}
-	of.Make = func(folder string, addresses []string) (*keys.Folder, error) {
+	of.Make = func(folder string, addresses []string, with ...keys.Role) (*keys.Folder, error) {
 		n.Keys = cmp.Or(folder, n.Keys)
-		return keys.MakeInside(n, file, addresses)
+		return keys.MakeInside(n, file, addresses, with...)
 	}
 	of.Open = func(folder string) (*keys.Folder, error) { return of.Make(folder, nil) }
 	return of

@@ -26,6 +26,8 @@ import (
 
 const formatVariable = "PHAROS_LOG_FORMAT"
 
+const maxSecret = 64 << 10 // bytes of a file that holds a variable
+
 // patience is how long a program that was asked to stop may take.
 const patience = 1900 * time.Millisecond
 
@@ -202,7 +204,7 @@ func BusOfAllInOne(c *config.Config, file string, r keys.Role) (bus.Options, err
 		if err != nil {
 			return o, fmt.Errorf("the all-in-one of %q has not run yet: %w", file, err)
 		}
-		return o, useKey(&o, folder.OwnKey(keys.Admin), r)
+		return o, useKey(&o, folder.OwnKey(keys.Role{Kind: keys.Admin}), r)
 	}
 	if len(n.Users) > 0 {
 		o.User, o.Password = n.Users[0].Name, n.Users[0].Password
@@ -323,19 +325,33 @@ func read(p Program, command string) (*config.Config, error) {
 	var err error
 	switch {
 	case p.Common.File() != "":
-		c, err = config.Load(p.Common.File(), os.LookupEnv, p.Kinds...)
+		c, err = config.Load(p.Common.File(), lookup, p.Kinds...)
 	case p.Common.Check:
 		return nil, errors.New("--check: no file is given: say which with -c FILE")
 	default:
 		var data []byte
 		if data, err = p.Default(command); err == nil {
-			c, err = config.Parse("the built-in file", data, os.LookupEnv, p.Kinds...)
+			c, err = config.Parse("the built-in file", data, lookup, p.Kinds...)
 		}
 	}
 	if err == nil {
 		err = p.override(c)
 	}
 	return c, err
+}
+
+// lookup returns a variable, or what is in the file that the variable of the same
+// name with _FILE behind it names: containers are handed secrets like that.
+func lookup(name string) (string, bool) {
+	if v, ok := os.LookupEnv(name); ok {
+		return v, true
+	}
+	path := os.Getenv(name + "_FILE")
+	if path == "" {
+		return "", false
+	}
+	data, err := pharos.ReadFile(path, maxSecret)
+	return strings.TrimRight(string(data), "\r\n"), err == nil
 }
 
 func (p *Program) override(c *config.Config) error {
@@ -376,7 +392,7 @@ func (s *Setup) Follow(ctx context.Context, apply func(*config.Config) error, re
 			}
 		}
 	}
-	o := config.Options{Path: path, Getenv: os.LookupEnv, Kinds: s.program.Kinds, Seen: s.Config.Hash, Hup: s.hup}
+	o := config.Options{Path: path, Getenv: lookup, Kinds: s.program.Kinds, Seen: s.Config.Hash, Hup: s.hup}
 	return config.Follow(ctx, o, func(c *config.Config) {
 		err := s.program.override(c)
 		if err == nil {

@@ -371,6 +371,22 @@ func TestFollow(t *testing.T) {
 	wantEvent(t, events, "applied six of oslo")
 }
 
+func TestAVariableCanBeInAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte("from a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TEST_FILED_FILE", path)
+	t.Setenv("TEST_BOTH_FILE", path)
+	t.Setenv("TEST_BOTH", "from the variable")
+	t.Setenv("TEST_GONE_FILE", path+".gone")
+	for name, want := range map[string]string{"TEST_FILED": "from a file true", "TEST_BOTH": "from the variable true", "TEST_GONE": " false", "TEST_NONE": " false"} {
+		if v, ok := lookup(name); fmt.Sprint(v, " ", ok) != want {
+			t.Errorf("%s: got %q, %v, want %q", name, v, ok, want)
+		}
+	}
+}
+
 func TestOverridesThatAreWrongAreRefused(t *testing.T) {
 	for _, o := range []Override{&PlaceFlags{Site: " "}, &PlaceFlags{Prober: " "}, &ListenFlags{Port: new(-1)}} {
 		p := Program{Overrides: []Override{o}}

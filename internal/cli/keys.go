@@ -19,8 +19,10 @@ type KeysCommand struct {
 	Folder string   `name:"keys" env:"PHAROS_KEYS" placeholder:"FOLDER" help:"Where the keys are made."`
 	NATS   []string `name:"nats" placeholder:"HOST:PORT" help:"Where the others reach NATS; several with commas."`
 
-	Init struct{} `cmd:"" help:"Make a CA, the server's certificate, an admin's key and a dashboard's; renew what has to be."`
-	Add  struct {
+	Init struct {
+		With []string `placeholder:"KIND NAME" sep:"none" help:"Make this key as well, in a folder of its own: \"prober oslo/*\"; can be repeated."`
+	} `cmd:"" help:"Make a CA, the server's certificate, an admin's key and a dashboard's; renew what has to be."`
+	Add struct {
 		Kind string `arg:"" enum:"prober,dashboard,admin,push" help:"prober, dashboard, admin or push."`
 		Name string `arg:"" help:"SITE/PROBER or SITE/*; the name of a dashboard or an admin; SITE.SET.WATCHER of what is pushed, with * for any set or watcher."`
 		Out  string `short:"o" placeholder:"FILE" help:"Where the key goes; without it, to the standard output, or a file where that is a terminal."`
@@ -35,7 +37,7 @@ type KeysCommand struct {
 // KeysOf are the keys of one NATS.
 type KeysOf struct {
 	// Make makes what is missing in the folder, and the folder.
-	Make func(folder string, addresses []string) (*keys.Folder, error)
+	Make func(folder string, addresses []string, with ...keys.Role) (*keys.Folder, error)
 	// Open opens the folder.
 	Open func(folder string) (*keys.Folder, error)
 	// System: the server's certificate is one that everybody trusts.
@@ -48,12 +50,22 @@ type KeysOf struct {
 func (k *KeysCommand) Run(command string, of KeysOf, out *os.File, say io.Writer) error {
 	switch command, _, _ := strings.Cut(strings.TrimPrefix(command, "keys "), " "); command {
 	case "init":
-		f, err := of.Make(k.Folder, k.NATS)
+		var with []keys.Role
+		for _, text := range k.Init.With {
+			kind, name, _ := strings.Cut(text, " ")
+			r, err := keys.ParseRole(kind, name)
+			if err != nil {
+				return err
+			}
+			with = append(with, r)
+		}
+		f, err := of.Make(k.Folder, k.NATS, with...)
 		if err != nil {
 			return err
 		}
 		certificate, _ := f.ServerFiles()
-		fmt.Fprintf(say, "the keys are in %s: ca.key is the one to keep safe\n", filepath.Dir(certificate))
+		server := filepath.Dir(certificate)
+		fmt.Fprintf(say, "the keys are in %s, in folders for each machine; what NATS needs is in %s. Keep ca.key safe\n", filepath.Dir(server), server)
 		return nil
 	case "add":
 		return k.add(of, out, say)
@@ -106,7 +118,7 @@ func (k *KeysCommand) add(of KeysOf, out *os.File, say io.Writer) (err error) {
 	}
 	path := k.Add.Out
 	if path == "" && info.Mode()&os.ModeCharDevice != 0 {
-		path = fileFor(r)
+		path = r.Slug() + ".key"
 	}
 	if path != "" {
 		// What is there is not overwritten: it may be a key that is in use.
@@ -138,15 +150,8 @@ func (k *KeysCommand) add(of KeysOf, out *os.File, say io.Writer) (err error) {
 		return fmt.Errorf("writing the key: %w", errors.Join(err, f.Revoke(r)))
 	}
 	sayAfter(say, "the key of "+r.String()+" is good", of.After)
-	fmt.Fprintf(say, "copy it to its machine, where it is a secret, and run there:\n  %s\n", runLine(key, cmp.Or(path, fileFor(r))))
+	fmt.Fprintf(say, "copy it to its machine, where it is a secret, and run there:\n  %s\n", runLine(key, cmp.Or(path, r.Slug()+".key")))
 	return nil
-}
-
-// fileFor returns a name for the file of a role's key.
-func fileFor(r keys.Role) string {
-	return strings.Join(strings.FieldsFunc(r.Site+"-"+r.Name, func(c rune) bool {
-		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_')
-	}), "-") + ".key"
 }
 
 // runLine returns what uses a key.

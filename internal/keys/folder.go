@@ -24,14 +24,16 @@ const (
 	caFile       = "ca.pem"
 	caKeyFile    = "ca.key"
 	addressFile  = "addresses" // what was given; a line each
-	authFile     = "auth.conf" // for a nats-server that includes it
+	serverDir    = "server"    // what the server needs
+	authFile     = "auth.conf" // of it, for a nats-server that includes it
 	publicSuffix = ".pub"      // of a role's file: what is known of its key
 	renewBefore  = 365 * 24 * time.Hour
 )
 
-// Folder is where the keys of one installation are made. It holds the CA, the
-// server's certificate, and of each role's key the public part; those who have the
-// keys hold the secrets. Whoever deletes a role's file revokes its key.
+// Folder is where the keys of one installation are made. It holds the CA, and of
+// each role's key the public part; whoever deletes a role's file revokes its key.
+// What the server needs is in a folder of its own, and so is each key that Make has
+// made: a machine gets its own and no other.
 type Folder struct {
 	dir   string
 	guess []string
@@ -54,8 +56,7 @@ func Open(dir string, guess []string) (*Folder, error) {
 }
 
 // Make makes what is missing in a folder, and the folder: the CA, the server's
-// certificate, and a key for each of the roles, in a file with the name of its
-// kind: "admin.key". Where addresses are given, they are those of the server
+// certificate, and a key for each of the roles. Where addresses are given, they are those of the server
 // from now on, and it gets a certificate for them.
 func Make(dir string, addresses, guess []string, roles ...Role) (*Folder, error) {
 	f := &Folder{dir, guess}
@@ -108,7 +109,7 @@ func (f *Folder) make(addresses []string, roles []Role) error {
 		if err != nil {
 			return err
 		}
-		if err := f.write(string(r.Kind)+".key", k.Format(), 0o600); err != nil {
+		if err := f.write(ownKey(r), k.Format(), 0o600); err != nil {
 			return err
 		}
 	}
@@ -117,11 +118,20 @@ func (f *Folder) make(addresses []string, roles []Role) error {
 
 // ServerFiles returns the paths of the server's certificate and its key.
 func (f *Folder) ServerFiles() (certificate, key string) {
-	return filepath.Join(f.dir, "server.pem"), filepath.Join(f.dir, "server.key")
+	return filepath.Join(f.dir, serverDir, "server.pem"), filepath.Join(f.dir, serverDir, "server.key")
 }
 
-// OwnKey returns the path of the key that Make has made for a kind.
-func (f *Folder) OwnKey(k Kind) string { return filepath.Join(f.dir, string(k)+".key") }
+// OwnKey returns the path of the key that Make has made for a role.
+func (f *Folder) OwnKey(r Role) string { return filepath.Join(f.dir, ownKey(r)) }
+
+// ownKey is "admin/admin.key", and "oslo/prober.key" where there can be several.
+func ownKey(r Role) string {
+	folder := string(r.Kind)
+	if r.Kind == Prober || r.Kind == Push {
+		folder = r.Slug()
+	}
+	return filepath.Join(folder, string(r.Kind)+".key")
+}
 
 // certify gives the server a certificate, unless it has a good one.
 func (f *Folder) certify(ca *authority) error {
@@ -143,10 +153,10 @@ func (f *Folder) certify(ca *authority) error {
 	if err != nil {
 		return err
 	}
-	if err := f.write(filepath.Base(key), secret, 0o600); err != nil {
+	if err := f.write(filepath.Join(serverDir, filepath.Base(key)), secret, 0o600); err != nil {
 		return err
 	}
-	return f.write(filepath.Base(certificate), chain, 0o644)
+	return f.write(filepath.Join(serverDir, filepath.Base(certificate)), chain, 0o644)
 }
 
 // good reports whether a certificate is for all hosts, and lasts.
@@ -323,7 +333,7 @@ func (f *Folder) writeAuth() error {
 		if err != nil {
 			return err
 		}
-		if err := f.write(authFile, conf, 0o644); err != nil {
+		if err := f.write(filepath.Join(serverDir, authFile), conf, 0o644); err != nil {
 			return err
 		}
 		now, err := f.List()
@@ -362,14 +372,18 @@ func subjects(allowed []string) string {
 
 // write puts a file in its place, whole.
 func (f *Folder) write(name string, data []byte, mode fs.FileMode) error {
-	temp, err := os.CreateTemp(f.dir, ".new-")
+	path := filepath.Join(f.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), ".new-")
 	if err != nil {
 		return err
 	}
 	_, err = temp.Write(data)
 	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
 	if err == nil {
-		err = os.Rename(temp.Name(), filepath.Join(f.dir, name))
+		err = os.Rename(temp.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(temp.Name()))

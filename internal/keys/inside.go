@@ -8,10 +8,13 @@ import (
 	"pharos/internal/config"
 )
 
+// ownAdmin is who forgets what is gone for good, on the all-in-one's own machine.
+var ownAdmin = Role{Kind: Admin, Name: "all-in-one"}
+
 // MakeInside opens the folder in which the all-in-one of a file makes keys, and
 // makes what is missing there. addresses are those under which other machines
 // reach it; none: those given before, or what this machine is called.
-func MakeInside(n config.NATS, file string, addresses []string) (*Folder, error) {
+func MakeInside(n config.NATS, file string, addresses []string, with ...Role) (*Folder, error) {
 	if n.Listen == "" {
 		return nil, errors.New(`its server listens nowhere, so that a key would open nothing: add nats: {listen: ":4222"} to the file, and start it anew`)
 	}
@@ -26,7 +29,7 @@ func MakeInside(n config.NATS, file string, addresses []string) (*Folder, error)
 	if err != nil || port == "0" { // nobody knows it
 		return Make(dir, addresses, nil)
 	}
-	return Make(dir, addresses, Guess(port), Role{Kind: Admin, Name: "all-in-one"})
+	return Make(dir, addresses, Guess(port), append(with, ownAdmin)...)
 }
 
 // Guarded reports whether the all-in-one of a file asks everybody for a key or a

@@ -192,19 +192,19 @@ func names(t testing.TB, f *Folder) (all []string) {
 
 func TestFolder(t *testing.T) {
 	f, dir := made(t, "admin hq")
-	for name, mode := range map[string]os.FileMode{"ca.key": 0o600, "server.key": 0o600, "admin.key": 0o600, "ca.pem": 0o644, "server.pem": 0o644, "auth.conf": 0o644, "admin.hq.pub": 0o644} {
+	for name, mode := range map[string]os.FileMode{"ca.key": 0o600, "server/server.key": 0o600, "admin/admin.key": 0o600, "ca.pem": 0o644, "server/server.pem": 0o644, "server/auth.conf": 0o644, "admin.hq.pub": 0o644} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, want mode %v", name, err, mode)
 		}
 	}
-	if _, err := Load(f.OwnKey(Admin)); err != nil {
+	if _, err := Load(f.OwnKey(Role{Kind: Admin})); err != nil {
 		t.Error(err)
 	}
-	before := read(t, dir, "server.pem") + read(t, dir, "ca.pem") + read(t, dir, "admin.key") + read(t, dir, "auth.conf")
+	before := read(t, dir, "server", "server.pem") + read(t, dir, "ca.pem") + read(t, dir, "admin", "admin.key") + read(t, dir, "server", "auth.conf")
 	if _, err := Make(dir, nil, nil, role(t, "admin hq")); err != nil {
 		t.Fatal(err)
 	}
-	if after := read(t, dir, "server.pem") + read(t, dir, "ca.pem") + read(t, dir, "admin.key") + read(t, dir, "auth.conf"); after != before {
+	if after := read(t, dir, "server", "server.pem") + read(t, dir, "ca.pem") + read(t, dir, "admin", "admin.key") + read(t, dir, "server", "auth.conf"); after != before {
 		t.Error("making again what is there changes it")
 	}
 	if _, err := f.Add(role(t, "prober oslo/*"), nil, false); err != nil {
@@ -222,7 +222,7 @@ func TestFolder(t *testing.T) {
 	if err := f.Revoke(role(t, "prober oslo/*")); err != nil {
 		t.Fatal(err)
 	}
-	if conf := read(t, dir, "auth.conf"); strings.Contains(conf, "oslo") || !strings.Contains(conf, "# admin hq") {
+	if conf := read(t, dir, "server", "auth.conf"); strings.Contains(conf, "oslo") || !strings.Contains(conf, "# admin hq") {
 		t.Errorf("after a key was revoked:\n%s", conf)
 	}
 	// Who has lost the CA's key does not get another CA by surprise.
@@ -245,7 +245,7 @@ func TestKeysThatAreAddedAtOnceAreAllThere(t *testing.T) {
 		})
 	}
 	adding.Wait()
-	if n := strings.Count(read(t, dir, "auth.conf"), "nkey:"); n != 20 || len(names(t, f)) != 20 {
+	if n := strings.Count(read(t, dir, "server", "auth.conf"), "nkey:"); n != 20 || len(names(t, f)) != 20 {
 		t.Errorf("%d keys in auth.conf, %d in the list, want 20", n, len(names(t, f)))
 	}
 }
@@ -254,7 +254,7 @@ func TestTheServersCertificate(t *testing.T) {
 	f, dir := made(t)
 	certificate := func() *x509.Certificate {
 		t.Helper()
-		block, _ := pem.Decode([]byte(read(t, dir, "server.pem")))
+		block, _ := pem.Decode([]byte(read(t, dir, "server", "server.pem")))
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			t.Fatal(err)
@@ -282,7 +282,7 @@ func TestTheServersCertificate(t *testing.T) {
 	if _, err := Make(dir, []string{"nats.example"}, nil); err == nil || !strings.Contains(err.Error(), "want one such as") {
 		t.Errorf("an address without a port: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "server.key"), []byte(read(t, dir, "ca.key")), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "server", "server.key"), []byte(read(t, dir, "ca.key")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Make(dir, nil, nil); err != nil {

@@ -124,7 +124,7 @@ type place struct {
 var places = map[string]func(t *testing.T, f *Folder, dir string) place{
 	"nats-server": func(t *testing.T, f *Folder, dir string) place {
 		conf := filepath.Join(dir, "nats.conf")
-		text := fmt.Sprintf("listen: 127.0.0.1:-1\ninclude \"auth.conf\"\njetstream {store_dir: %q}\ntls {cert_file: %q, key_file: %q}\n", t.TempDir(), filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"))
+		text := fmt.Sprintf("listen: 127.0.0.1:-1\ninclude \"server/auth.conf\"\njetstream {store_dir: %q}\ntls {cert_file: %q, key_file: %q}\n", t.TempDir(), filepath.Join(dir, "server", "server.pem"), filepath.Join(dir, "server", "server.key"))
 		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

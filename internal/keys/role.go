@@ -77,6 +77,13 @@ func checkPush(name string) error {
 	return nil
 }
 
+// Slug returns a name for a file or folder that is about the role: "oslo-p1".
+func (r Role) Slug() string {
+	return strings.Join(strings.FieldsFunc(r.Site+"-"+r.Name, func(c rune) bool {
+		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_')
+	}), "-")
+}
+
 // Covers reports whether a key of one role is good for another: they are the same,
 // or the key is for every prober of a site.
 func (r Role) Covers(other Role) bool {
