@@ -15,8 +15,6 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"pharos/internal/field"
 	"pharos/internal/pharos"
 	"pharos/internal/redact"
@@ -354,7 +352,7 @@ func (c *commander) look(m *Measurement, state *os.ProcessState, shown, said *ca
 	}
 	switch {
 	case killed:
-		m.Fail(fmt.Sprintf("killed by signal %d (%s)", status.Signal(), unix.SignalName(status.Signal())))
+		m.Fail(fmt.Sprintf("killed by signal %d (%s)", status.Signal(), signalName(status.Signal())))
 	case code != 0:
 		m.AddFact("exit code", strconv.Itoa(code))
 		m.Fail(cmp.Or(shown.firstLine(c.redactor), "exit code "+strconv.Itoa(code)))

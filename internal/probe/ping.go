@@ -10,15 +10,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
-	"golang.org/x/sys/unix"
 
 	"pharos/internal/field"
 	"pharos/internal/pharos"
@@ -199,60 +196,6 @@ func newEchoes(addr netip.Addr, size int) (*echoes, error) {
 	}
 	e.conn = c
 	return e, nil
-}
-
-// hearRouters has reads end with what routers say of the packets of a connection.
-func hearRouters(c net.Conn, family int) error {
-	const recvErr4, recvErr6 = 11, 25 // IP_RECVERR and IPV6_RECVERR of Linux
-	if runtime.GOOS != "linux" {
-		return nil
-	}
-	raw, err := c.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return err
-	}
-	level, option := unix.IPPROTO_IP, recvErr4
-	if family == 6 {
-		level, option = unix.IPPROTO_IPV6, recvErr6
-	}
-	var wrong error
-	if err := raw.Control(func(fd uintptr) { wrong = unix.SetsockoptInt(int(fd), level, option, 1) }); err != nil {
-		return err
-	}
-	return os.NewSyscallError("setsockopt", wrong)
-}
-
-// dialICMP connects a socket for echoes to an address: an unprivileged one or, if
-// the machine does not allow it, a raw one.
-func dialICMP(addr netip.Addr) (net.Conn, error) {
-	family, protocol, raw := unix.AF_INET, unix.IPPROTO_ICMP, "ip4:icmp"
-	var to unix.Sockaddr = &unix.SockaddrInet4{Addr: [4]byte(addr.AsSlice()[:4])}
-	if addr.Is6() {
-		family, protocol, raw = unix.AF_INET6, unix.IPPROTO_ICMPV6, "ip6:ipv6-icmp"
-		zone := 0
-		if link, err := net.InterfaceByName(addr.Zone()); err == nil {
-			zone = link.Index
-		}
-		to = &unix.SockaddrInet6{Addr: addr.As16(), ZoneId: uint32(zone)}
-	}
-	syscall.ForkLock.RLock()
-	s, err := unix.Socket(family, unix.SOCK_DGRAM, protocol)
-	if err == nil {
-		unix.CloseOnExec(s)
-	}
-	syscall.ForkLock.RUnlock()
-	if errors.Is(err, os.ErrPermission) || errors.Is(err, unix.EPROTONOSUPPORT) {
-		return net.Dial(raw, addr.String())
-	}
-	if err != nil {
-		return nil, os.NewSyscallError("socket", err)
-	}
-	f := os.NewFile(uintptr(s), "icmp")
-	defer f.Close()
-	if err := unix.Connect(s, to); err != nil {
-		return nil, os.NewSyscallError("connect", err)
-	}
-	return net.FileConn(f)
 }
 
 // exchange sends some echo requests and waits for their answers: for the first one

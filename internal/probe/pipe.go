@@ -72,7 +72,7 @@ func (p *pipe) drain() (held bool) {
 	held = true
 	raw.Read(func(fd uintptr) bool {
 		for range 1 << 20 / len(buf) {
-			n, err := syscall.Read(int(fd), buf)
+			n, err := readNow(fd, buf)
 			if n > 0 {
 				p.sink(buf[:n])
 				continue

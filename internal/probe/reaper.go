@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"pharos/internal/redact"
@@ -132,7 +131,7 @@ func (r *reaper) setGuard() {
 	defer wait.Close()
 	cmd := exec.Command("sh", "-c", `trap "" HUP INT TERM; read -r x
 for i in 1 2; do for p in /proc/[0-9]*; do if grep -qs "$0" $p/environ; then kill -9 ${p#/proc/}; fi; done; done`, markName+"="+r.mark+"-")
-	cmd.Dir, cmd.Stdin, cmd.SysProcAttr = "/", wait, &syscall.SysProcAttr{Setsid: true}
+	cmd.Dir, cmd.Stdin, cmd.SysProcAttr = "/", wait, sessionOfItsOwn()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if cmd.Start() != nil {
@@ -150,7 +149,7 @@ func (p *process) killGroup() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.reaped {
-		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		killGroup(p.cmd.Process.Pid)
 	}
 }
 
@@ -212,15 +211,14 @@ func (r *reaper) killOrphans() (killed int) {
 	defer r.guard.Unlock()
 	seen := map[int]bool{}
 	for _, pid := range orphans() {
-		if seen[pid] = true; r.leaders[pid] || groupOf(pid) == syscall.Getpgrp() {
+		if seen[pid] = true; r.leaders[pid] || groupOf(pid) == ownGroup() {
 			continue
 		}
-		var how syscall.WaitStatus
-		if done, _ := syscall.Wait4(pid, &how, syscall.WNOHANG, nil); done == pid {
+		if reap(pid) {
 			continue
 		}
 		if r.over(pid) {
-			syscall.Kill(pid, syscall.SIGKILL)
+			kill(pid)
 			killed = pid
 		}
 	}
@@ -277,5 +275,5 @@ func (e *stuckError) lives() bool {
 	if e.ended != nil {
 		return !isClosed(e.ended)
 	}
-	return syscall.Kill(e.pid, 0) != syscall.ESRCH
+	return exists(e.pid)
 }

@@ -9,7 +9,7 @@ import "syscall"
 
 func becomeSubreaper() {}
 
-func groupOfItsOwn() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func groupOfItsOwn() *syscall.SysProcAttr { return newGroup() }
 
 func awaitExit(int) bool { return false }
 
