@@ -39,6 +39,7 @@ type Flags struct {
 	Health    bool             `help:"Ask the program that runs here with the same file and flags whether it is well, and exit."`
 	Verbose   int              `short:"v" type:"counter" help:"Log more; twice: everything."`
 	LogFormat string           `env:"PHAROS_LOG_FORMAT" enum:"text,json" default:"text" help:"text or json."`
+	Describe  string           `enum:",man,bash,zsh,fish" default:"" placeholder:"man|bash|zsh|fish" help:"Print this command line as a manual page, or what completes it in a shell, and exit."`
 	Version   kong.VersionFlag `help:"Print the version and exit."`
 }
 
@@ -255,6 +256,10 @@ func Main(p Program) {
 		os.Unsetenv(formatVariable)
 	}
 	parsed := kong.Parse(p.Flags, kong.Name(p.Name), kong.Description(p.Help), kong.Vars{"version": "pharos " + pharos.Version})
+	if form := p.Common.Describe; form != "" {
+		describe(os.Stdout, parsed.Model.Node, form)
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
 		stop()                            // a second signal ends the process at once

@@ -427,3 +427,26 @@ func TestBusOfAllInOne(t *testing.T) {
 		}
 	}
 }
+
+func TestDescribe(t *testing.T) {
+	for form, want := range map[string]string{
+		"man":  ".B \\-c, \\-\\-config=FILE\nThe file that says what is watched.",
+		"bash": "complete -o filenames -F _example example",
+		"zsh":  "#compdef example\n",
+		"fish": "complete -c example -l config -d 'The file that says what is watched.' -s c -r\n",
+	} {
+		code, stdout, stderr := runProgram(t, nil, "--describe", form)
+		if code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%s: exit code %d, %s%s", form, code, stdout, stderr)
+		}
+	}
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash here")
+	}
+	_, script, _ := runProgram(t, nil, "--describe", "bash")
+	script += "COMP_WORDS=(example --conf); COMP_CWORD=1; _example; echo ${COMPREPLY[@]}\n"
+	if out, err := exec.Command(bash, "-c", script).CombinedOutput(); err != nil || string(out) != "--config\n" {
+		t.Errorf("%v: it completes %q", err, out)
+	}
+}

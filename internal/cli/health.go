@@ -44,17 +44,18 @@ func (p *Program) healthAddress() (*net.UnixAddr, error) {
 	return &net.UnixAddr{Net: "unix", Name: filepath.Join(os.TempDir(), name)}, nil
 }
 
-// ServeHealth answers --health until ctx is done: with what alive says, which
-// must not take longer than two seconds. Where the socket is not to be had,
-// nobody is answered.
+// ServeHealth tells systemd how the program is, and answers --health, until ctx is
+// done: with what alive says, which must not take longer than two seconds. Where
+// the socket is not to be had, nobody is answered.
 func (s *Setup) ServeHealth(ctx context.Context, alive func(context.Context) error) error {
+	var asked sync.WaitGroup
+	defer asked.Wait()
+	asked.Go(func() { s.notify(ctx, alive) })
 	l, err := s.program.listenHealth()
 	if err != nil {
 		s.Log.Info("no answer to --health", "error", err)
 		return nil
 	}
-	var asked sync.WaitGroup
-	defer asked.Wait()
 	defer context.AfterFunc(ctx, func() { l.Close() })() // ends Accept
 	defer l.Close()
 	for ctx.Err() == nil {
