@@ -4,7 +4,7 @@ GO ?= go
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all build test race vet fuzz simulate bench chaos soak browser pictures clean
+.PHONY: all build test race vet fuzz simulate bench chaos soak browser pictures clean stack release deb rpm
 
 all: build
 
@@ -49,7 +49,7 @@ vet:
 	$(GO) run $(STATICCHECK) -tags bench,chaos ./...
 
 clean:
-	rm -rf bin
+	rm -rf bin dist
 
 # Every fuzz test for a moment: FUZZTIME=10m for more.
 FUZZTIME ?= 5s
@@ -87,3 +87,20 @@ soak: browser
 # The benchmarks of single functions are go test -bench . ./internal/...
 bench:
 	$(GO) test -tags bench -count=1 -timeout 10m -run TestSpeed -v ./internal/bench
+
+# The compose stack on this machine's Docker engine, from nothing to green, broken in
+# every way and healed: deploy/try.sh. Root gets what is missing.
+stack:
+	@missing=; \
+	docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing="docker-compose"; \
+	for tool in curl jq debootstrap; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	deploy/try.sh
+
+# What is handed out, in dist/: archives, packages, checksums, a bill of materials.
+release:
+	deploy/release.sh
+deb rpm:
+	deploy/release.sh packages $@
