@@ -430,10 +430,10 @@ func TestBusOfAllInOne(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	for form, want := range map[string]string{
-		"man":  ".B \\-c, \\-\\-config=FILE\nThe file that says what is watched.",
+		"man":  ".B \\-\\-check\nCheck the file and exit.",
 		"bash": "complete -o filenames -F _example example",
 		"zsh":  "#compdef example\n",
-		"fish": "complete -c example -l config -d 'The file that says what is watched.' -s c -r\n",
+		"fish": "complete -c example -l check -d 'Check the file and exit.'\n",
 	} {
 		code, stdout, stderr := runProgram(t, nil, "--describe", form)
 		if code != 0 || !strings.Contains(stdout, want) {
