@@ -16,7 +16,9 @@ func becomeSubreaper() { unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 // groupOfItsOwn starts a process as the leader of a group, which dies with this
 // process.
 func groupOfItsOwn() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	a := newGroup()
+	a.Pdeathsig = syscall.SIGKILL
+	return a
 }
 
 // awaitExit waits until a child has ended, and leaves it to be reaped. It
