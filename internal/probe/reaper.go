@@ -28,7 +28,7 @@ const (
 
 // patienceWith returns how long a process that was killed is waited for.
 func patienceWith(pid int) time.Duration {
-	if syscall.Kill(pid, 0) == syscall.EPERM || asleepForGood(pid) {
+	if anothers(pid) || asleepForGood(pid) {
 		return killPatience
 	}
 	return busyPatience

@@ -38,6 +38,9 @@ func reap(pid int) bool {
 // exists reports whether there is such a process.
 func exists(pid int) bool { return syscall.Kill(pid, 0) != syscall.ESRCH }
 
+// anothers reports whether a process is of somebody whom this one may not kill.
+func anothers(pid int) bool { return syscall.Kill(pid, 0) == syscall.EPERM }
+
 // ownGroup is the group of this process.
 func ownGroup() int { return syscall.Getpgrp() }
 
