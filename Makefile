@@ -47,6 +47,7 @@ vet:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change:"; echo "$$files"; exit 1; }
 	$(GO) vet -tags bench,chaos ./...
 	$(GO) run $(STATICCHECK) -tags bench,chaos ./...
+	@for os in windows darwin; do GOOS=$$os CGO_ENABLED=0 $(GO) vet ./cmd/... || exit 1; done
 
 clean:
 	rm -rf bin dist

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // The messages of the protocol in which a client of ssh speaks to a master that keeps
@@ -85,13 +82,10 @@ func forward(master *net.UnixConn, address string) (net.Conn, error) {
 	if kind, _, err := muxHear(master); err != nil || kind != muxHello {
 		return nil, fmt.Errorf("its master does not speak as expected: %w", errOr(err, kind))
 	}
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	theirs, ours, err := socketPair()
 	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
+		return nil, err
 	}
-	unix.CloseOnExec(pair[0])
-	unix.CloseOnExec(pair[1])
-	theirs, ours := os.NewFile(uintptr(pair[0]), "theirs"), os.NewFile(uintptr(pair[1]), "ours")
 	defer theirs.Close()
 	defer ours.Close()
 	request := binary.BigEndian.AppendUint32(nil, 1) // its number
@@ -101,7 +95,7 @@ func forward(master *net.UnixConn, address string) (net.Conn, error) {
 		return nil, err
 	}
 	for range 2 { // input, and output
-		if _, _, err := master.WriteMsgUnix([]byte{0}, unix.UnixRights(int(theirs.Fd())), nil); err != nil {
+		if _, _, err := master.WriteMsgUnix([]byte{0}, rightsTo(theirs), nil); err != nil {
 			return nil, err
 		}
 	}

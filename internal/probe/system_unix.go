@@ -44,6 +44,20 @@ func anothers(pid int) bool { return syscall.Kill(pid, 0) == syscall.EPERM }
 // ownGroup is the group of this process.
 func ownGroup() int { return syscall.Getpgrp() }
 
+// socketPair returns two ends of a connection.
+func socketPair() (theirs, ours *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	unix.CloseOnExec(pair[0])
+	unix.CloseOnExec(pair[1])
+	return os.NewFile(uintptr(pair[0]), "theirs"), os.NewFile(uintptr(pair[1]), "ours"), nil
+}
+
+// rightsTo is what hands a file to another process.
+func rightsTo(f *os.File) []byte { return unix.UnixRights(int(f.Fd())) }
+
 // readNow reads from a descriptor that does not block.
 func readNow(fd uintptr, buf []byte) (int, error) { return syscall.Read(int(fd), buf) }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -48,6 +49,14 @@ func anothers(int) bool { return false }
 
 // ownGroup is none here.
 func ownGroup() int { return -1 }
+
+// socketPair is not to be had here.
+func socketPair() (theirs, ours *os.File, err error) {
+	return nil, nil, errors.New("there are no connections through ssh on Windows")
+}
+
+// rightsTo is nothing here.
+func rightsTo(*os.File) []byte { return nil }
 
 // readNow reads nothing here.
 func readNow(uintptr, []byte) (int, error) { return 0, nil }
