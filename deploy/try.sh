@@ -183,7 +183,7 @@ await_healthy "$south" "prober-south"
 holds() { docker run --rm --volumes-from "$1" --entrypoint sh pharos-prober -c "ls /keys" | tr '\n' ' '; }
 [[ $(holds "$north") == "prober.key " ]] || die "prober-north holds $(holds "$north")"
 [[ $(holds "$dashboard") == "dashboard.key " ]] || die "the dashboard holds $(holds "$dashboard")"
-[[ $(holds "$nats") == "auth.conf server.key server.pem " ]] || die "NATS holds $(holds "$nats")"
+[[ $(holds "$nats") == "auth.conf ca.pem server.key server.pem " ]] || die "NATS holds $(holds "$nats")"
 say "            each holds its own key alone"
 published=$(docker ps -q --filter "label=com.docker.compose.project=$project" | xargs -n1 docker port | grep -c . || true)
 [[ $published -le 2 && -z $(docker port "$nats") && -n $(docker port "$dashboard") ]] || die "more than the board is published"

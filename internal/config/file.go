@@ -94,6 +94,7 @@ type natsKeys struct {
 	CAFile      path       `yaml:"ca_file" doc:"Trust these certificates (PEM) instead of the system's."`
 	CertFile    path       `yaml:"cert_file" doc:"Our certificate (PEM); goes with key_file. Beside listen it is the server's, which then takes TLS alone."`
 	KeyFile     path       `yaml:"key_file" doc:"Its key (PEM)."`
+	Replicas    count      `yaml:"replicas" doc:"How many servers of a cluster keep each last value, where the dashboard makes the streams: 1, 3 or 5." default:"1"`
 	Listen      text       `yaml:"listen" doc:"The all-in-one's server: where it listens for other probers. Beyond loopback, it speaks TLS, and wants a key or a user's password." default:"nowhere"`
 	Keys        path       `yaml:"keys" doc:"The all-in-one's server: folder in which \"keys add\" makes keys for other machines." default:"in the state folder"`
 	StoreDir    storeDir   `yaml:"store_dir" doc:"The all-in-one's server: folder that keeps the last values over a restart; memory: nothing is kept." default:"a state folder"`

@@ -27,6 +27,8 @@ type NATS struct {
 	CertFile    string
 	KeyFile     string
 
+	Replicas int // of the streams; 0: 1
+
 	Listen   string // host:port of the all-in-one's server; empty: it does not listen
 	Keys     string // folder in which keys are made; empty: in the state folder
 	StoreDir string // its folder, or StoreMemory; empty: the state folder
@@ -104,7 +106,7 @@ func (p *parser) nats(k *natsKeys) NATS {
 	n := NATS{
 		URL: string(k.URL), Key: string(k.Key), Credentials: string(k.Credentials), NKey: string(k.NKey),
 		User: string(k.User), Password: string(k.Password), Token: string(k.Token),
-		CAFile: string(k.CAFile), CertFile: string(k.CertFile), KeyFile: string(k.KeyFile),
+		CAFile: string(k.CAFile), CertFile: string(k.CertFile), KeyFile: string(k.KeyFile), Replicas: int(k.Replicas),
 		Listen: strings.ToLower(string(k.Listen)), Keys: string(k.Keys), StoreDir: string(k.StoreDir), // localhost is known by its small letters alone
 	}
 	var ways []string
@@ -115,6 +117,9 @@ func (p *parser) nats(k *natsKeys) NATS {
 	}
 	if len(ways) > 1 {
 		p.Fail(k.At(ways[1]), "nats.%s beside nats.%s: one way to sign in is enough", ways[1], ways[0])
+	}
+	if n.Replicas > 5 || n.Replicas != 0 && n.Replicas%2 == 0 {
+		p.Fail(k.At("replicas"), "nats.replicas: want 1, 3 or 5, got %d", n.Replicas)
 	}
 	p.Together(&k.Section, "nats.", "user", "password")
 	p.Together(&k.Section, "nats.", "cert_file", "key_file")

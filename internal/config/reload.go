@@ -50,7 +50,7 @@ func (c *Config) fixed(k Keys) []fixedKey {
 	case BrokerKeys:
 		return []fixedKey{
 			{"nats.url", n.URL}, {"nats.key", n.Key}, {"nats.credentials", n.Credentials}, {"nats.nkey", n.NKey}, {"nats.user", n.User}, {"nats.password", n.Password},
-			{"nats.token", n.Token}, {"nats.ca_file", n.CAFile}, {"nats.cert_file", n.CertFile}, {"nats.key_file", n.KeyFile},
+			{"nats.token", n.Token}, {"nats.replicas", n.Replicas}, {"nats.ca_file", n.CAFile}, {"nats.cert_file", n.CertFile}, {"nats.key_file", n.KeyFile},
 		}
 	case ServerKeys:
 		return []fixedKey{

@@ -177,7 +177,7 @@ func (d *Dashboard) follow(ctx context.Context, o bus.Options) error {
 	g, work := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return conn.Follow(work, bus.Follow{
-			Create: true, Memory: d.o.Memory,
+			Create: true, Memory: d.o.Memory, Replicas: d.o.Config.NATS.Replicas,
 			Handle: func(m bus.Message) { d.board.Apply(m.Subject, m.Data, m.Age, !m.Snapshot) },
 		})
 	})

@@ -94,6 +94,9 @@ func (f *Folder) make(addresses []string, roles []Role) error {
 			return err
 		}
 	}
+	if err := f.write(filepath.Join(serverDir, caFile), ca.pem, 0o644); err != nil { // by which servers know each other
+		return err
+	}
 	if err := f.certify(ca); err != nil {
 		return err
 	}
