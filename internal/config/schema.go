@@ -105,7 +105,7 @@ func Tables(kinds ...Kind) map[string]string {
 		case kind.Remote:
 			b.WriteString("\nIt can be run through `ssh_host`.\n")
 		case kind.Through:
-			b.WriteString("\nWith an `ssh_host` it is looked at from there; certificates and keys are files of this machine.\n")
+			b.WriteString("\nWith an `ssh_host` it is looked at from there, and the way to there is in its times; certificates and keys are files of this machine.\n")
 		}
 	}
 	tables["kinds"] = b.String()

@@ -210,6 +210,12 @@ func explain(err error, heard, left bool) error {
 	for _, prefix := range []string{"net/http: HTTP/1.x transport connection broken: ", "net/http: ", "http2: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
+	if strings.Contains(text, "looked like an HTTP/1.1 header") {
+		return reworded{err, "the server speaks HTTP/1, and not HTTP/2"}
+	}
+	if what, ok := strings.CutPrefix(text, "malformed HTTP "); ok {
+		return reworded{err, "the answer is no HTTP: malformed " + what}
+	}
 	return fmt.Errorf("reading the answer: %w", reworded{err, text})
 }
 

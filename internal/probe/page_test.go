@@ -121,7 +121,7 @@ func TestPageAnswers(t *testing.T) {
 		"a body cut short":              {says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"), nil, outcome{pharos.Critical, "the answer was cut short after 10 of 100 bytes"}},
 		"chunks cut short":              {says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"), nil, outcome{pharos.Critical, "the answer was cut short after 2 bytes"}},
 		"chunks of garbage":             {says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nab"), nil, outcome{pharos.Critical, "reading the body: invalid byte in chunk length"}},
-		"not HTTP":                      {says("220 smtp.example ESMTP\r\n"), nil, outcome{pharos.Critical, `reading the answer: malformed HTTP status code "smtp.example"`}},
+		"not HTTP":                      {says("220 smtp.example ESMTP\r\n"), nil, outcome{pharos.Critical, `the answer is no HTTP: malformed status code "smtp.example"`}},
 		"a header of 60 KiB is ok":      {says("HTTP/1.1 200 OK\r\nX-Long: " + strings.Repeat("x", 60<<10) + "\r\nContent-Length: 0\r\n\r\n"), nil, outcome{pharos.OK, ""}},
 		"a header without end":          {endless, nil, outcome{pharos.Critical, "the answer's header is longer than 256 KiB"}},
 		"1xx without end":               {says(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 4000)), nil, outcome{pharos.Critical, "more than 100 answers of 1xx, and no other"}},

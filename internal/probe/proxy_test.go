@@ -166,7 +166,7 @@ func TestProxies(t *testing.T) {
 			host := "proxy " + address2url(test.proxy).Host + ": "
 			why := map[string]string{
 				"SOCKS that refuses": host + "connection refused", "refused": host + "connection refused",
-				"no proxy": host + "reading the answer: malformed HTTP status code \"hello\"", "huge": host + "the connection was closed without an answer", "early": host + "it speaks before the host does",
+				"no proxy": host + "the answer is no HTTP: malformed status code \"hello\"", "huge": host + "the connection was closed without an answer", "early": host + "it speaks before the host does",
 			}[name]
 			if why == "" {
 				why = test.why

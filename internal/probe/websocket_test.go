@@ -96,7 +96,7 @@ func TestWebSocket(t *testing.T) {
 		"forbidden":    {says("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"), nil, long, "403 Forbidden, wanted 101 Switching Protocols", ""},
 		"a redirect":   {says("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), nil, long, "302 Found, wanted 101 Switching Protocols", ""},
 		"a page":       {says("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell"), nil, long, "200 OK, wanted 101 Switching Protocols", ""},
-		"no HTTP":      {says("220 hello\r\n"), nil, long, `reading the answer: malformed HTTP status code "hello"`, ""},
+		"no HTTP":      {says("220 hello\r\n"), nil, long, `the answer is no HTTP: malformed status code "hello"`, ""},
 		"hangs up":     {"ws://" + listen(t, func(c net.Conn) { c.Read(make([]byte, 4096)) }) + "/", nil, long, "the connection was closed without an answer", ""},
 		"slow":         {"ws://" + listen(t, greets("")) + "/", nil, soon, "timed out after 300 ms in upgrade", ""},
 		"refused":      {"ws://" + unused(t) + "/", nil, long, "connection refused", ""},
