@@ -78,6 +78,8 @@ func gatus(f *file, data []byte) error {
 		switch key {
 		case "alerting":
 			f.note("alerting: there are no alerts: the board is for those who see it")
+		case "suites":
+			f.note("suites: steps that are made of what came before; a command can take them")
 		case "metrics", "debug", "web", "storage", "concurrency", "disable-monitoring-lock", "skip-invalid-config-update": // how Gatus itself runs
 		default:
 			f.note("%s", key)

@@ -109,7 +109,7 @@ func recognise(in Input) (what string, read func(*file, []byte) error) {
 		return false
 	}
 	switch {
-	case has("endpoints"), has("external-endpoints"), has("services") && !has("version"):
+	case has("endpoints"), has("external-endpoints"), has("suites"), has("services") && !has("version"):
 		return "a Gatus configuration", gatus
 	case has("modules"):
 		return blackboxModules, nil

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -15,14 +16,15 @@ import (
 // module is one module of a blackbox_exporter. What is not read is found by its key in
 // the maps.
 type module struct {
-	Prober  string         `yaml:"prober"`
-	Timeout string         `yaml:"timeout"`
-	HTTP    map[string]any `yaml:"http"`
-	TCP     map[string]any `yaml:"tcp"`
-	ICMP    map[string]any `yaml:"icmp"`
-	DNS     map[string]any `yaml:"dns"`
-	GRPC    map[string]any `yaml:"grpc"`
-	More    map[string]any `yaml:",inline"`
+	Prober    string         `yaml:"prober"`
+	Timeout   string         `yaml:"timeout"`
+	HTTP      map[string]any `yaml:"http"`
+	TCP       map[string]any `yaml:"tcp"`
+	ICMP      map[string]any `yaml:"icmp"`
+	DNS       map[string]any `yaml:"dns"`
+	GRPC      map[string]any `yaml:"grpc"`
+	WebSocket map[string]any `yaml:"websocket"`
+	More      map[string]any `yaml:",inline"`
 }
 
 type targetGroup struct {
@@ -243,6 +245,14 @@ func (m *module) carry(w *watcher, target string) {
 		}
 		ip(m.GRPC)
 		taken(m.GRPC, "service", "tls", "tls_config", "preferred_ip_protocol", "ip_protocol_fallback")
+	case "websocket":
+		if !strings.Contains(target, "://") {
+			target = "ws://" + target
+		}
+		w.keys.set("websocket", target)
+		m.websocket(w, strings.HasPrefix(target, "wss:"))
+		ip(m.WebSocket)
+		taken(m.WebSocket, "http_config", "headers", "query_response", "preferred_ip_protocol", "ip_protocol_fallback")
 	default:
 		w.note("the prober %s", m.Prober)
 		w.keys.set("command", "false # "+m.Prober)
@@ -351,16 +361,17 @@ func (m *module) tcp(w *watcher) {
 	}
 	steps, _ := m.TCP["query_response"].([]any)
 	var all []any
-	for _, step := range steps {
+	for i, step := range steps {
 		of, _ := step.(map[string]any)
 		s := keys{}
 		expect, _ := of["expect"].(string)
 		send, _ := of["send"].(string)
 		switch {
 		case of["starttls"] != nil:
-			w.note("tcp.query_response with starttls: the kinds smtp, imap and certificate have it")
-			all = nil
-			w.keys.set("steps", all)
+			m.starttls(w, steps[:i])
+			if i+1 < len(steps) {
+				w.note("tcp.query_response after starttls")
+			}
 			return
 		case strings.Contains(send, "${"):
 			w.note("tcp.query_response: the answer to %q is made of what was expected", expect)
@@ -376,6 +387,103 @@ func (m *module) tcp(w *watcher) {
 		}
 	}
 	w.keys.set("steps", all)
+}
+
+// startsTLS are the kinds of watchers whose servers turn to TLS when this is said.
+var startsTLS = []struct{ says, greets, kind, protocol string }{
+	{"STARTTLS", "220", "smtp", ""}, {"STARTTLS", "OK", "imap", ""},
+	{"STLS", "", "certificate", "pop3"}, {"AUTH TLS", "", "certificate", "ftp"}, {"\x00\x00\x00\x08\x04\xd2\x16\x2f", "", "certificate", "postgres"},
+}
+
+// starttls makes the watcher one of the kind that says the steps by itself.
+func (m *module) starttls(w *watcher, steps []any) {
+	said, greeting := "", ""
+	for _, step := range steps {
+		of, _ := step.(map[string]any)
+		send, _ := of["send"].(string)
+		expect, _ := of["expect"].(string)
+		if said == "" {
+			greeting = orElse(greeting, expect)
+		}
+		said += send + "\n"
+	}
+	for _, k := range startsTLS {
+		if !strings.Contains(said, k.says) || !strings.Contains(greeting, k.greets) {
+			continue
+		}
+		for i := range w.keys {
+			if w.keys[i].name == "tcp" {
+				w.keys[i].name = k.kind
+			}
+		}
+		if k.protocol != "" {
+			w.keys.set("starttls", k.protocol)
+		} else {
+			w.keys.set("greeting", greeting)
+			w.keys.set("starttls", true)
+		}
+		tlsSection(w, m.TCP["tls_config"])
+		return
+	}
+	w.note("tcp.query_response with starttls: the kinds smtp, imap and certificate have it")
+}
+
+func (m *module) websocket(w *watcher, secure bool) {
+	headers := keys{}
+	if of, ok := m.WebSocket["headers"].(map[string]any); ok {
+		for _, name := range sorted(of) {
+			value, _ := of[name].(string)
+			if more, ok := of[name].(map[string]any); ok {
+				if all := append(texts(more["values"]), texts(more["secrets"])...); len(all) > 0 {
+					value, _ = all[len(all)-1].(string)
+				}
+			}
+			if value == "" {
+				w.note("websocket.headers.%s", name)
+			}
+			headers.set(name, value)
+		}
+	}
+	client, _ := m.WebSocket["http_config"].(map[string]any)
+	basic, _ := client["basic_auth"].(map[string]any)
+	if user, ok := basic["username"].(string); ok {
+		password, _ := basic["password"].(string)
+		headers.set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+	}
+	authorization, _ := client["authorization"].(map[string]any)
+	bearer, _ := client["bearer_token"].(string)
+	if token, ok := authorization["credentials"].(string); ok {
+		bearer = token
+	}
+	if bearer != "" {
+		headers.set("Authorization", "Bearer "+bearer)
+	}
+	w.keys.set("headers", headers)
+	if secure {
+		tlsSection(w, client["tls_config"])
+	}
+	for _, key := range sorted(client) {
+		if !slices.Contains([]string{"basic_auth", "authorization", "bearer_token", "tls_config"}, key) {
+			w.note("websocket.http_config.%s", key)
+		}
+	}
+	steps, _ := m.WebSocket["query_response"].([]any)
+	heard := false
+	for _, step := range steps {
+		of, _ := step.(map[string]any)
+		expect, _ := of["expect"].(string)
+		send, _ := of["send"].(string)
+		if heard || of["starttls"] != nil {
+			w.note("websocket.query_response: one message is sent, and one is waited for; not this: %s", orElse(expect, send))
+			continue
+		}
+		w.keys.set("expect", expect)
+		if heard = expect != ""; heard && send != "" {
+			w.note("websocket.query_response: the answer to %q", expect)
+		} else {
+			w.keys.set("send", send)
+		}
+	}
 }
 
 func (m *module) dns(w *watcher, target string) {
