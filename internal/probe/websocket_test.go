@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +22,11 @@ import (
 
 // sockets serves WebSockets, and lets talk have its say on each.
 func sockets(t testing.TB, config *tls.Config, talk func(ctx context.Context, c *ws.Conn, r *http.Request)) string {
+	var talking sync.WaitGroup // the server does not wait for connections that were taken over
+	t.Cleanup(talking.Wait)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		talking.Add(1)
+		defer talking.Done()
 		c, err := ws.Accept(w, r, &ws.AcceptOptions{Subprotocols: []string{"prices"}})
 		if err != nil {
 			return
