@@ -331,10 +331,10 @@ func TestScreenshots(t *testing.T) {
 	}
 	if name := "first-minute"; strings.HasPrefix(name, *only) {
 		t.Run(name, func(t *testing.T) {
-			d.set(func(d *dashboard) { d.board, d.sample = few, true })
+			d.set(func(d *dashboard) { d.board, d.sample = firstMinute, true })
 			defer d.set(func(d *dashboard) { d.sample = false })
 			p := open(t, d.URL, 1920, 1080)
-			shown(p, 3)
+			shown(p, 8)
 			shoot(p, name)
 		})
 	}
@@ -366,6 +366,20 @@ func shown(p *tab, n int) {
 	p.t.Helper()
 	p.wait(fmt.Sprintf("document.querySelectorAll('.tile[aria-label]').length === %d && !document.querySelector('.tile:not([aria-label])') && document.getElementById('pulse').textContent.includes('live')", n))
 	p.do(chromedp.Sleep(400 * time.Millisecond))
+}
+
+// firstMinute is the built-in sample.
+func firstMinute(at float64) object {
+	tile := func(name, value, unit string) object {
+		return object{"name": name, "s": "ok", "v": value, "u": unit, "f": at - 22}
+	}
+	red := object{"name": "Critical on purpose", "s": "critical", "m": "exit code 1", "f": at - 22}
+	return truthful(func(float64) object {
+		return board([]string{"Commands", "Pages of this program", "This machine"}, []int{2, 3, 3}, []object{
+			tile("Always ok", "", ""), red, tile("Always quick", "0.5", "ms"), tile("Slow twice a minute", "84", "ms"), tile("Fails 3 s, twice a minute", "0.4", "ms"),
+			tile("Free disk", "67", "%"), tile("Load", "0.88", ""), tile("Starting a shell", "", ""),
+		})
+	})(at)
 }
 
 // only1 is a board on which one watcher is not well.

@@ -273,10 +273,12 @@ class Page {
     if (this.due) return this.rebuild();
     this.size();
     this.nothing();
+    this.bars.below();
     const scrolled = window.pageYOffset, board = this.tiles.board;
     root.classList.remove("scrolls"); // so that the room is measured, and not what filled it
     board.style.width = board.style.height = "";
     const middle = by("middle");
+    this.room = middle.clientHeight;
     const ask = {
       width: middle.clientWidth, height: middle.clientHeight, window: {width: this.width, height: this.height}, zoom: this.options.zoom, upright: this.width < this.height,
       sizes: this.sets.map((s) => s.tiles.length), named: this.sets.map((s) => Boolean(s.name)), needs: this.needs,
@@ -382,6 +384,7 @@ class Page {
     if (this.behind) return;
     this.announce();
     if (!this.plan) return;
+    if (this.narrow && !this.plan.scrolls && by("middle").clientHeight !== this.room) this.arrange(); // the bar below has grown
     this.painter.tick();
     if (this.pages.length > 1 && performance.now() / 1000 - (this.since || 0) >= this.options.turn) {
       this.since = performance.now() / 1000;

@@ -64,7 +64,7 @@ export class Bars {
     there.forEach((s, n) => {
       const pill = this.pills.children[n];
       pill.dataset.s = s;
-      put(pill.children[1], well ? "All " + counts[s] + " ok since " + page.clock.ago(new Date(Date.now() - (page.now() - since) * 1000), new Date()) : String(counts[s]));
+      put(pill.children[1], well ? (counts[s] > 1 ? "All " : "") + counts[s] + " ok since " + page.clock.ago(new Date(Date.now() - (page.now() - since) * 1000), new Date()) : String(counts[s]));
       put(pill.children[2], well ? "" : " " + NAMES[s]);
     });
     const worst = live ? there[0] : "stale";

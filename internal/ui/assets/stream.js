@@ -179,8 +179,8 @@ export class Stream {
     return old > SILENCE ? old : 0;
   }
 
-  // silent says whether that is for want of news.
+  // silent says whether that is for want of news: what comes is not late.
   silent() {
-    return monotonic() - this.heard > SILENCE;
+    return this.late <= SILENCE;
   }
 }

@@ -183,11 +183,11 @@ export class Tiles {
   words(v, tile, value, plan) {
     const noted = this.noted(reason(tile), plan), below = 1.3 * (plan.line * (v.dots.length ? 2 : 1) + (tile.how === "set" ? plan.note * plan.reason : 0));
     const high = plan.high - v.rows * plan.name * LINE - below, wide = plan.room - (tile.s === "ok" ? 0 : plan.mark * v.most * 1.2);
-    const least = Math.max(plan.line, plan.name * 0.5);
+    const least = Math.max(plan.line, plan.name * 0.5), fits = (where) => this.page.fitting(wide / size, rows, 0, where)(value);
     let size = Math.min(plan.name * 0.9, plan.value * 0.8, high / 1.2), rows;
     for (; ; size *= 0.93) {
       rows = Math.max(1, Math.floor(high / (size * 1.2)));
-      if (size <= least || this.page.fitting(wide / size, rows, 0)(value)) break;
+      if (size <= least || fits(SIGNS_TOO) || (size <= least * 1.2 && fits(ANYWHERE))) break;
     }
     v.el.style.setProperty("--words", round(size) + "px");
     v.el.style.setProperty("--lines", String(rows));
