@@ -153,3 +153,29 @@ func wantReadFromAfar(t *testing.T, names [][]readName, bad int, size [2]int64) 
 		}
 	}
 }
+
+// TestNamesOfOneBeginning: what all names of a set begin with goes before what tells them apart.
+func TestNamesOfOneBeginning(t *testing.T) {
+	t.Parallel()
+	ends := []string{"/v2/orders", "/v2/refunds", "/v2/invoices", "/healthz", "/metrics", "/login", "/checkout", "/cart", "/search"}
+	d := newDashboard(t, func(at float64) object {
+		tiles := []object{}
+		for i := range 18 {
+			tiles = append(tiles, object{"name": "payments-gateway-eu-west-" + fmt.Sprint(1+i/9) + " " + ends[i%9], "s": "ok", "v": "32", "u": "ms", "f": at - 9000})
+		}
+		return board([]string{"Payments"}, []int{18}, tiles)
+	})
+	p := open(t, d.URL, 1920, 1080)
+	for _, size := range screens {
+		p.resize(size[0], size[1])
+		p.wait(fmt.Sprintf("innerWidth === %d && document.querySelectorAll('.tile[aria-label]').length === 18", size[0]))
+		if got := painted[[]string](p, twins); len(got) > 0 {
+			t.Errorf("%dx%d: two tiles show %q", size[0], size[1], got[0])
+		}
+		for i, text := range painted[[]string](p, `[...document.querySelectorAll(".tile .name")].map((e) => e.textContent)`) {
+			if end := ends[i%9]; !strings.HasSuffix(text, end) && !strings.Contains(text, end[:5]) {
+				t.Errorf("%dx%d: tile %d shows %q, wanted what tells it apart: %q", size[0], size[1], i, text, end)
+			}
+		}
+	}
+}
