@@ -351,7 +351,6 @@ func TestNobodyReadsOrPushesWithoutCredentials(t *testing.T) {
 	h, address := besieged(t, "  access: signed_in\n")
 	stop := h.lives("berlin", "p1")
 	defer stop()
-	h.publish("pharos.push.local.jobs.secret", `{"status":"critical","summary":"`+needle+`","detail":"`+needle+`","ttl":3600}`)
 	// ask returns what comes of a request until the connection ends, or nothing
 	// more comes.
 	ask := func(request string) string {
@@ -369,7 +368,8 @@ func TestNobodyReadsOrPushesWithoutCredentials(t *testing.T) {
 		answer, _ := io.ReadAll(io.LimitReader(conn, 1<<20)) // some end with a reset
 		return string(answer)
 	}
-	pharostest.Eventually(t, func() error { // the way to find it
+	pharostest.Eventually(t, func() error { // the way to find it; a push before the board listens is lost
+		h.publish("pharos.push.local.jobs.secret", `{"status":"critical","summary":"`+needle+`","detail":"`+needle+`","ttl":3600}`)
 		if answer := ask(get("/api/v1/board", "Authorization: Bearer "+lobbyKey)); !strings.Contains(answer, needle) {
 			return fmt.Errorf("%s", answer)
 		}
