@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -52,6 +53,15 @@ func (h *hall) store(subject, data string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), pharostest.Patience)
 	defer cancel()
+	for { // whoever listens keeps a message without a stream waiting for its answer
+		if _, err = js.StreamNameBySubject(ctx, subject); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
 	if _, err := js.Publish(ctx, subject, []byte(data)); err != nil {
 		h.Fatal(err)
 	}
